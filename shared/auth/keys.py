@@ -1,0 +1,101 @@
+"""The realm's signing keys: fetched rarely, kept in memory and in the service's cache.
+
+A key that nobody knows triggers one fetch, and never more than one in `MIN_INTERVAL` seconds whatever key
+ids arrive, so that forged tokens cannot turn a service against Keycloak. The copy in the cache lets a
+service that restarts while Keycloak is down go on with keys that are still fresh.
+"""
+
+import json
+import logging
+import threading
+import time
+import urllib.request
+from typing import Any, Protocol
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet, RSAKey
+
+logger = logging.getLogger(__name__)
+
+MIN_INTERVAL = 30.0  # seconds between two fetches
+FRESH_FOR = 24 * 3600  # seconds that the cached copy may stand in for Keycloak
+TIMEOUT = 3.0  # seconds for one fetch
+CACHE_KEY = "auth:jwks"
+SIGNING = {"RSA": "RS256", "EC": "ES256"}
+
+SigningKey = RSAKey | ECKey
+
+
+class Cache(Protocol):
+    """What is needed of a Django cache."""
+
+    def get(self, key: str) -> Any: ...
+    def set(self, key: str, value: Any, timeout: float) -> Any: ...
+
+
+class KeySource:
+    """Looks keys up by their id; thread-safe. `url` is the realm's JWKS address."""
+
+    def __init__(self, url: str, cache: Cache | None = None) -> None:
+        self._url = url
+        self._cache = cache
+        self._keys: dict[str, SigningKey] = {}
+        self._last_try = float("-inf")
+        self._lock = threading.Lock()
+
+    def find(self, key_id: str) -> SigningKey | None:
+        """The key if it is known in memory. Never blocks."""
+        return self._keys.get(key_id)
+
+    def fetch(self, key_id: str) -> SigningKey | None:
+        """The key, asking the cache and then Keycloak where memory does not have it. May block for `TIMEOUT`."""
+        with self._lock:
+            if key_id not in self._keys and not self._keys:
+                self._load_cached()
+            if key_id not in self._keys and time.monotonic() - self._last_try >= MIN_INTERVAL:
+                self._last_try = time.monotonic()
+                self._load_from_keycloak()
+        return self._keys.get(key_id)
+
+    def _load_cached(self) -> None:
+        if self._cache is None:
+            return
+        try:
+            document = self._cache.get(CACHE_KEY)
+        except Exception as error:  # noqa: BLE001 - a cache that is away costs one fetch, whatever it raises
+            logger.warning("The cached keys cannot be read: %s", error)
+            return
+        if document:
+            self._keys = parse(json.loads(document))
+
+    def _load_from_keycloak(self) -> None:
+        try:
+            with urllib.request.urlopen(self._url, timeout=TIMEOUT) as response:  # noqa: S310 - an address of our own settings
+                document = response.read()
+            keys = parse(json.loads(document))
+        except (OSError, ValueError, JoseError) as error:
+            logger.warning("Keycloak's keys cannot be fetched from %s: %s", self._url, error)
+            return
+        self._keys = keys
+        self._remember(document.decode())
+
+    def _remember(self, document: str) -> None:
+        if self._cache is None:
+            return
+        try:
+            self._cache.set(CACHE_KEY, document, FRESH_FOR)
+        except Exception as error:  # noqa: BLE001 - as above
+            logger.warning("The keys cannot be cached: %s", error)
+
+
+def parse(document: dict[str, Any]) -> dict[str, SigningKey]:
+    """The signing keys of a JWK Set (RFC 7517), by key id; encryption keys and other algorithms are left out."""
+    usable = [
+        key
+        for key in document.get("keys", [])
+        if key.get("use") == "sig" and SIGNING.get(key.get("kty", "")) == key.get("alg") and key.get("kid")
+    ]
+    if not usable:
+        return {}
+    found = KeySet.import_key_set({"keys": usable})
+    return {key.kid: key for key in found.keys if key.kid and isinstance(key, RSAKey | ECKey)}

@@ -1,0 +1,58 @@
+"""What surrounds each request of a service: trace, request id, access line, metrics, public address."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from prometheus_client import Counter, Histogram
+
+from shared.telemetry import trace
+
+logger = logging.getLogger("shared.http.access")
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+REQUESTS = Counter("http_requests_total", "Requests answered", ["method", "status"])
+SECONDS = Histogram("http_request_seconds", "Time to answer a request", ["method"])
+QUIET = ("/health/", "/metrics")
+
+
+class RequestContextMiddleware:
+    """Continues the caller's trace, names the request in every log line and counts it.
+
+    The public address replaces the Host header here, in one place, so that every link a service writes leads
+    to the gateway, whatever the request came with.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        public = urlsplit(settings.GATEWAY_URL)
+        self.host, self.scheme = public.netloc, public.scheme
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request inside its context."""
+        request.META["HTTP_HOST"] = self.host
+        request.META["wsgi.url_scheme"] = self.scheme
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        hop = trace.continue_from(request.headers.get(trace.HEADER))
+        with trace.use(hop), structlog.contextvars.bound_contextvars(request_id=request_id):
+            started = time.perf_counter()
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id
+            self._account(request, response, time.perf_counter() - started)
+        return response
+
+    @staticmethod
+    def _account(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+        method = request.method or ""
+        REQUESTS.labels(method, response.status_code).inc()
+        SECONDS.labels(method).observe(seconds)
+        if not request.path.startswith(QUIET):
+            fields = {"method": method, "path": request.path, "status": response.status_code, "ms": round(seconds * 1000, 1)}
+            logger.info("request", extra=fields)

@@ -1,0 +1,74 @@
+"""A JSON parser that takes nothing that RFC 8259 does not allow and nothing that a store would choke on."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from shared.http.renderers import JSONRenderer
+
+MAX_DEPTH = 32  # nested arrays and objects; a body of brackets alone must not exhaust the stack
+
+
+class StrictJSONParser(BaseParser):
+    """Refuses NaN and infinities, doubled names, lone surrogates, NUL, deep nesting and non-UTF-8 bytes."""
+
+    media_type = "application/json"
+    renderer_class = JSONRenderer  # the browsable API writes its examples with it
+
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """The value in the body; raises ParseError that says what is wrong."""
+        body = stream.read()
+        try:
+            text = body.decode("utf-8")
+            value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique, parse_float=_finite)
+        except UnicodeDecodeError as error:
+            raise ParseError("The body is not UTF-8.") from error
+        except RecursionError as error:
+            raise ParseError("The body is nested too deeply.") from error
+        except ValueError as error:
+            raise ParseError(f"The body is not JSON: {error}.") from error
+        _judge(value)
+        return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
+def _judge(value: Any, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
+        raise ParseError("The body is nested too deeply.")
+    if isinstance(value, str):
+        _judge_text(value)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            _judge_text(name)
+            _judge(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _judge(inner, depth + 1)
+
+
+def _judge_text(text: str) -> None:
+    if "\x00" in text:
+        raise ParseError("A text contains the character NUL.")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ParseError("A text contains half of a surrogate pair.")

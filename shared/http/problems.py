@@ -1,0 +1,150 @@
+"""Every error of an API as a problem document (RFC 9457).
+
+A service's `errors.py` has one subclass of `Problem` per failure. What Django and DRF raise themselves is
+turned into the same shape here, and a store that is away becomes 503 with `Retry-After`, never a 500.
+"""
+
+import logging
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from shared.http.documents import CONTENT_TYPE, problem_document
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = 2  # seconds: a store that was restarted is back by then
+
+# What a driver raises when its store cannot be reached. Services whose driver is another one add to it.
+STORE_AWAY: list[type[Exception]] = [OperationalError, InterfaceError, RedisConnectionError, RedisTimeoutError]
+
+
+class Problem(exceptions.APIException):
+    """One kind of failure: subclasses set `slug`, `status_code`, `title` and `default_detail`.
+
+    `extra` become members of the document beside the standard ones.
+    """
+
+    slug: ClassVar[str] = "error"
+    title: ClassVar[str] = ""
+    status_code = 400
+
+    def __init__(self, detail: str | None = None, *, headers: dict[str, str] | None = None, **extra: Any) -> None:
+        super().__init__(detail)
+        self.extra = extra
+        self.headers = headers or {}
+
+
+class StoreUnavailable(Problem):
+    """A store that this request needs cannot be reached right now."""
+
+    slug = "store-unavailable"
+    status_code = 503
+    default_detail = "A store behind this service cannot be reached. Nothing was changed as far as it answered; try again shortly."
+
+
+SLUGS = {
+    400: "bad-request",
+    401: "not-authenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    409: "conflict",
+    412: "precondition-failed",
+    413: "content-too-large",
+    415: "unsupported-media-type",
+    429: "too-many-requests",
+    500: "internal-error",
+    503: "store-unavailable",
+}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER. What is nobody's expected failure is logged and re-raised as a 500."""
+    set_rollback()
+    known = _as_api_exception(error)
+    if known is None:
+        return None
+    document = _document(known, context["request"].path)
+    return Response(document, status=known.status_code, headers=_headers(known))
+
+
+def _as_api_exception(error: Exception) -> exceptions.APIException | None:
+    if isinstance(error, exceptions.APIException):
+        return error
+    if isinstance(error, Http404):
+        return exceptions.NotFound()
+    if isinstance(error, PermissionDenied):
+        return exceptions.PermissionDenied()
+    if isinstance(error, tuple(STORE_AWAY)):
+        logger.warning("A store is away: %s", error)
+        return StoreUnavailable(headers={"Retry-After": str(RETRY_AFTER)})
+    return None
+
+
+def _document(error: exceptions.APIException, path: str) -> dict[str, Any]:
+    slug, title, extra = SLUGS.get(error.status_code, "error"), "", {}
+    detail = error.detail
+    if isinstance(error, Problem):
+        slug, title, extra = error.slug, error.title, error.extra
+    elif isinstance(error, exceptions.ValidationError):
+        slug, title = "validation-error", "The request is not valid"
+        extra = {"errors": list(flatten(detail))}
+        detail = "Some fields are not acceptable: see `errors`."  # type: ignore[assignment]
+    elif isinstance(error, exceptions.ParseError):
+        slug = "malformed-body"
+    return problem_document(settings.GATEWAY_URL, slug, error.status_code, str(detail), path, title, **extra)
+
+
+def _headers(error: exceptions.APIException) -> dict[str, str]:
+    headers = dict(error.headers) if isinstance(error, Problem) else {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    return headers
+
+
+def flatten(detail: Any, path: str = "") -> Any:
+    """DRF's nested errors as `{field, code, detail}`, one for each wrong value; `items.0.quantity` is a path."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from flatten(inner, path if name == "non_field_errors" else _join(path, str(name)))
+    elif isinstance(detail, list):
+        for index, inner in enumerate(detail):
+            yield from flatten(inner, path if isinstance(inner, str) else _join(path, str(index)))
+    else:
+        yield {"field": path, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _plain(request: HttpRequest, status: int, slug: str, detail: str) -> JsonResponse:
+    document = problem_document(settings.GATEWAY_URL, slug, status, detail, request.path)
+    return JsonResponse(document, status=status, content_type=CONTENT_TYPE)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler404."""
+    return _plain(request, 404, "not-found", "There is nothing at this address. /api/docs/ lists what there is.")
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """Django's handler500: says nothing of the cause, which is in the log under the same trace id."""
+    return _plain(request, 500, "internal-error", "Something broke on our side. The trace id names the log lines.")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler400."""
+    return _plain(request, 400, "bad-request", "The request cannot be understood.")

@@ -1,0 +1,19 @@
+"""JSON answers, with the content type of RFC 9457 where the answer is a problem."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import renderers
+
+from shared.http.documents import CONTENT_TYPE
+
+
+class JSONRenderer(renderers.JSONRenderer):
+    """DRF's renderer; errors leave as `application/problem+json`."""
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None) -> bytes:
+        """The body; sets the content type of an error on the way."""
+        response = (renderer_context or {}).get("response")
+        if response is not None and response.status_code >= 400:
+            response["Content-Type"] = CONTENT_TYPE
+        return super().render(data, accepted_media_type, renderer_context)  # type: ignore[no-any-return]

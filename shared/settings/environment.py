@@ -1,0 +1,107 @@
+"""Configuration from the environment, read and judged in one place.
+
+Source of the rule: The Twelve-Factor App, III (https://12factor.net/config). In development every value
+has a default, so that `python apps/order/manage.py check` works in a bare shell. In production nothing
+has a default: a missing or a development value stops the start.
+"""
+
+import os
+from typing import Any, Literal, Self
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "MICROCOMMERCE_"
+DEVELOPMENT_SECRET = "development-secret-that-production-refuses-0123456789"  # noqa: S105 - refused in production
+
+# service -> (HTTP port, Redis database); the launcher's table moves the ports with --port-offset.
+SERVICES = {
+    "gateway": (8000, 1),
+    "product": (8001, 7),
+    "order": (8002, 5),
+    "stock": (8003, 6),
+    "basket": (8004, 2),
+    "notification": (8005, 3),
+    "saga": (8006, 4),
+}
+DEVELOPMENT_DATABASES = {
+    "product": "mongodb://127.0.0.1:8017/product?replicaSet=rs0&directConnection=true",
+    **{name: f"postgresql://{name}:{name}@127.0.0.1:8432/{name}" for name in ("order", "stock", "saga", "notification")},
+}
+
+
+class Environment(BaseSettings):
+    """The environment of one process. Each field is the variable `MICROCOMMERCE_<FIELD>`; addresses are URLs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+
+    environment: Literal["development", "production"] = "development"
+    secret_key: str = Field(min_length=32)
+    debug: bool = False
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "json"
+    database_url: str = ""
+    database_pool: int = Field(default=0, ge=0, le=64, description="connections; 0: one per thread, kept open")
+    redis_url: str
+    kafka: str
+    gateway_url: str
+    issuer: str
+    keycloak_url: str
+    basket_url: str = ""
+    upstreams: dict[str, str] = {}
+    oidc_client_secret: str = ""
+    probe_port: int | None = Field(default=None, ge=1, le=65535)
+
+    @classmethod
+    def of(cls, service: str) -> Self:
+        """The environment of `service`; raises ImproperlyConfigured that names every wrong variable at once."""
+        production = os.environ.get(f"{PREFIX}ENVIRONMENT") == "production"
+        defaults = {} if production else development_defaults(service)
+        missing = {name: value for name, value in defaults.items() if f"{PREFIX}{name.upper()}" not in os.environ}
+        try:
+            return cls(**missing)
+        except ValidationError as error:
+            raise ImproperlyConfigured(_explain(error)) from error
+
+    @model_validator(mode="after")
+    def _production_is_not_development(self) -> Self:
+        if self.environment != "production":
+            return self
+        if self.secret_key == DEVELOPMENT_SECRET:
+            raise ValueError("secret_key is the development secret: set MICROCOMMERCE_SECRET_KEY to one of your own")
+        if self.debug:
+            raise ValueError("debug is on: unset MICROCOMMERCE_DEBUG in production")
+        if self.issuer.startswith("http://"):
+            raise ValueError("issuer is not https: production tokens come from a realm behind TLS")
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        """Whether development's conveniences are refused."""
+        return self.environment == "production"
+
+
+def development_defaults(service: str) -> dict[str, Any]:
+    """The values that a process of `service` has on a developer's machine when its environment says nothing."""
+    return {
+        "secret_key": DEVELOPMENT_SECRET,
+        "database_url": DEVELOPMENT_DATABASES.get(service, ""),
+        "redis_url": f"redis://127.0.0.1:8379/{SERVICES[service][1]}",
+        "kafka": "127.0.0.1:8092",
+        "gateway_url": "http://localhost:8000",
+        "issuer": "http://localhost:8080/realms/microcommerce",
+        "keycloak_url": "http://127.0.0.1:8080",
+        "basket_url": f"http://127.0.0.1:{SERVICES['basket'][0]}",
+        "upstreams": {name: f"http://127.0.0.1:{port}" for name, (port, _) in SERVICES.items() if name != "gateway"},
+        "oidc_client_secret": DEVELOPMENT_SECRET,
+        "log_format": "console",
+    }
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        name = "".join(f"{PREFIX}{str(part).upper()}" for part in item["loc"][:1]) or PREFIX + "*"
+        lines.append(f"  {name}: {item['msg']}")
+    return "This process cannot start with this environment:\n" + "\n".join(lines)

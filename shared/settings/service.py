@@ -1,0 +1,120 @@
+"""The settings that every service shares, made from its environment."""
+
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from shared.settings.environment import Environment
+from shared.telemetry.logs import logging_settings
+
+# A query that takes longer than this is a fault: the client has been told 503 by then.
+STATEMENT_TIMEOUT_MS = 10_000
+LOCK_TIMEOUT_MS = 4_000
+CONNECT_TIMEOUT_S = 3
+
+
+def service_settings(name: str, *, apps: list[str], environment: Environment | None = None) -> dict[str, Any]:
+    """Every Django setting of the service `name` with the Django apps `apps`.
+
+    Use in a `settings.py` as `globals().update(service_settings("order", apps=["apps.order"]))`.
+    Raises ImproperlyConfigured when the environment is not fit to start with.
+    """
+    env = environment or Environment.of(name)
+    return {
+        "ENVIRONMENT": env,
+        "SERVICE_NAME": name,
+        "SECRET_KEY": env.secret_key,
+        "DEBUG": env.debug,
+        # Links never come from the Host header: shared.http.middleware writes the gateway's address over it.
+        "ALLOWED_HOSTS": ["*"],
+        "GATEWAY_URL": env.gateway_url.rstrip("/"),
+        "ROOT_URLCONF": f"{apps[0]}.urls",
+        "INSTALLED_APPS": [*apps, "shared.messaging", "rest_framework", "django_filters", "drf_spectacular", "django.contrib.staticfiles"],
+        "MIDDLEWARE": [
+            "shared.http.middleware.RequestContextMiddleware",
+            "django.middleware.security.SecurityMiddleware",
+            "django.middleware.clickjacking.XFrameOptionsMiddleware",
+        ],
+        "TEMPLATES": [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True, "OPTIONS": {"context_processors": ["django.template.context_processors.request"]}}],
+        "DATABASES": {"default": database(env)} if env.database_url else {},
+        "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
+        "CACHES": {"default": cache(env.redis_url, name)},
+        "USE_TZ": True,
+        "TIME_ZONE": "UTC",
+        "USE_I18N": False,
+        "STATIC_URL": "/static/",
+        "REST_FRAMEWORK": REST_FRAMEWORK,
+        "SPECTACULAR_SETTINGS": {"TITLE": f"Microcommerce: {name}", "VERSION": "1", "OAS_VERSION": "3.1.0", "SERVE_INCLUDE_SCHEMA": False},
+        "READINESS": {"database": "shared.telemetry.readiness.database"} if env.database_url else {},
+        "LOGGING": logging_settings(name, env),
+        "LOGGING_CONFIG": "shared.telemetry.logs.configure",
+        "DATA_UPLOAD_MAX_MEMORY_SIZE": 1024 * 1024,
+        "SECURE_CONTENT_TYPE_NOSNIFF": True,
+        "SILENCED_SYSTEM_CHECKS": SILENCED,
+    }
+
+
+# TLS, cookies and HSTS are the gateway's: services are reached only through it and set no cookie.
+SILENCED = ["security.W003", "security.W004", "security.W008", "security.W020"]
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["shared.auth.drf.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["shared.auth.drf.IsManager"],
+    "DEFAULT_RENDERER_CLASSES": ["shared.http.renderers.JSONRenderer", "rest_framework.renderers.BrowsableAPIRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["shared.http.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "shared.http.pagination.PagePagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "shared.http.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+    "DATETIME_FORMAT": "iso-8601",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+
+def database(env: Environment) -> dict[str, Any]:
+    """Django's DATABASES entry for `env.database_url` (postgresql:// or mongodb://)."""
+    url = urlsplit(env.database_url)
+    if url.scheme == "postgresql":
+        return _postgresql(env)
+    if url.scheme in {"mongodb", "mongodb+srv"}:
+        return {"ENGINE": "django_mongodb_backend", "HOST": env.database_url, "NAME": url.path.lstrip("/")}
+    raise ImproperlyConfigured(
+        f"MICROCOMMERCE_DATABASE_URL starts with {url.scheme!r}: it must be postgresql:// or mongodb://"
+    )
+
+
+def _postgresql(env: Environment) -> dict[str, Any]:
+    url = urlsplit(env.database_url)
+    options: dict[str, Any] = {
+        **dict(parse_qsl(url.query)),
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "application_name": "microcommerce",
+        "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
+    }
+    if env.database_pool:
+        options["pool"] = {"min_size": 1, "max_size": env.database_pool, "timeout": CONNECT_TIMEOUT_S}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": url.hostname,
+        "PORT": url.port or 5432,
+        "NAME": url.path.lstrip("/"),
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "OPTIONS": options,
+        # A pool lends a connection for a request; without one, the thread keeps its own.
+        "CONN_MAX_AGE": 0 if env.database_pool else None,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+def cache(redis_url: str, name: str) -> dict[str, Any]:
+    """A django-redis cache. Errors surface: a caller that can do without the cache says so itself."""
+    return {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": redis_url,
+        "KEY_PREFIX": name,
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 2},
+    }
