@@ -1,0 +1,1 @@
+"""The realm `microcommerce`: one source, two files."""
