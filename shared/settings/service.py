@@ -24,6 +24,9 @@ def service_settings(name: str, *, apps: list[str], environment: Environment | N
     return {
         "ENVIRONMENT": env,
         "SERVICE_NAME": name,
+        "SERVICE_PACKAGE": apps[0],
+        "MESSAGING_LEDGER": "shared.messaging.ledger.SqlLedger",
+        "MESSAGING_OUTBOX": "shared.messaging.postgresql.PostgresOutbox",
         "SECRET_KEY": env.secret_key,
         "DEBUG": env.debug,
         # Links never come from the Host header: shared.http.middleware writes the gateway's address over it.

@@ -1,0 +1,92 @@
+"""Every message once: what travels between services, as plain frozen classes without any framework."""
+
+from shared.contracts.basket import RemoveBasketItems
+from shared.contracts.message import Item, Message
+from shared.contracts.order import (
+    CancelOrder,
+    ConfirmOrder,
+    OrderCancellationRequested,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDelivered,
+    OrderedItem,
+    OrderEvent,
+    OrderRejected,
+    OrderShipped,
+    OrderSubmitted,
+    RejectOrder,
+)
+from shared.contracts.product import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from shared.contracts.stock import (
+    CommitStock,
+    ReleaseStock,
+    ReserveStock,
+    Shortage,
+    StockCommitted,
+    StockLevelChanged,
+    StockRejected,
+    StockReleased,
+    StockReserved,
+)
+from shared.contracts.topics import TOPICS, Topic
+
+MESSAGES: tuple[type[Message], ...] = (
+    ProductCreated,
+    ProductUpdated,
+    ProductArchived,
+    OrderSubmitted,
+    OrderConfirmed,
+    OrderRejected,
+    OrderCancellationRequested,
+    OrderCancelled,
+    OrderShipped,
+    OrderDelivered,
+    ConfirmOrder,
+    RejectOrder,
+    CancelOrder,
+    ReserveStock,
+    CommitStock,
+    ReleaseStock,
+    StockReserved,
+    StockRejected,
+    StockCommitted,
+    StockReleased,
+    StockLevelChanged,
+    RemoveBasketItems,
+)
+BY_TYPE: dict[str, type[Message]] = {message.TYPE: message for message in MESSAGES}
+
+__all__ = [
+    "BY_TYPE",
+    "MESSAGES",
+    "TOPICS",
+    "CancelOrder",
+    "CommitStock",
+    "ConfirmOrder",
+    "Item",
+    "Message",
+    "OrderCancellationRequested",
+    "OrderCancelled",
+    "OrderConfirmed",
+    "OrderDelivered",
+    "OrderEvent",
+    "OrderRejected",
+    "OrderShipped",
+    "OrderSubmitted",
+    "OrderedItem",
+    "ProductArchived",
+    "ProductCreated",
+    "ProductEvent",
+    "ProductUpdated",
+    "RejectOrder",
+    "ReleaseStock",
+    "RemoveBasketItems",
+    "ReserveStock",
+    "Shortage",
+    "StockCommitted",
+    "StockLevelChanged",
+    "StockRejected",
+    "StockReleased",
+    "StockReserved",
+    "Topic",
+]

@@ -1,0 +1,134 @@
+"""A message on the wire: CloudEvents 1.0 in Kafka's binary mode, as contract.md section 5 fixes it."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+
+from shared.contracts import BY_TYPE, TOPICS, Message, Topic
+from shared.telemetry import trace
+
+M = TypeVar("M", bound=Message, covariant=True)
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+CONTENT_TYPE = "application/json"
+REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time")
+MAX_PAYLOAD = 1024 * 1024  # bytes; a message is a fact, not a file
+MAX_ID = 128
+TOPIC_BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
+
+
+class Poison(Exception):
+    """The message can never be handled; its text is the dead letter's reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A message as it came from Kafka. `offset` −1: it does not come from a partition."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    headers: Headers
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[M]):
+    """A message that was understood. `id` is `ce_id`: the same id is the same message, however often it comes."""
+
+    message: M
+    id: str
+    time: datetime
+    traceparent: str | None
+    raw: Raw
+
+    @property
+    def key(self) -> str:
+        """The aggregate's id."""
+        return self.message.key
+
+
+def encode(message: Message, service: str, cause: Received[Message] | None = None) -> tuple[str, dict[str, str], str]:
+    """The id, the headers and the payload of a new message that `service` sends because of `cause`."""
+    parent = trace.parse(cause.traceparent) if cause else trace.current()
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": str(uuid.uuid4()),
+        "ce_source": f"/microcommerce/{service}",
+        "ce_type": message.TYPE,
+        "ce_time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "ce_subject": message.key,
+        "content-type": CONTENT_TYPE,
+        "traceparent": str(parent.child() if parent else trace.start()),
+    }
+    if cause:
+        headers["ce_causationid"] = cause.id
+    return headers["ce_id"], headers, message.model_dump_json(exclude_none=True)
+
+
+def decode(raw: Raw) -> Received[Message]:
+    """The message in `raw`.
+
+    Raises Poison, with the reason, for what no try will ever make good.
+    """
+    headers = _headers(raw)
+    contract = _contract(headers["ce_type"], raw.topic)
+    if len(raw.payload) > MAX_PAYLOAD:
+        raise Poison(f"The payload has {len(raw.payload)} bytes; {MAX_PAYLOAD} is the most.")
+    try:
+        message = contract.model_validate_json(raw.payload)
+    except ValidationError as error:
+        raise Poison(f"The payload is not a {contract.TYPE}: {_first(error)}") from error
+    if raw.key != message.key.encode():
+        raise Poison(f"The key is not the id that the payload names ({message.key}).")
+    return Received(message, headers["ce_id"], _time(headers["ce_time"]), headers.get("traceparent"), raw)
+
+
+def _headers(raw: Raw) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in raw.headers:
+        if name in found and name in REQUIRED:
+            raise Poison(f"The header {name} stands there twice.")
+        try:
+            found[name] = (value or b"").decode()
+        except UnicodeDecodeError as error:
+            raise Poison(f"The header {name} is not UTF-8.") from error
+    missing = [name for name in REQUIRED if not found.get(name)]
+    if missing:
+        raise Poison(f"These headers are missing: {', '.join(missing)}.")
+    if found["ce_specversion"] != "1.0":
+        raise Poison(f"CloudEvents {found['ce_specversion']} is not known here.")
+    if len(found["ce_id"]) > MAX_ID or "\x00" in found["ce_id"]:
+        raise Poison("The header ce_id is too long.")
+    return found
+
+
+def _contract(name: str, topic: str) -> type[Message]:
+    contract = BY_TYPE.get(name)
+    if contract is None:
+        stem = name.rpartition(".v")[0]
+        known = any(other.rpartition(".v")[0] == stem for other in BY_TYPE)
+        raise Poison(f"{name} is a version that is not known here." if known else f"No contract names the type {name}.")
+    if contract.TOPIC.name != topic:
+        raise Poison(f"{name} does not belong on {topic}.")
+    return contract
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Poison("The header ce_time is not a time of RFC 3339.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _first(error: ValidationError) -> str:
+    item = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in item["loc"])
+    return f"{where}: {item['msg']}" if where else str(item["msg"])

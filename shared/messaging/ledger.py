@@ -1,0 +1,135 @@
+"""What a consumer remembers in its service's database: what was handled, what failed, what waits.
+
+`Ledger` is what the consumer needs; `SqlLedger` keeps it in PostgreSQL. A service with another store brings
+a ledger of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from django.db import connection, connections, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from shared.contracts import Message
+from shared.messaging.envelope import Raw, Received
+from shared.messaging.models import InboxMessage, ParkedMessage
+from shared.messaging.parking import Parked, from_row, to_row
+
+Dispatch = Callable[[Sequence[Received[Message]]], None]
+
+# A claimed message is not tried by anybody else for this long; longer than any statement may take.
+LEASE = timedelta(seconds=15)
+
+
+class Ledger(Protocol):
+    """The memory of a consumer. Every method is one unit: it happens as a whole or not at all."""
+
+    def handle(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
+        """Give `dispatch` what was not handled before; its effect and the ids become one. Returns how many."""
+
+    def park(self, messages: Sequence[Raw]) -> None:
+        """Keep messages for later; safe to repeat."""
+
+    def parked_keys(self) -> set[tuple[str, bytes | None]]:
+        """(topic, key) of everything that is parked."""
+
+    def claim(self) -> Parked | None:
+        """The next parked message whose time has come, its try counted; the oldest of its key only."""
+
+    def handle_parked(self, parked: Parked, message: Received[Message], dispatch: Dispatch) -> None:
+        """As `handle`, and the message leaves the parking lot in the same unit."""
+
+    def put_off(self, parked: Parked, seconds: float, error: str) -> None:
+        """A try failed: count it and wait."""
+
+    def drop(self, parked: Parked) -> None:
+        """The message is dealt with otherwise."""
+
+    def is_reachable(self) -> bool:
+        """Whether the store answers at all: a store that is away is no fault of a message."""
+
+
+class SqlLedger:
+    """The ledger of a service on PostgreSQL."""
+
+    def handle(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
+        """One transaction: the ids that are new, and what they bring about."""
+        with transaction.atomic():
+            return self._handle(batch, dispatch)
+
+    def _handle(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
+        new = _remember([message.id for message in batch])
+        fresh = []
+        for message in batch:
+            if message.id in new:
+                new.remove(message.id)
+                fresh.append(message)
+        if fresh:
+            dispatch(fresh)
+        return len(fresh)
+
+    def park(self, messages: Sequence[Raw]) -> None:
+        """Rows of `ParkedMessage`, one for each place in Kafka."""
+        ParkedMessage.objects.bulk_create([to_row(raw) for raw in messages], ignore_conflicts=True)
+
+    def parked_keys(self) -> set[tuple[str, bytes | None]]:
+        """Distinct keys, read whole: the parking lot is small or something is very wrong."""
+        rows = ParkedMessage.objects.values_list("topic", "key").distinct()
+        return {(topic, None if key is None else bytes(key)) for topic, key in rows}
+
+    def claim(self) -> Parked | None:
+        """The claim is an update, so that two replicas never try the same message at once."""
+        with transaction.atomic():
+            row = self._due()
+            if row is None:
+                return None
+            row.starts = F("starts") + 1
+            row.next_try_at = timezone.now() + LEASE
+            row.save(update_fields=["starts", "next_try_at"])
+            row.refresh_from_db()
+        return from_row(row)
+
+    @staticmethod
+    def _due() -> ParkedMessage | None:
+        older = ParkedMessage.objects.raw(
+            "SELECT * FROM messaging_parkedmessage AS this WHERE next_try_at <= %s AND NOT EXISTS ("
+            " SELECT 1 FROM messaging_parkedmessage AS older"
+            " WHERE older.topic = this.topic AND older.key IS NOT DISTINCT FROM this.key AND older.id < this.id)"
+            " ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
+            [timezone.now()],
+        )
+        return next(iter(older), None)
+
+    def handle_parked(self, parked: Parked, message: Received[Message], dispatch: Dispatch) -> None:
+        """The effect, the id and the end of waiting are one transaction."""
+        with transaction.atomic():
+            self._handle([message], dispatch)
+            ParkedMessage.objects.filter(pk=parked.id).delete()
+
+    def put_off(self, parked: Parked, seconds: float, error: str) -> None:
+        """Committed apart from the try, which was rolled back."""
+        until = timezone.now() + timedelta(seconds=seconds)
+        ParkedMessage.objects.filter(pk=parked.id).update(failures=F("failures") + 1, next_try_at=until, error=error)
+
+    def drop(self, parked: Parked) -> None:
+        """The row goes."""
+        ParkedMessage.objects.filter(pk=parked.id).delete()
+
+    def is_reachable(self) -> bool:
+        """A new connection is made where the old one is broken."""
+        connections.close_all()
+        connection.ensure_connection()
+        return connection.is_usable()
+
+
+def _remember(ids: Sequence[str]) -> set[str]:
+    """Write the ids that are new and return them. Sorted, so that two consumers cannot deadlock on them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {InboxMessage._meta.db_table} (message_id, handled_at)"  # noqa: S608, SLF001 - a name of our own
+            " SELECT id, now() FROM unnest(%s::text[]) AS id ON CONFLICT DO NOTHING RETURNING message_id",
+            [sorted(set(ids))],
+        )
+        return {row[0] for row in cursor.fetchall()}

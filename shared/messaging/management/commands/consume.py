@@ -1,0 +1,33 @@
+"""`manage.py consume`: handle what comes on Kafka with this service's `handlers.py`."""
+
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils.module_loading import import_string
+
+from shared.messaging import kafka, process
+from shared.messaging.consumer import Consumer
+from shared.messaging.dead_letters import DeadLetterQueue
+from shared.telemetry.probe import Pulse
+
+
+class Command(BaseCommand):
+    """Runs one consumer until SIGTERM; start as many as there are partitions."""
+
+    help = "Handle this service's messages from Kafka until told to stop."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Build the consumer from the service's table of handlers and run it."""
+        table = import_module(f"{settings.SERVICE_PACKAGE}.handlers")
+        bootstrap, name = settings.ENVIRONMENT.kafka, settings.SERVICE_NAME
+        consumer = Consumer(
+            kafka=kafka.consumer(bootstrap, name),
+            handlers=table.HANDLERS,
+            ledger=import_string(settings.MESSAGING_LEDGER)(),
+            dead_letters=DeadLetterQueue(kafka.producer(bootstrap, name, **{"message.timeout.ms": 20_000}), name),
+            periodic=getattr(table, "PERIODIC", ()),
+            pulse=Pulse(),
+        )
+        process.run(consumer.run, consumer.stop, consumer.pulse)

@@ -1,0 +1,37 @@
+"""Work that a consumer's process does by the clock, between messages."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Periodic:
+    """Something to do every `seconds`. It must be safe to run on every replica at once."""
+
+    run: Callable[[], object]
+    seconds: float
+    _due_at: float = field(default=0.0, init=False, repr=False)
+
+    def is_due(self) -> bool:
+        """Whether its time has come."""
+        return time.monotonic() >= self._due_at
+
+    def __call__(self) -> None:
+        """Do it; the next time counts from now, also when it fails."""
+        self._due_at = time.monotonic() + self.seconds
+        self.run()
+
+
+def run_due(jobs: Sequence[Periodic]) -> None:
+    """Run what is due. A job that fails is logged and tried again at its next time: the others go on."""
+    for job in jobs:
+        if not job.is_due():
+            continue
+        try:
+            job()
+        except Exception:
+            logger.exception("A periodic job failed: %s", job.run)

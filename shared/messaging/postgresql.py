@@ -1,0 +1,81 @@
+"""The outbox of a service on PostgreSQL: woken by NOTIFY, guarded by an advisory lock, on one connection."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection
+from psycopg.rows import class_row
+
+from shared.contracts.topics import RETENTION_DAYS
+from shared.messaging.relay import OutboxRow, SourceAway
+
+CHANNEL = "outbox"
+LOCK = 0x6F7574626F78  # "outbox": one active relay per database
+KEEP_SENT = "1 day"  # sent messages stay as long as somebody may ask what happened
+KEEP_IDS = f"{RETENTION_DAYS + 1} days"  # longer than Kafka can bring a message again
+
+TAKE = """
+    SELECT id, topic, key, headers, payload FROM messaging_outboxmessage
+    WHERE sent_at IS NULL ORDER BY id LIMIT %s
+"""
+MARK = "UPDATE messaging_outboxmessage SET sent_at = clock_timestamp() WHERE id = ANY(%s)"
+
+
+class PostgresOutbox:
+    """An `OutboxSource`. The lock lives as long as its connection: a relay that dies gives it up."""
+
+    def __init__(self) -> None:
+        self._conn: psycopg.Connection[Any] | None = None
+        self._locked = False
+
+    def acquire(self) -> bool:
+        """Take the advisory lock if it is free."""
+        if not self._locked:
+            self._locked = bool(self._execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0])
+        return self._locked
+
+    def take(self, limit: int) -> Sequence[OutboxRow]:
+        """The oldest rows without `sent_at`."""
+        try:
+            with self._connected().cursor(row_factory=class_row(OutboxRow)) as cursor:
+                return cursor.execute(TAKE, [limit]).fetchall()
+        except psycopg.Error as error:
+            raise SourceAway(str(error)) from error
+
+    def mark_sent(self, ids: Sequence[Hashable]) -> None:
+        """Set `sent_at`."""
+        if ids:
+            self._execute(MARK, [list(ids)])
+
+    def wait(self, seconds: float) -> None:
+        """Until a NOTIFY comes. One that came since the last look is already waiting here."""
+        try:
+            for _ in self._connected().notifies(timeout=seconds, stop_after=1):
+                return
+        except psycopg.Error as error:
+            raise SourceAway(str(error)) from error
+
+    def purge(self) -> None:
+        """Sent messages and handled ids that nobody can ask for any more."""
+        self._execute("DELETE FROM messaging_outboxmessage WHERE sent_at < now() - %s::interval", [KEEP_SENT])
+        self._execute("DELETE FROM messaging_inboxmessage WHERE handled_at < now() - %s::interval", [KEEP_IDS])
+
+    def reconnect(self) -> None:
+        """Close what is left."""
+        conn, self._conn, self._locked = self._conn, None, False
+        if conn is not None:
+            conn.close()
+
+    def _connected(self) -> "psycopg.Connection[Any]":
+        if self._conn is None:
+            params = {k: v for k, v in connection.get_connection_params().items() if k not in {"cursor_factory", "context", "prepare_threshold"}}
+            self._conn = psycopg.connect(**{**params, "autocommit": True, "application_name": "microcommerce-relay"})
+            self._conn.execute(f"LISTEN {CHANNEL}")
+        return self._conn
+
+    def _execute(self, query: str, params: list[Any]) -> Any:
+        try:
+            return self._connected().execute(query, params)
+        except psycopg.Error as error:
+            raise SourceAway(str(error)) from error

@@ -1,0 +1,131 @@
+"""Carries the outbox to Kafka, in order, and marks a message sent only on Kafka's delivery report.
+
+Killed between delivery and mark, it sends the message again with the same id: the inbox of whoever gets it
+knows that id. One relay of a service is active at a time (the source holds a lock), the others stand by.
+"""
+
+import logging
+import time
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from confluent_kafka import KafkaError, Producer
+from confluent_kafka import Message as KafkaMessage
+from prometheus_client import Counter
+
+from shared.telemetry.probe import Pulse
+
+logger = logging.getLogger(__name__)
+
+RELAYED = Counter("outbox_relayed_total", "Messages carried to Kafka")
+
+BATCH = 500
+IDLE_WAIT = 1.0  # seconds: the poll behind the store's wake-up
+FLUSH_WAIT = 5.0  # seconds between two beats while Kafka is away
+PURGE_EVERY = 600.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A message that waits to be sent."""
+
+    id: Hashable
+    topic: str
+    key: str
+    headers: dict[str, str]
+    payload: str
+
+
+class SourceAway(Exception):
+    """The store that keeps the outbox cannot be reached."""
+
+
+class OutboxSource(Protocol):
+    """The outbox of a service in its own store. Every method may raise SourceAway."""
+
+    def acquire(self) -> bool:
+        """Become the one active relay, or learn that another one is."""
+
+    def take(self, limit: int) -> Sequence[OutboxRow]:
+        """The oldest messages that were not sent."""
+
+    def mark_sent(self, ids: Sequence[Hashable]) -> None:
+        """Kafka has these."""
+
+    def wait(self, seconds: float) -> None:
+        """Return when the store says that something was written, or after `seconds`."""
+
+    def purge(self) -> None:
+        """Forget what was sent long ago."""
+
+    def reconnect(self) -> None:
+        """Drop what is left of the connection; the next call makes a new one."""
+
+
+@dataclass
+class Relay:
+    """One service's relay. `run()` returns after `stop()`."""
+
+    source: OutboxSource
+    producer: Producer
+    pulse: Pulse = field(default_factory=Pulse)
+
+    def __post_init__(self) -> None:
+        self._stopping = False
+        self._purge_at = 0.0
+
+    def stop(self) -> None:
+        """Finish the batch in hand and return from `run`. Safe to call from a signal handler."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Carry messages until told to stop."""
+        while not self._stopping:
+            self.pulse.beat()
+            try:
+                self.turn()
+            except SourceAway as error:
+                logger.warning("The outbox cannot be reached: %s", error)
+                self.source.reconnect()
+                time.sleep(IDLE_WAIT)
+
+    def turn(self) -> None:
+        """One round: carry what waits, or wait for something."""
+        if not self.source.acquire():
+            self.pulse.ready = True  # standing by is what a second replica is for
+            time.sleep(IDLE_WAIT)
+            return
+        self.pulse.ready = True
+        rows = self.source.take(BATCH)
+        if rows:
+            self.source.mark_sent(self._send(rows))
+        else:
+            self._purge_by_the_clock()
+            self.source.wait(IDLE_WAIT)
+
+    def _send(self, rows: Sequence[OutboxRow]) -> list[Hashable]:
+        """Send all of `rows` and return the ids of those that Kafka says it has."""
+        delivered: list[Hashable] = []
+        for row in rows:
+            self._produce(row, delivered)
+        while self.producer.flush(FLUSH_WAIT) and not self._stopping:
+            self.pulse.beat()
+            logger.warning("Kafka has not taken %d messages yet", len(self.producer))
+        RELAYED.inc(len(delivered))
+        return delivered
+
+    def _produce(self, row: OutboxRow, delivered: list[Hashable]) -> None:
+        def report(error: KafkaError | None, _: KafkaMessage) -> None:
+            if error is None:
+                delivered.append(row.id)
+            else:
+                logger.error("Kafka refused %s for %s: %s", row.headers.get("ce_id"), row.topic, error)
+
+        headers: list[tuple[str, str | bytes | None]] = list(row.headers.items())
+        self.producer.produce(row.topic, row.payload.encode(), row.key.encode(), headers=headers, on_delivery=report)
+
+    def _purge_by_the_clock(self) -> None:
+        if time.monotonic() >= self._purge_at:
+            self._purge_at = time.monotonic() + PURGE_EVERY
+            self.source.purge()
