@@ -27,6 +27,7 @@ def service_settings(name: str, *, apps: list[str], environment: Environment | N
         "SERVICE_PACKAGE": apps[0],
         "MESSAGING_LEDGER": "shared.messaging.ledger.SqlLedger",
         "MESSAGING_OUTBOX": "shared.messaging.postgresql.PostgresOutbox",
+        "TOKEN_VERIFIER": "shared.auth.verifier.keycloak_verifier",
         "SECRET_KEY": env.secret_key,
         "DEBUG": env.debug,
         # Links never come from the Host header: shared.http.middleware writes the gateway's address over it.
