@@ -1,8 +1,15 @@
 """Addresses of the order service."""
 
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from apps.order.views import OrderViewSet
 from shared.http import health
 from shared.http.handlers import handler400, handler404, handler500
 
 __all__ = ["handler400", "handler404", "handler500", "urlpatterns"]
 
-urlpatterns = [*health.urlpatterns]
+router = SimpleRouter(use_regex_path=False)
+router.register("orders", OrderViewSet, basename="order")
+
+urlpatterns = [path("api/", include(router.urls)), *health.urlpatterns]

@@ -21,7 +21,8 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 from prometheus_client import Counter
 
-from shared.contracts import Message
+from shared.contracts import TOPICS, Message
+from shared.contracts.topics import DEAD_LETTER
 from shared.messaging.dead_letters import DeadLetterNotTaken, DeadLetterQueue
 from shared.messaging.dispatch import Handlers, dispatch
 from shared.messaging.envelope import Poison, Raw, Received, decode
@@ -51,6 +52,8 @@ class Consumer:
     ledger: Ledger
     dead_letters: DeadLetterQueue
     periodic: Sequence[Periodic] = ()
+    # Takes dead letters of every topic as they are, whatever is in them; most services have none.
+    collect: Callable[[Sequence[Raw]], None] | None = None
     pulse: Pulse = field(default_factory=Pulse)
 
     def __post_init__(self) -> None:
@@ -65,6 +68,8 @@ class Consumer:
     def run(self) -> None:
         """Handle messages until told to stop."""
         topics = sorted({contract.TOPIC.name for contract in self.handlers})
+        if self.collect:
+            topics += [topic.dead_letter for topic in TOPICS]
         self.kafka.subscribe(topics, on_assign=self._on_assign)
         try:
             while not self._stopping:
@@ -108,7 +113,7 @@ class Consumer:
         self._commit(raws)
 
     def _handle(self, raws: Sequence[Raw], *, careful: bool) -> None:
-        good = self._understood(raws)
+        good = self._understood(self._without_dead_letters(raws))
         waiting = [m.raw for m in good if careful or (m.raw.topic, m.raw.key) in self._parked]
         now = [] if careful else [m for m in good if (m.raw.topic, m.raw.key) not in self._parked]
         if waiting:
@@ -117,6 +122,12 @@ class Consumer:
             self._handle_now(now)
         if careful:
             self._retry_parked()
+
+    def _without_dead_letters(self, raws: Sequence[Raw]) -> Sequence[Raw]:
+        letters = [raw for raw in raws if raw.topic.endswith(DEAD_LETTER)]
+        if letters and self.collect:
+            self.collect(letters)
+        return [raw for raw in raws if not raw.topic.endswith(DEAD_LETTER)] if letters else raws
 
     def _understood(self, raws: Sequence[Raw]) -> list[Received[Message]]:
         good = []

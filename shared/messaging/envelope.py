@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
@@ -54,7 +54,19 @@ class Received(Generic[M]):
         return self.message.key
 
 
-def encode(message: Message, service: str, cause: Received[Message] | None = None) -> tuple[str, dict[str, str], str]:
+class Cause(Protocol):
+    """What a message was sent because of: a message that was received, as a rule."""
+
+    @property
+    def id(self) -> str:
+        """The id of the message that caused it; empty where that is not one message."""
+
+    @property
+    def traceparent(self) -> str | None:
+        """The trace that the new message belongs to."""
+
+
+def encode(message: Message, service: str, cause: Cause | None = None) -> tuple[str, dict[str, str], str]:
     """The id, the headers and the payload of a new message that `service` sends because of `cause`."""
     parent = trace.parse(cause.traceparent) if cause else trace.current()
     headers = {
@@ -67,7 +79,7 @@ def encode(message: Message, service: str, cause: Received[Message] | None = Non
         "content-type": CONTENT_TYPE,
         "traceparent": str(parent.child() if parent else trace.start()),
     }
-    if cause:
+    if cause and cause.id:
         headers["ce_causationid"] = cause.id
     return headers["ce_id"], headers, message.model_dump_json(exclude_none=True)
 

@@ -6,17 +6,17 @@ from django.conf import settings
 from django.db import connection
 
 from shared.contracts import Message
-from shared.messaging.envelope import Received, encode
+from shared.messaging.envelope import Cause, encode
 from shared.messaging.models import OutboxMessage
 
-Outgoing = tuple[Message, Received[Message] | None]
+Outgoing = tuple[Message, Cause | None]
 
 
 class OutsideTransaction(RuntimeError):
     """A message was published where no transaction could make it one with its effect."""
 
 
-def publish(*messages: Message, cause: Received[Message] | None = None) -> None:
+def publish(*messages: Message, cause: Cause | None = None) -> None:
     """Send `messages` when, and only if, the transaction around this call commits.
 
     `cause` is the message that is being handled; without one the messages belong to the current request.
@@ -32,7 +32,7 @@ def publish_all(outgoing: Iterable[Outgoing]) -> None:
     OutboxMessage.objects.bulk_create([_row(message, cause) for message, cause in outgoing])
 
 
-def _row(message: Message, cause: Received[Message] | None) -> OutboxMessage:
+def _row(message: Message, cause: Cause | None) -> OutboxMessage:
     message_id, headers, payload = encode(message, settings.SERVICE_NAME, cause)
     return OutboxMessage(
         message_id=message_id, topic=message.TOPIC.name, key=message.key, headers=headers, payload=payload

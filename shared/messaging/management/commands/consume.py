@@ -28,6 +28,7 @@ class Command(BaseCommand):
             ledger=import_string(settings.MESSAGING_LEDGER)(),
             dead_letters=DeadLetterQueue(kafka.producer(bootstrap, name, **{"message.timeout.ms": 20_000}), name),
             periodic=getattr(table, "PERIODIC", ()),
+            collect=getattr(table, "COLLECT", None),
             pulse=Pulse(),
         )
         process.run(consumer.run, consumer.stop, consumer.pulse)

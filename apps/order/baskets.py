@@ -1,0 +1,40 @@
+"""The one call from service to service: checkout reads the customer's basket, with the customer's own token."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+from django.conf import settings
+
+from apps.order.errors import BasketEmpty, BasketUnavailable
+from shared.auth import Principal
+from shared.telemetry import trace
+
+# Connections are kept between requests; checkouts in flight are bounded by the server's threads.
+_pool = urllib3.PoolManager(maxsize=16, retries=urllib3.Retry(connect=1, read=1, redirect=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """What a customer is about to order; a version is ordered at most once."""
+
+    version: int
+    items: list[dict[str, Any]]
+
+
+def read_basket(customer: Principal) -> Basket:
+    """The basket of `customer`; raises BasketEmpty or BasketUnavailable."""
+    headers = {"Authorization": f"Bearer {customer.token}", "Accept": "application/json"}
+    if hop := trace.current():
+        headers[trace.HEADER] = str(hop)
+    try:
+        response = _pool.request("GET", f"{settings.BASKET_URL}/api/basket/", headers=headers, timeout=settings.BASKET_TIMEOUT)
+        body = response.json() if response.status == 200 else None
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
+        raise BasketUnavailable(headers={"Retry-After": "2"}) from error
+    if body is None:
+        raise BasketUnavailable(headers={"Retry-After": "2"})
+    if not body["items"]:
+        raise BasketEmpty
+    items = [{"product_id": item["product_id"], "quantity": item["quantity"]} for item in body["items"]]
+    return Basket(body["version"], items)

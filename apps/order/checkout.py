@@ -1,0 +1,72 @@
+"""What a customer wants to order, priced by this service: the step before an order exists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from apps.order.errors import MixedCurrencies, PriceChanged, ProductUnavailable, TotalTooLarge
+from apps.order.models import OrderLine, ProductCopy, total_of
+from shared.http.fields import MAX_MONEY
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Lines at today's prices."""
+
+    lines: list[OrderLine]
+    total: Decimal
+    currency: str
+
+
+def quote(items: Sequence[dict[str, Any]]) -> Quote:
+    """Price `items` ({product_id, quantity}). Raises what stands in the way of ordering them."""
+    known = ProductCopy.objects.in_bulk([item["product_id"] for item in items])
+    _refuse_unknown(items, known)
+    _refuse_archived(known)
+    currencies = {product.currency for product in known.values()}
+    if len(currencies) > 1:
+        raise MixedCurrencies
+    lines = [_line(position, item, known[item["product_id"]]) for position, item in enumerate(items)]
+    total = total_of(lines)
+    if total >= MAX_MONEY:
+        raise TotalTooLarge
+    return Quote(lines, total, currencies.pop())
+
+
+def check_expectation(found: Quote, expected: Decimal | None) -> None:
+    """Raise PriceChanged, with the new prices, where the customer was shown another total."""
+    if expected is not None and expected != found.total:
+        items = [
+            {"product_id": line.product_id, "quantity": line.quantity, "unit_price": f"{line.unit_price:.2f}"}
+            for line in found.lines
+        ]
+        raise PriceChanged(items=items, total=f"{found.total:.2f}", currency=found.currency)
+
+
+def _line(position: int, item: dict[str, Any], product: ProductCopy) -> OrderLine:
+    return OrderLine(
+        position=position,
+        product_id=product.product_id,
+        name=product.name,
+        unit_price=product.price,
+        quantity=item["quantity"],
+    )
+
+
+def _refuse_unknown(items: Sequence[dict[str, Any]], known: dict[str, ProductCopy]) -> None:
+    missing = {
+        str(index): {"product_id": [ErrorDetail("There is no such product.", "does_not_exist")]}
+        for index, item in enumerate(items)
+        if item["product_id"] not in known
+    }
+    if missing:
+        raise ValidationError({"items": missing})
+
+
+def _refuse_archived(known: dict[str, ProductCopy]) -> None:
+    archived = sorted(product.product_id for product in known.values() if not product.is_active)
+    if archived:
+        raise ProductUnavailable(product_ids=archived)

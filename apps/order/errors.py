@@ -1,0 +1,96 @@
+"""What can go wrong with an order, one class for each, with its status and the way out."""
+
+from shared.http.problems import Problem
+
+
+class BasketEmpty(Problem):
+    """Nothing to order."""
+
+    slug = "basket-empty"
+    status_code = 409
+    title = "The basket is empty"
+    default_detail = "There is nothing in your basket: put something in, or send `items`."
+
+
+class BasketAlreadyOrdered(Problem):
+    """One version of a basket can be ordered once."""
+
+    slug = "basket-already-ordered"
+    status_code = 409
+    title = "This basket was ordered already"
+    default_detail = "This basket, as it is now, was ordered already. Change it to order again; /api/orders/ shows the order."
+
+
+class BasketUnavailable(Problem):
+    """The basket service does not answer."""
+
+    slug = "basket-unavailable"
+    status_code = 503
+    title = "The basket cannot be read"
+    default_detail = "The basket cannot be read right now. Nothing was ordered; try again shortly."
+
+
+class PriceChanged(Problem):
+    """`expected_total` no longer holds; `items`, `total` and `currency` say what holds now."""
+
+    slug = "price-changed"
+    status_code = 409
+    title = "A price has changed"
+    default_detail = "The total is not what you expected. Look at the new prices and order again with the new total."
+
+
+class ProductUnavailable(Problem):
+    """Something in the order is not sold any more; `product_ids` names it."""
+
+    slug = "product-unavailable"
+    status_code = 409
+    title = "A product is not available"
+    default_detail = "Something you want to order is not sold any more. Take it out and order again."
+
+
+class MixedCurrencies(Problem):
+    """One order has one currency."""
+
+    slug = "mixed-currencies"
+    status_code = 409
+    title = "The prices are in different currencies"
+    default_detail = "One order can only hold products of one currency. Order them apart."
+
+
+class TotalTooLarge(Problem):
+    """More than an order's total can say."""
+
+    slug = "total-too-large"
+    status_code = 409
+    title = "The total is too large"
+    default_detail = "The total of this order is larger than an order can be. Order less, or in several orders."
+
+
+class IdempotencyKeyReused(Problem):
+    """The same key came with another body."""
+
+    slug = "idempotency-key-reused"
+    status_code = 422
+    title = "The idempotency key was used for another order"
+    default_detail = "This Idempotency-Key belongs to another request. Use a new key for a new order."
+
+
+class IdempotencyKeyInvalid(Problem):
+    """The header is not a key."""
+
+    slug = "idempotency-key-invalid"
+    status_code = 400
+    title = "The idempotency key is not acceptable"
+    default_detail = "Idempotency-Key takes 1 to 255 visible ASCII characters."
+
+
+class WrongState(Problem):
+    """The order is not in a state that allows this; `order_status` says which it is in."""
+
+    slug = "order-state"
+    status_code = 409
+    title = "The order's state does not allow this"
+
+
+class UnknownOrder(Exception):
+    """A command names an order that does not exist (yet)."""

@@ -1,0 +1,110 @@
+"""From message to handler: everything that the order service listens to."""
+
+import logging
+from collections.abc import Sequence
+
+from django.db import connection
+
+from apps.order.errors import UnknownOrder
+from apps.order.models import UNDOABLE, Order, Status
+from apps.order.operations import CHANGING, event
+from shared import contracts
+from shared.messaging import outbox
+from shared.messaging.dispatch import Handlers
+from shared.messaging.envelope import Received
+from shared.messaging.outbox import Outgoing
+
+logger = logging.getLogger(__name__)
+
+Commands = Sequence[Received[contracts.ConfirmOrder | contracts.RejectOrder | contracts.CancelOrder]]
+Products = Sequence[Received[contracts.ProductEvent]]
+
+# Where each command takes an order, and from which states.
+OUTCOMES: dict[type[contracts.Message], tuple[Status, tuple[Status, ...]]] = {
+    contracts.ConfirmOrder: (Status.CONFIRMED, (Status.SUBMITTED,)),
+    contracts.RejectOrder: (Status.REJECTED, (Status.SUBMITTED,)),
+    contracts.CancelOrder: (Status.CANCELLED, UNDOABLE),
+}
+# What is said of an order that is in one of these states.
+ANSWERS: dict[Status, type[contracts.OrderEvent]] = {
+    Status.CONFIRMED: contracts.OrderConfirmed,
+    Status.REJECTED: contracts.OrderRejected,
+    Status.CANCELLED: contracts.OrderCancelled,
+}
+
+
+def obey(commands: Commands) -> None:
+    """Take each order where its command says; one that has ended, or is there already, says so again."""
+    orders = _locked({command.message.order_id for command in commands})
+    changed: list[Order] = []
+    replies: list[Outgoing] = []
+    for command in commands:
+        order = orders[command.message.order_id]
+        target, origins = OUTCOMES[type(command.message)]
+        if _may_go(order, target, origins):
+            order.move_to(target, command.message.reason or "")
+            changed.append(order)
+        elif order.status not in ANSWERS or order.status == Status.CONFIRMED != target:
+            logger.warning("%s of an order that is %s is not for now: %s", command.message.TYPE, order.status, order.id)
+            continue
+        replies.append((event(ANSWERS[Status(order.status)], order, order.lines.all()), command))
+    Order.objects.bulk_update(changed, CHANGING)
+    outbox.publish_all(replies)
+
+
+def _may_go(order: Order, target: Status, origins: Sequence[Status]) -> bool:
+    # A confirmation that crosses a cancellation is not announced: the saga is about to undo it.
+    if target == Status.CONFIRMED and order.is_being_cancelled:
+        return False
+    return order.status in origins
+
+
+def _locked(ids: set[object]) -> dict[object, Order]:
+    """The orders, locked in one order so that two consumers cannot deadlock; raises UnknownOrder."""
+    rows = Order.objects.select_for_update().filter(pk__in=ids).order_by("pk").prefetch_related("lines")
+    orders: dict[object, Order] = {order.pk: order for order in rows}
+    missing = ids - orders.keys()
+    if missing:
+        raise UnknownOrder(f"There is no order {', '.join(str(order_id) for order_id in missing)}.")
+    return orders
+
+
+UPSERT = """
+    INSERT INTO order_productcopy AS mine (product_id, name, price, currency, is_active, version)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::text[], %s::bool[], %s::bigint[])
+    ON CONFLICT (product_id) DO UPDATE SET (name, price, currency, is_active, version)
+        = (EXCLUDED.name, EXCLUDED.price, EXCLUDED.currency, EXCLUDED.is_active, EXCLUDED.version)
+    WHERE mine.version < EXCLUDED.version
+"""
+
+
+def copy_products(events: Products) -> None:
+    """Keep the newest version of each product; an older one that comes late changes nothing."""
+    newest: dict[str, contracts.ProductEvent] = {}
+    for received in events:
+        product = received.message
+        if product.product_id not in newest or newest[product.product_id].version < product.version:
+            newest[product.product_id] = product
+    rows = [newest[key] for key in sorted(newest)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            UPSERT,
+            [
+                [p.product_id for p in rows],
+                [p.name for p in rows],
+                [p.price for p in rows],
+                [p.currency for p in rows],
+                [p.is_active for p in rows],
+                [p.version for p in rows],
+            ],
+        )
+
+
+HANDLERS: Handlers = {
+    contracts.ConfirmOrder: obey,
+    contracts.RejectOrder: obey,
+    contracts.CancelOrder: obey,
+    contracts.ProductCreated: copy_products,
+    contracts.ProductUpdated: copy_products,
+    contracts.ProductArchived: copy_products,
+}

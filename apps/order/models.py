@@ -1,0 +1,154 @@
+"""The order and its lines: what was bought, at which price, and how far it has come.
+
+    submitted ─▶ confirmed ─▶ shipped ─▶ delivered
+        │            │
+        ├▶ rejected  └▶ cancelled
+        └▶ cancelled
+
+Nothing else: each transition is a method, and a wrong one raises.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from apps.order.errors import WrongState
+from apps.order.identifiers import new_order_id, order_number
+
+
+class Status(models.TextChoices):
+    """Where an order stands."""
+
+    SUBMITTED = "submitted"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+
+
+TRANSITIONS: dict[Status, tuple[Status, ...]] = {
+    Status.SUBMITTED: (Status.CONFIRMED, Status.REJECTED, Status.CANCELLED),
+    Status.CONFIRMED: (Status.SHIPPED, Status.CANCELLED),
+    Status.SHIPPED: (Status.DELIVERED,),
+    Status.DELIVERED: (),
+    Status.REJECTED: (),
+    Status.CANCELLED: (),
+}
+UNDOABLE = (Status.SUBMITTED, Status.CONFIRMED)
+
+
+class Order(models.Model):
+    """An order as it was placed; only its status moves."""
+
+    id = models.UUIDField(primary_key=True, default=new_order_id, editable=False)
+    customer_id = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.SUBMITTED)
+    status_reason = models.CharField(max_length=500, blank=True)
+    total = models.DecimalField(max_digits=12, decimal_places=2)
+    currency = models.CharField(max_length=3)
+    shipping_address = models.JSONField()
+    basket_version = models.BigIntegerField(null=True)
+    idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - absent is not empty
+    fingerprint = models.CharField(max_length=64, blank=True)
+    cancellation_requested_at = models.DateTimeField(null=True)
+    cancellation_reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["customer_id", "-created_at", "-id"], name="order_of_customer"),
+            models.Index(fields=["-created_at", "-id"], name="order_newest"),
+            models.Index(fields=["status", "-created_at", "-id"], name="order_in_status"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["customer_id", "idempotency_key"], name="order_once_per_key"),
+            models.UniqueConstraint(fields=["customer_id", "basket_version"], name="order_once_per_basket_version"),
+            models.CheckConstraint(condition=models.Q(total__gte=0), name="order_total_not_negative"),
+            models.CheckConstraint(condition=models.Q(status__in=Status.values), name="order_status_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def number(self) -> str:
+        """The name that people use."""
+        return order_number(self.id)
+
+    @property
+    def is_being_cancelled(self) -> bool:
+        """Whether somebody wants it undone and the saga has not decided yet (a semantic lock)."""
+        return self.cancellation_requested_at is not None and self.status in UNDOABLE
+
+    def move_to(self, status: Status, reason: str = "") -> None:
+        """Take the order on to `status`; raises WrongState where it cannot go there from here."""
+        if status not in TRANSITIONS[Status(self.status)]:
+            raise WrongState(f"An order that is {self.status} cannot become {status}.", order_status=self.status)
+        self.status, self.status_reason, self.updated_at = status, reason, timezone.now()
+
+    def ship(self) -> None:
+        """It left the house; refused while a cancellation is under way."""
+        if self.is_being_cancelled:
+            raise WrongState("The order is being cancelled and cannot be shipped.", order_status=self.status)
+        self.move_to(Status.SHIPPED)
+
+    def request_cancellation(self, reason: str) -> bool:
+        """Ask for it to be undone. Returns whether this is news; raises WrongState once it is too late."""
+        if self.status == Status.CANCELLED or self.is_being_cancelled:
+            return False
+        if self.status not in UNDOABLE:
+            raise WrongState(f"An order that is {self.status} cannot be cancelled.", order_status=self.status)
+        self.cancellation_requested_at = self.updated_at = timezone.now()
+        self.cancellation_reason = reason
+        return True
+
+
+class OrderLine(models.Model):
+    """So many of one product, with the name and price it was bought for."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    product_id = models.CharField(max_length=24)
+    name = models.CharField(max_length=200)
+    unit_price = models.DecimalField(max_digits=12, decimal_places=2)
+    quantity = models.PositiveIntegerField()
+
+    class Meta:
+        ordering: ClassVar = ["order_id", "position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "position"], name="order_line_position"),
+            models.CheckConstraint(condition=models.Q(quantity__gte=1), name="order_line_has_quantity"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.name}"
+
+    @property
+    def line_total(self) -> Decimal:
+        """What the line costs."""
+        return self.unit_price * self.quantity
+
+
+class ProductCopy(models.Model):
+    """What this service knows of a product, as the product service told it last."""
+
+    product_id = models.CharField(max_length=24, primary_key=True)
+    name = models.CharField(max_length=200)
+    price = models.DecimalField(max_digits=12, decimal_places=2)
+    currency = models.CharField(max_length=3)
+    is_active = models.BooleanField()
+    version = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def total_of(lines: Iterable[OrderLine]) -> Decimal:
+    """The sum of the lines."""
+    return sum((line.line_total for line in lines), Decimal(0))

@@ -1,0 +1,146 @@
+"""Everything that changes an order. Each operation is one transaction, its messages included."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.http import Http404
+
+from apps.order.baskets import Basket, read_basket
+from apps.order.checkout import Quote, check_expectation, quote
+from apps.order.errors import BasketAlreadyOrdered, IdempotencyKeyReused
+from apps.order.models import Order, OrderLine, Status
+from shared import contracts
+from shared.auth import Principal
+from shared.messaging import outbox
+
+logger = logging.getLogger(__name__)
+
+
+def place_order(customer: Principal, body: dict[str, Any], key: str | None) -> Order:
+    """Place an order from `body`; with an idempotency key that was used before, the order it made."""
+    fingerprint = _fingerprint(body)
+    if key and (earlier := _ordered_with(customer, key, fingerprint)):
+        return earlier
+    basket = None if "items" in body else read_basket(customer)
+    found = quote(body["items"] if basket is None else basket.items)
+    check_expectation(found, body.get("expected_total"))
+    order = _new_order(customer, body, found, basket, key, fingerprint)
+    try:
+        _store(order, found.lines)
+    except IntegrityError as error:
+        # Somebody was quicker: with this key (then theirs is the answer), or with this basket.
+        earlier = _ordered_with(customer, key, fingerprint) if key else None
+        if earlier is None and basket is not None:
+            raise BasketAlreadyOrdered from error
+        if earlier is None:
+            raise
+        return earlier
+    return order
+
+
+@transaction.atomic
+def _store(order: Order, lines: Sequence[OrderLine]) -> None:
+    order.save(force_insert=True)
+    OrderLine.objects.bulk_create(lines)
+    outbox.publish(event(contracts.OrderSubmitted, order, lines))
+
+
+def _new_order(
+    customer: Principal, body: dict[str, Any], found: Quote, basket: Basket | None, key: str | None, fingerprint: str
+) -> Order:
+    order = Order(
+        customer_id=customer.subject,
+        total=found.total,
+        currency=found.currency,
+        shipping_address=body["shipping_address"],
+        basket_version=basket.version if basket else None,
+        idempotency_key=key,
+        fingerprint=fingerprint,
+    )
+    order.updated_at = order.created_at
+    for line in found.lines:
+        line.order = order
+    return order
+
+
+def _ordered_with(customer: Principal, key: str, fingerprint: str) -> Order | None:
+    order = Order.objects.filter(customer_id=customer.subject, idempotency_key=key).prefetch_related("lines").first()
+    if order is not None and order.fingerprint != fingerprint:
+        raise IdempotencyKeyReused
+    return order
+
+
+def _fingerprint(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def cancel(order_id: UUID, reason: str, *, only_of: str | None) -> Order:
+    """Ask for an order to be undone, by its customer (`only_of`) or by a manager (None)."""
+
+    def request(order: Order) -> type[contracts.OrderEvent] | None:
+        return contracts.OrderCancellationRequested if order.request_cancellation(reason) else None
+
+    return _change(order_id, request, only_of=only_of)
+
+
+def ship(order_id: UUID) -> Order:
+    """The order left the house."""
+
+    def transition(order: Order) -> type[contracts.OrderEvent]:
+        order.ship()
+        return contracts.OrderShipped
+
+    return _change(order_id, transition)
+
+
+def deliver(order_id: UUID) -> Order:
+    """The order arrived."""
+
+    def transition(order: Order) -> type[contracts.OrderEvent]:
+        order.move_to(Status.DELIVERED)
+        return contracts.OrderDelivered
+
+    return _change(order_id, transition)
+
+
+@transaction.atomic
+def _change(
+    order_id: UUID, transition: Callable[[Order], type[contracts.OrderEvent] | None], *, only_of: str | None = None
+) -> Order:
+    orders = Order.objects.select_for_update()
+    if only_of is not None:
+        orders = orders.filter(customer_id=only_of)
+    order = orders.filter(pk=order_id).first()
+    if order is None:
+        raise Http404
+    happened = transition(order)
+    if happened is not None:
+        order.save(update_fields=CHANGING)
+        outbox.publish(event(happened, order, order.lines.all()))
+    return order
+
+
+CHANGING = ["status", "status_reason", "cancellation_requested_at", "cancellation_reason", "updated_at"]
+
+
+def event(kind: type[contracts.OrderEvent], order: Order, lines: Iterable[OrderLine]) -> contracts.OrderEvent:
+    """What happened to `order`, for the other services."""
+    return kind(
+        order_id=order.id,
+        customer_id=order.customer_id,
+        number=order.number,
+        items=tuple(
+            contracts.OrderedItem(
+                product_id=line.product_id, quantity=line.quantity, name=line.name, unit_price=line.unit_price
+            )
+            for line in lines
+        ),
+        total=order.total,
+        currency=order.currency,
+        reason=order.status_reason or order.cancellation_reason or None,
+    )

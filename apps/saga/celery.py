@@ -1,0 +1,15 @@
+"""The Celery application that drives sagas: the muscle, never the truth (contract.md section 6).
+
+Redis may lose a wake-up: `sweep` finds every saga that waits for one. So a task carries nothing that is not
+in PostgreSQL, and running one twice, late or not at all changes nothing but the time it takes.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apps.saga.settings")
+
+app = Celery("saga")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["apps.saga"])

@@ -1,0 +1,96 @@
+"""Dead letters of every service: collected here, looked at by managers, sent again or discarded."""
+
+import base64
+from collections.abc import Sequence
+from functools import cache
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Message as KafkaMessage
+from django.conf import settings
+from django.db import transaction
+
+from apps.saga.errors import DeadLetterSettled, KafkaAway
+from apps.saga.models import DeadLetter
+from shared.contracts.topics import DEAD_LETTER
+from shared.messaging import kafka
+from shared.messaging.dead_letters import PREFIX
+from shared.messaging.envelope import Raw
+
+TIMEOUT = 4.0  # seconds that a manager waits for Kafka's word
+
+
+def collect(batch: Sequence[Raw]) -> None:
+    """Keep dead letters as they came; one that comes again is known by its place in Kafka."""
+    DeadLetter.objects.bulk_create([_row(raw) for raw in batch], ignore_conflicts=True)
+
+
+def replay(letter_id: int) -> DeadLetter:
+    """Send the message again, with its own id, to the topic it came from. Raises DoesNotExist.
+
+    Killed between sending and marking, it can be replayed again: its id is the same, so nobody handles it twice.
+    """
+    with transaction.atomic():
+        letter = _waiting(letter_id)
+        _produce(letter)
+        letter.status = DeadLetter.Status.REPLAYED
+        letter.save(update_fields=["status"])
+    return letter
+
+
+def discard(letter_id: int) -> DeadLetter:
+    """Nobody wants it: it stays listed as discarded. Raises DoesNotExist."""
+    with transaction.atomic():
+        letter = _waiting(letter_id)
+        letter.status = DeadLetter.Status.DISCARDED
+        letter.save(update_fields=["status"])
+    return letter
+
+
+def _waiting(letter_id: int) -> DeadLetter:
+    letter = DeadLetter.objects.select_for_update().get(pk=letter_id)
+    if letter.status != DeadLetter.Status.WAITING:
+        raise DeadLetterSettled(f"This dead letter was {letter.status} already.")
+    return letter
+
+
+def _produce(letter: DeadLetter) -> None:
+    outcome: list[KafkaError | None] = []
+
+    def delivered(error: KafkaError | None, _: KafkaMessage) -> None:
+        outcome.append(error)
+
+    headers: list[tuple[str, str | bytes | None]] = [
+        (name, None if value is None else base64.b64decode(value))
+        for name, value in letter.headers
+        if not name.startswith(PREFIX)
+    ]
+    key = None if letter.key is None else bytes(letter.key)
+    try:
+        _producer().produce(letter.topic, bytes(letter.payload), key, headers=headers, on_delivery=delivered)
+    except (KafkaException, BufferError) as error:
+        raise KafkaAway from error
+    _producer().flush(TIMEOUT)
+    if outcome != [None]:
+        raise KafkaAway
+
+
+@cache
+def _producer() -> "kafka.Producer":
+    # Made on first use: a Kafka client does not survive a fork.
+    return kafka.producer(settings.ENVIRONMENT.kafka, settings.SERVICE_NAME, **{"message.timeout.ms": 3000})
+
+
+def _row(raw: Raw) -> DeadLetter:
+    said = {name: (value or b"").decode("utf-8", "replace") for name, value in raw.headers if name.startswith(PREFIX)}
+    attempts = said.get("dl_attempts", "")
+    return DeadLetter(
+        topic=raw.topic.removesuffix(DEAD_LETTER),
+        partition=raw.partition,
+        offset=raw.offset,
+        key=raw.key,
+        headers=[[name, None if value is None else base64.b64encode(value).decode()] for name, value in raw.headers],
+        payload=raw.payload,
+        error=said.get("dl_error", "").replace("\x00", ""),
+        attempts=int(attempts) if attempts.isdecimal() and len(attempts) < 7 else 0,  # noqa: PLR2004
+        service=said.get("dl_service", "").replace("\x00", "")[:40],
+    )

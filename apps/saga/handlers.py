@@ -1,0 +1,70 @@
+"""From message to handler: every event that a saga waits for is written down, then Celery is woken once."""
+
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.saga.dead_letters import collect
+from apps.saga.models import Saga, SagaEvent
+from apps.saga.placement import PLACEMENT
+from apps.saga.tasks import wake
+from shared import contracts
+from shared.contracts.message import AboutOrder
+from shared.messaging.dispatch import Handlers
+from shared.messaging.envelope import Received
+
+Events = Sequence[Received[AboutOrder]]
+
+
+class UnknownSaga(Exception):
+    """An event names an order that no saga is about."""
+
+
+def start(batch: Sequence[Received[contracts.OrderSubmitted]]) -> None:
+    """A new saga for each order that was submitted."""
+    Saga.objects.bulk_create([_saga(received) for received in batch], ignore_conflicts=True)
+    _store(batch)
+
+
+def keep(batch: Events) -> None:
+    """An event for each saga that is waiting for it; raises UnknownSaga."""
+    ids = {received.message.order_id for received in batch}
+    missing = ids - set(Saga.objects.filter(order_id__in=ids).values_list("order_id", flat=True))
+    if missing:
+        raise UnknownSaga(f"No saga is about order {', '.join(str(order_id) for order_id in missing)}.")
+    _store(batch)
+
+
+def _store(batch: Events) -> None:
+    SagaEvent.objects.bulk_create([_event(received) for received in batch])
+    ids: set[UUID] = {received.message.order_id for received in batch}
+    transaction.on_commit(partial(wake, ids))
+
+
+def _saga(received: Received[contracts.OrderSubmitted]) -> Saga:
+    order = received.message
+    return Saga(
+        kind=PLACEMENT.kind,
+        order_id=order.order_id,
+        customer_id=order.customer_id,
+        items=[{"product_id": item.product_id, "quantity": item.quantity} for item in order.items],
+        traceparent=received.traceparent or "",
+    )
+
+
+def _event(received: Received[AboutOrder]) -> SagaEvent:
+    return SagaEvent(
+        order_id=received.message.order_id,
+        message_id=received.id,
+        type=received.message.TYPE,
+        data=received.message.model_dump(mode="json", exclude_none=True),
+        traceparent=received.traceparent or "",
+    )
+
+
+HANDLERS: Handlers = {contracts.OrderSubmitted: start, **dict.fromkeys(PLACEMENT.events, keep)}
+
+# Dead letters of every service come here as they are, whatever is in them.
+COLLECT = collect

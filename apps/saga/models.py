@@ -1,0 +1,142 @@
+"""A saga: where one order placement stands. PostgreSQL is the truth; everything else may forget."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from django.db import models
+from django.utils import timezone
+
+
+class Status(models.TextChoices):
+    """How far a saga is."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    COMPENSATING = "compensating"
+    COMPENSATED = "compensated"
+
+
+class StepStatus(models.TextChoices):
+    """How far a step is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    COMPENSATING = "compensating"
+    COMPENSATED = "compensated"
+    SKIPPED = "skipped"
+
+
+STUCK = "stuck"
+
+
+class Saga(models.Model):
+    """One placement of one order.
+
+    `steps` and `history` are what the API shows. `is_stuck` stands beside `status`, so that a stuck saga
+    remembers which way it was going and an answer that comes after all takes it on.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    kind = models.CharField(max_length=40)
+    order_id = models.UUIDField(unique=True)
+    customer_id = models.CharField(max_length=64)
+    items = models.JSONField()
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.RUNNING)
+    is_stuck = models.BooleanField(default=False)
+    step = models.CharField(max_length=40, blank=True)
+    deadline = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=500, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    steps = models.JSONField(default=list)
+    history = models.JSONField(default=list)
+    traceparent = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["deadline"], name="saga_deadline", condition=models.Q(deadline__isnull=False)),
+            models.Index(fields=["customer_id", "-created_at"], name="saga_of_customer"),
+            models.Index(fields=["-created_at", "-id"], name="saga_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.order_id}: {self.shown_status}"
+
+    @property
+    def shown_status(self) -> str:
+        """The status as the contract names it."""
+        return STUCK if self.is_stuck else self.status
+
+    @property
+    def trace_id(self) -> str:
+        """The trace of the request that placed the order."""
+        return self.traceparent[3:35]
+
+    def record(self, name: str) -> dict[str, Any]:
+        """What `steps` says of the step `name`."""
+        found: dict[str, Any] = next(step for step in self.steps if step["name"] == name)
+        return found
+
+    def note(self, now: datetime, event: str, detail: str = "") -> None:
+        """Add a line to the history."""
+        self.history.append({"at": stamp(now), "event": event, "detail": detail})
+
+
+class SagaEvent(models.Model):
+    """An event that came and was not applied yet. It goes when it is."""
+
+    order_id = models.UUIDField(db_index=True)
+    message_id = models.CharField(max_length=128)
+    type = models.CharField(max_length=80)
+    data = models.JSONField()
+    traceparent = models.CharField(max_length=60, blank=True)
+    received_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.order_id}"
+
+
+class DeadLetter(models.Model):
+    """A message that a consumer of any service gave up on."""
+
+    class Status(models.TextChoices):
+        """What became of it."""
+
+        WAITING = "waiting"
+        REPLAYED = "replayed"
+        DISCARDED = "discarded"
+
+    topic = models.CharField(max_length=100)
+    partition = models.IntegerField()
+    offset = models.BigIntegerField()
+    key = models.BinaryField(null=True)
+    headers = models.JSONField()
+    payload = models.BinaryField()
+    error = models.TextField(blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    service = models.CharField(max_length=40, blank=True)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.WAITING)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["topic", "partition", "offset"], name="dead_letter_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+
+def stamp(moment: datetime) -> str:
+    """A time as the API writes it."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,96 @@
+"""Placing an order: the table of contract.md section 6.
+
+    submit-order ─▶ reserve-stock ─▶ commit-stock (pivot) ─▶ confirm-order ─▶ remove-from-basket
+         ◀─ reject or cancel ◀─ release ◀─ restock
+
+A payment step would go between reserving and committing: one more row, with its compensation.
+"""
+
+from apps.saga.definition import Ask, Definition, Patience, Step
+from apps.saga.models import Saga
+from shared.contracts import (
+    CancelOrder,
+    CommitStock,
+    ConfirmOrder,
+    Item,
+    Message,
+    OrderCancellationRequested,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderRejected,
+    RejectOrder,
+    ReleaseStock,
+    RemoveBasketItems,
+    ReserveStock,
+    StockCommitted,
+    StockRejected,
+    StockReleased,
+    StockReserved,
+)
+
+UNTIL_IT_WORKS = Patience(timeout=5, retries=60)  # half an hour, then somebody has to look
+
+
+def items(saga: Saga) -> tuple[Item, ...]:
+    """What was ordered."""
+    return tuple(Item(product_id=item["product_id"], quantity=item["quantity"]) for item in saga.items)
+
+
+def reserve(saga: Saga) -> Message:
+    """Hold it."""
+    return ReserveStock(order_id=saga.order_id, items=items(saga))
+
+
+def commit(saga: Saga) -> Message:
+    """Sell it."""
+    return CommitStock(order_id=saga.order_id, items=items(saga))
+
+
+def release(saga: Saga) -> Message:
+    """Give back what is held, put back what was sold."""
+    return ReleaseStock(order_id=saga.order_id, items=items(saga))
+
+
+def confirm(saga: Saga) -> Message:
+    """Tell the customer."""
+    return ConfirmOrder(order_id=saga.order_id)
+
+
+def undo_order(saga: Saga) -> Message:
+    """Cancelled where somebody asked for it, rejected otherwise."""
+    kind = CancelOrder if saga.cancel_requested else RejectOrder
+    return kind(order_id=saga.order_id, reason=saga.reason or None)
+
+
+def remove_from_basket(saga: Saga) -> Message:
+    """What was ordered leaves the basket."""
+    return RemoveBasketItems(order_id=saga.order_id, customer_id=saga.customer_id, items=items(saga))
+
+
+PLACEMENT = Definition(
+    kind="order-placement",
+    cancelled_by=(OrderCancellationRequested,),
+    too_late={StockReserved: release, StockCommitted: release},
+    steps=(
+        Step(
+            "submit-order",
+            forward=None,
+            backward=Ask(undo_order, done=(OrderRejected, OrderCancelled), patience=UNTIL_IT_WORKS),
+        ),
+        Step(
+            "reserve-stock",
+            forward=Ask(reserve, done=(StockReserved,), refused=(StockRejected, StockReleased)),
+            backward=Ask(release, done=(StockReleased,), patience=UNTIL_IT_WORKS),
+        ),
+        Step(
+            "commit-stock",
+            forward=Ask(commit, done=(StockCommitted,), refused=(StockRejected, StockReleased)),
+            backward=Ask(release, done=(StockReleased,), patience=UNTIL_IT_WORKS),
+            covers=("reserve-stock",),
+            pivot=True,
+        ),
+        Step("confirm-order", forward=Ask(confirm, done=(OrderConfirmed,), patience=UNTIL_IT_WORKS)),
+        Step("remove-from-basket", forward=Ask(remove_from_basket)),
+    ),
+)
+DEFINITIONS = {PLACEMENT.kind: PLACEMENT}

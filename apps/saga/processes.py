@@ -1,0 +1,47 @@
+"""Health of the Celery worker and beat: both answer probes, and say so when they have fallen silent.
+
+A worker can stay connected to a Redis that came back and never take a task again (celery#8091). It is sent a
+sweep every few seconds, so silence means that it is deaf: the probe fails and it is started again.
+"""
+
+import logging
+from typing import Any
+
+from celery.beat import Scheduler
+from celery.signals import beat_init, task_postrun, worker_ready
+from django.conf import settings
+
+from shared.telemetry import probe
+from shared.telemetry.probe import Pulse
+
+logger = logging.getLogger(__name__)
+
+SILENCE = 20.0  # seconds
+PULSE = Pulse(SILENCE)
+
+
+class PulsingScheduler(Scheduler):
+    """Beat's scheduler without a file: nothing is lost with it, since the database knows what is due."""
+
+    def tick(self, *args: Any, **kwargs: Any) -> Any:
+        """Send what is due, and say that the loop turns."""
+        PULSE.beat()
+        return super().tick(*args, **kwargs)
+
+
+def serve(**_: Any) -> None:
+    """Answer probes in this process."""
+    PULSE.ready = True
+    PULSE.beat()
+    if settings.ENVIRONMENT.probe_port:
+        probe.serve(settings.ENVIRONMENT.probe_port, PULSE)
+
+
+def beat(**_: Any) -> None:
+    """A task was done: this worker is not deaf."""
+    PULSE.beat()
+
+
+worker_ready.connect(serve, weak=False)
+beat_init.connect(serve, weak=False)
+task_postrun.connect(beat, weak=False)

@@ -1,0 +1,31 @@
+"""Settings of the saga service: only what differs from the other services."""
+
+from shared.settings import Environment, service_settings
+
+environment = Environment.of("saga")
+globals().update(service_settings("saga", apps=["apps.saga"], environment=environment))
+
+SWEEP_SECONDS = 2.0  # how long a lost wake-up or a passed deadline may go unseen
+
+CELERY_BROKER_URL = environment.redis_url
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 60,  # seconds after which a task of a killed worker is given to another
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "max_retries": 1,
+}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TASK_DEFAULT_QUEUE = "saga"
+CELERY_BEAT_SCHEDULER = "apps.saga.processes:PulsingScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = SWEEP_SECONDS
+CELERY_BEAT_SCHEDULE = {
+    # A sweep that nobody took in time is not worth taking: the next one sees the same.
+    "sweep": {"task": "apps.saga.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 2 * SWEEP_SECONDS}},
+}

@@ -1,0 +1,99 @@
+"""The saga API: customers see their own, managers see all, wake what is stuck and settle dead letters."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from apps.saga import dead_letters, orchestrator
+from apps.saga.errors import SagaFinished
+from apps.saga.models import STUCK, DeadLetter, Saga, Status
+from apps.saga.serializers import DeadLetterSerializer, SagaSerializer
+from shared.auth.drf import IsCustomer, IsManager, principal_of
+
+
+class SagaFilter(filters.FilterSet):
+    """`order_id`, `status`."""
+
+    order_id = filters.UUIDFilter()
+    status = filters.ChoiceFilter(choices=[*Status.choices, (STUCK, STUCK)], method="with_status")
+
+    class Meta:
+        model = Saga
+        fields: ClassVar = ["order_id", "status"]
+
+    def with_status(self, sagas: QuerySet[Saga], _: str, wanted: str) -> QuerySet[Saga]:
+        """A stuck saga is only that."""
+        return sagas.filter(is_stuck=True) if wanted == STUCK else sagas.filter(status=wanted, is_stuck=False)
+
+
+class SagaViewSet(ReadOnlyModelViewSet[Saga]):
+    """Where order placements stand."""
+
+    queryset = Saga.objects.all()
+    serializer_class = SagaSerializer
+    permission_classes = [IsCustomer]
+    filterset_class = SagaFilter
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Saga]:
+        """What this caller may see."""
+        caller = principal_of(self.request)
+        return super().get_queryset().filter(Q() if caller.is_manager else Q(customer_id=caller.subject))
+
+    @extend_schema(request=None, responses=SagaSerializer)
+    @action(detail=True, methods=["post"], permission_classes=[IsManager])
+    def retry(self, request: Request, pk: UUID) -> Response:
+        """Ask the current step again."""
+        saga = orchestrator.wake_by_hand(pk)
+        if saga is None:
+            raise Http404
+        if not saga.step:
+            raise SagaFinished(f"This saga is {saga.status}: there is nothing to wake.")
+        return Response(SagaSerializer(saga).data)
+
+
+class DeadLetterFilter(filters.FilterSet):
+    """`topic`, `service`, `status`."""
+
+    class Meta:
+        model = DeadLetter
+        fields: ClassVar = ["topic", "service", "status"]
+
+
+class DeadLetterViewSet(ReadOnlyModelViewSet[DeadLetter]):
+    """Messages that a consumer of any service gave up on."""
+
+    queryset = DeadLetter.objects.all()
+    serializer_class = DeadLetterSerializer
+    permission_classes = [IsManager]
+    filterset_class = DeadLetterFilter
+    lookup_value_regex = r"[0-9]{1,18}"
+
+    @extend_schema(request=None, responses=DeadLetterSerializer)
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, pk: str) -> Response:
+        """Send the message again, with its own id, to the topic it came from."""
+        return _settle(dead_letters.replay, pk)
+
+    @extend_schema(request=None, responses=DeadLetterSerializer)
+    @action(detail=True, methods=["post"])
+    def discard(self, request: Request, pk: str) -> Response:
+        """Nobody wants it."""
+        return _settle(dead_letters.discard, pk)
+
+
+def _settle(how: Callable[[int], DeadLetter], pk: Any) -> Response:
+    try:
+        letter = how(int(pk))
+    except DeadLetter.DoesNotExist as error:
+        raise Http404 from error
+    return Response(DeadLetterSerializer(letter).data)
