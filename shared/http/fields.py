@@ -1,7 +1,7 @@
 """Serializer fields with one meaning everywhere."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -31,6 +31,21 @@ class StrictIntegerField(serializers.IntegerField):
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
         return super().to_internal_value(data)  # type: ignore[no-any-return]
+
+
+class TextField(serializers.CharField):
+    """A text on one line: no number taken for a text, no control or other unprintable character."""
+
+    default_error_messages: ClassVar = {"control": "Control characters are not allowed."}
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text, trimmed."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        text: str = super().to_internal_value(data)
+        if not text.isprintable():
+            self.fail("control")
+        return text
 
 
 def _plain(text: str) -> bool:
