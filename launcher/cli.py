@@ -1,0 +1,194 @@
+"""The commands of `manage_all.py`. Each one reads its arguments and calls what does the work."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from launcher import platform
+from launcher.console import Ticker, console, process_table, welcome
+from launcher.errors import LauncherError
+from launcher.instance import Instance
+from launcher.memory import memory_by_group
+from launcher.status import status as status_of
+from launcher.system import SERVICES, Service, service
+
+EPILOG = """
+Examples:\n
+  python manage_all.py up                          everything, on http://localhost:8000\n
+  python manage_all.py up --port-offset 1000       a second platform beside it\n
+  python manage_all.py up --only infrastructure    the stores and Keycloak only\n
+  python manage_all.py restart order               after a change to apps/order\n
+  python manage_all.py logs order-consumer -f      follow one log\n
+  python manage_all.py manage order shell          one of Django's own commands\n
+  python manage_all.py test order -k cancel        the tests of one service that match\n
+  python manage_all.py test                        everything, on ports and data of its own
+"""
+app = typer.Typer(
+    help="Run the whole of Microcommerce on this machine: stores, Keycloak and the seven services.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+NOT_RUNNING = 3
+INTERRUPTED = 130
+Offset = Annotated[int, typer.Option("--port-offset", metavar="N", help="Move every port by N; a platform of its own.")]
+
+
+@app.command()
+def up(
+    port_offset: Offset = 0,
+    only: Annotated[
+        str, typer.Option(help="`infrastructure`, or services separated by commas, with every store.")
+    ] = "",
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and take it down at Ctrl-C.")] = False,
+    demo: Annotated[bool, typer.Option(help="Load the demo catalogue into an empty shop.")] = True,
+) -> None:
+    """Start everything and wait until it is healthy. Data of an earlier run are still there."""
+    from launcher.up import bring_up
+
+    instance, services, began = Instance(port_offset), _chosen(only), time.monotonic()
+    complete = len(services) == len(SERVICES)
+    try:
+        with Ticker() as ticker:
+            changed = bring_up(instance, ticker, services, demo=demo and complete)
+    except KeyboardInterrupt:
+        console.print("\nInterrupted: stopping what was started. The data are kept.")
+        platform.shut_down(instance)
+        raise typer.Exit(INTERRUPTED) from None
+    console.print(f"\nEverything is up after {time.monotonic() - began:.0f} s." if changed else "Everything is up already.")
+    welcome(instance)
+    if foreground:
+        _stay(instance)
+
+
+def _chosen(only: str) -> tuple[Service, ...]:
+    if not only:
+        return SERVICES
+    names = [name for name in only.split(",") if name != "infrastructure"]
+    unknown = set(names) - {each.name for each in SERVICES}
+    if unknown:
+        known = ", ".join(each.name for each in SERVICES)
+        raise LauncherError(f"There is no service {', '.join(sorted(unknown))}.", f"Choose from infrastructure, {known}.")
+    return tuple(each for each in SERVICES if each.name in names)
+
+
+def _stay(instance: Instance) -> None:
+    def end(*_: Any) -> None:  # noqa: ANN401
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    console.print("\nCtrl-C takes it down.")
+    try:
+        while platform.is_supervised(instance):
+            time.sleep(1)
+    except KeyboardInterrupt:
+        down(instance.offset)
+
+
+@app.command()
+def down(port_offset: Offset = 0) -> None:
+    """Stop everything, services before stores. The data are kept for the next `up`."""
+    began = time.monotonic()
+    if platform.shut_down(Instance(port_offset)):
+        console.print(f"Everything is stopped after {time.monotonic() - began:.0f} s. The data are kept.")
+    else:
+        console.print("Nothing was running.")
+
+
+@app.command()
+def reset(port_offset: Offset = 0) -> None:
+    """Stop everything and forget the data, logs and configuration of this platform."""
+    from launcher.stores import postgres
+
+    instance = Instance(port_offset)
+    platform.shut_down(instance)
+    postgres.forget(instance)
+    shutil.rmtree(instance.state, ignore_errors=True)
+    console.print("The data are gone. The next `up` begins anew.")
+
+
+@app.command()
+def status(
+    port_offset: Offset = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: addresses and processes.")] = False,
+) -> None:
+    """Show every process. Exits 0 when all of them are running, 3 otherwise."""
+    found = status_of(Instance(port_offset))
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    else:
+        memory = memory_by_group(each["pid"] for each in found["processes"] if each["pid"])
+        console.print(process_table(found["processes"], memory))
+        console.print(f"\n{sum(memory.values()) >> 20} MiB in all")
+    if any(each["state"] != "running" for each in found["processes"]):
+        raise typer.Exit(NOT_RUNNING)
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="A process, as `status` names it; none: the supervisor's own log.")] = "supervisor",
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it grows.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", help="How many lines from its end.")] = 100,
+    port_offset: Offset = 0,
+) -> None:
+    """Show the log of one process."""
+    from launcher.follow import show
+
+    show(Instance(port_offset), name, lines=lines, follow=follow)
+
+
+@app.command()
+def restart(
+    name: Annotated[str, typer.Argument(help="A process, or a service for all of its processes.")],
+    port_offset: Offset = 0,
+) -> None:
+    """Stop a process gently and start it again, for example after a change to its code."""
+    instance = Instance(port_offset)
+    names = platform.named(instance, name)
+    platform.restart(instance, names)
+    platform.wait_until_running(instance, names, 120)
+    console.print(f"Running again: {', '.join(sorted(names))}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def manage(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="SERVICE", help="product, order, stock, …")],
+) -> None:
+    """Run one of Django's own commands in a service: `manage order showmigrations`."""
+    from launcher.migrations import django_command
+    from launcher.services import environment
+
+    offset, arguments = _take_offset(context.args)
+    (owner,) = _chosen(name)
+    os.chdir(Instance().root)
+    command = django_command(owner, *arguments)
+    os.execve(command[0], command, environment(owner, Instance(offset)))
+
+
+def _take_offset(arguments: list[str]) -> tuple[int, list[str]]:
+    if "--port-offset" not in arguments:
+        return 0, arguments
+    at = arguments.index("--port-offset")
+    return int(arguments[at + 1]), arguments[:at] + arguments[at + 2 :]
+
+
+def main() -> None:
+    """Run the command line; a failure that has a way out is shown without a traceback."""
+    try:
+        app(prog_name=f"python {Path(sys.argv[0]).name}")
+    except LauncherError as error:
+        console.print(f"\n[bold red]✗[/] {error.message}", markup=True, soft_wrap=True)
+        if error.way_out:
+            console.print(f"\n{error.way_out}", markup=False, soft_wrap=True)
+        sys.exit(1)

@@ -1,0 +1,86 @@
+"""What the person at the terminal sees."""
+
+import threading
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from launcher.instance import Instance
+from launcher.plan import Step
+from launcher.status import urls
+from launcher.system import USERS
+
+console = Console(highlight=False)
+STYLES = {"running": "green", "stopped": "red", "starting": "yellow", "restarting": "yellow", "stopping": "yellow"}
+
+
+class Ticker:
+    """Progress of a plan: a line for each step that ended, and, on a terminal, what is under way."""
+
+    def __init__(self) -> None:
+        """Nothing is shown before the `with` block."""
+        self._running: dict[str, None] = {}
+        self._lock = threading.Lock()
+        self._status = Status("", console=console)
+
+    def __enter__(self) -> "Ticker":
+        if console.is_terminal:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def began(self, step: Step) -> None:
+        """Show that the step is under way."""
+        with self._lock:
+            self._running[step.name] = None
+            self._show()
+
+    def ended(self, step: Step, seconds: float) -> None:
+        """Show how long the step took."""
+        with self._lock:
+            del self._running[step.name]
+            console.print(f"  [green]✓[/] {step.name:<24}{seconds:6.1f} s")
+            self._show()
+
+    def _show(self) -> None:
+        self._status.update(", ".join(self._running))
+
+
+def process_table(processes: list[dict[str, Any]], memory: dict[int, int]) -> Table:
+    """`status` for people."""
+    table = Table(box=None, header_style="bold")
+    for heading in ("process", "state", "pid", "port", "restarts", "MiB"):
+        table.add_column(heading, justify="left" if heading in ("process", "state") else "right")
+    for each in processes:
+        state = f"[{STYLES[each['state']]}]{each['state']}[/]"
+        used = memory.get(each["pid"] or 0)
+        numbers = (str(each["pid"] or ""), str(each["port"]), str(each["restarts"]), f"{used >> 20}" if used else "")
+        table.add_row(each["name"], state, *numbers)
+    return table
+
+
+def welcome(instance: Instance) -> None:
+    """Where everything is, who can sign in, and what to try."""
+    where = urls(instance)
+    table = Table(box=None, show_header=False)
+    for name, address in where.items():
+        table.add_row(f"[bold]{name}[/]", address)
+    console.print(table)
+    names = ", ".join(f"{name} ({role})" for name, role in USERS.items())
+    console.print(f"\n[bold]Users[/] (password = name): {names}\n\n[bold]Try[/]")
+    console.print(_try(where, instance.option()), markup=False, soft_wrap=True)
+
+
+def _try(where: dict[str, str], option: str) -> str:
+    gateway, token = where["gateway"], f"{where['keycloak']}/realms/microcommerce/protocol/openid-connect/token"
+    return f"""\
+  curl {gateway}/api/products/?search=coffee
+  TOKEN=$(curl -s {token} -d client_id=microcommerce-cli \\
+    -d grant_type=password -d username=alice -d password=alice | python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])')
+  curl -H "Authorization: Bearer $TOKEN" {gateway}/api/orders/
+  python manage_all.py status{option}      python manage_all.py logs order-api -f{option}
+  python manage_all.py check{option}       python manage_all.py down{option}"""

@@ -1,0 +1,17 @@
+"""Load what the shop sells in a demonstration, once for each set of data."""
+
+from launcher.instance import Instance
+from launcher.migrations import once, run_django
+from launcher.system import service
+
+LOADED = "loaded"
+
+
+def load_products(instance: Instance) -> None:
+    """Categories and products, which become events for the other services."""
+    once(instance, "demo-products", LOADED, lambda: run_django(service("product"), instance, "load_demo"))
+
+
+def load_stock(instance: Instance) -> None:
+    """Quantities, once the stock service has heard of every product."""
+    once(instance, "demo-stock", LOADED, lambda: run_django(service("stock"), instance, "load_demo_stock"))

@@ -1,0 +1,54 @@
+"""Say who holds a port that we need, before anything is started."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import psutil
+
+from launcher import platform
+from launcher.errors import LauncherError
+from launcher.instance import Instance
+from launcher.system import STORES
+
+
+def all_ports(instance: Instance) -> Iterator[tuple[str, int]]:
+    """Every port of the platform, with the process that listens there."""
+    for process in platform.table(instance):
+        yield process["name"], process["port"]
+    for store in STORES:
+        for port in store.also:
+            yield store.name, instance.port(port)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def require_free(instance: Instance) -> None:
+    """Raise LauncherError that names each port in use and who uses it; the platform's own processes may."""
+    own = {each["name"] for each in platform.processes(instance) if each["state"] != "stopped"}
+    taken = [(name, port) for name, port in all_ports(instance) if name not in own and not is_free(port)]
+    if taken:
+        lines = [f"  {port} (for {name}) is in use by {_holder(port)}" for name, port in taken]
+        raise LauncherError(
+            "Ports that the platform needs are taken:\n" + "\n".join(lines),
+            "Stop what holds them, or move the whole platform: "
+            f"python manage_all.py up --port-offset {instance.offset + 1000}",
+        )
+
+
+def _holder(port: int) -> str:
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                process = psutil.Process(connection.pid)
+                return f"{process.name()} (pid {process.pid}): {' '.join(process.cmdline())[:100]}"
+    return "a process of another user"

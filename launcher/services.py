@@ -1,0 +1,96 @@
+"""What each service process is run with: its command and its environment, from the table in `system.py`."""
+
+import json
+import os
+from collections.abc import Iterator
+
+from launcher.instance import Instance
+from launcher.stores import kafka, keycloak, mongod, postgres, redis
+from launcher.stores.base import environment as base_environment
+from launcher.supervisor.specification import Probe, Specification
+from launcher.system import (
+    OIDC_CLIENT_SECRET,
+    ROLE_PORTS,
+    ROLES,
+    SERVERS,
+    SERVICES,
+    Service,
+    process_name,
+    service,
+)
+
+PREFIX = "MICROCOMMERCE_"
+STOP_SECONDS = 12  # a process finishes the message in hand within 10
+
+
+def environment(owner: Service, instance: Instance) -> dict[str, str]:
+    """Every variable of the service, from the table; others of the caller's `MICROCOMMERCE_…` are passed on."""
+    values = {
+        "ENVIRONMENT": "development",
+        "DATABASE_URL": database_url(owner, instance),
+        "REDIS_URL": redis.url(instance, owner.redis),
+        "KAFKA": kafka.address(instance),
+        "GATEWAY_URL": gateway_url(instance),
+        "ISSUER": f"{keycloak.url(instance)}/realms/microcommerce",
+        "KEYCLOAK_URL": keycloak.url(instance).replace("localhost", "127.0.0.1"),
+        **_only_for(owner, instance),
+    }
+    passed_on = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    return base_environment(**passed_on, **{PREFIX + name: value for name, value in values.items()})
+
+
+def _only_for(owner: Service, instance: Instance) -> dict[str, str]:
+    if owner.name == "order":
+        return {"BASKET_URL": api_url(service("basket"), instance)}
+    if owner.name == "gateway":
+        upstreams = {each.name: api_url(each, instance) for each in SERVICES if each.name != "gateway"}
+        return {"UPSTREAMS": json.dumps(upstreams), "OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET}
+    return {}
+
+
+def database_url(owner: Service, instance: Instance) -> str:
+    """Where the service's own database is; empty for one that has only Redis."""
+    if owner.database == "postgres":
+        return postgres.url(instance, owner.name)
+    return mongod.url(instance, owner.name) if owner.database == "mongod" else ""
+
+
+def api_url(owner: Service, instance: Instance) -> str:
+    """Where the service's HTTP interface is, seen from this machine."""
+    return f"http://127.0.0.1:{instance.port(owner.port)}"
+
+
+def gateway_url(instance: Instance) -> str:
+    """The platform's public address."""
+    return f"http://localhost:{instance.port(service('gateway').port)}"
+
+
+def specifications(owner: Service, instance: Instance) -> Iterator[Specification]:
+    """The service's processes as the supervisor wants them."""
+    for role in owner.roles:
+        yield _specification(owner, role, instance)
+
+
+def _specification(owner: Service, role: str, instance: Instance) -> Specification:
+    name = process_name(owner, role)
+    port = instance.port(owner.port + ROLE_PORTS[role])
+    values = {
+        "port": str(port),
+        "package": owner.package,
+        "directory": owner.package.replace(".", "/"),
+        "data": str(instance.data),
+    }
+    probe_port = {} if role in ("api", "gateway") else {PREFIX + "PROBE_PORT": str(port)}
+    return Specification(
+        name=name,
+        service=owner.name,
+        port=port,
+        command=tuple(part.format_map(values) for part in ROLES.get(role, SERVERS[owner.server])),
+        environment={**environment(owner, instance), "PYTHONUNBUFFERED": "1", **probe_port},
+        directory=str(instance.root),
+        log=str(instance.logs / f"{name}.log"),
+        ready=Probe("http", port, "/health/ready"),
+        live=Probe("http", port, "/health/live"),
+        stop_seconds=STOP_SECONDS,
+        labels=("service",),
+    )

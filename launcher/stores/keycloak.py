@@ -1,0 +1,120 @@
+"""Keycloak: built once for each version into the user's cache, then started in its fast, production-like way."""
+
+import os
+import shutil
+import subprocess
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+from infrastructure.keycloak import realm
+from launcher.artifacts import fetch, locked_artifacts
+from launcher.cache import cache_directory, locked
+from launcher.errors import LauncherError
+from launcher.instance import Instance
+from launcher.java import java
+from launcher.stores.base import specification as base_specification
+from launcher.supervisor.specification import Probe, Specification
+from launcher.system import OIDC_CLIENT_SECRET, service, store
+
+NAME = "keycloak"
+BUILD = ("--db=postgres", "--cache=local", "--health-enabled=true", "--metrics-enabled=false", "--features-disabled=kerberos")
+# As kc.sh starts it; kc.sh itself would stand between the supervisor and the server.
+JVM = (
+    "-Xms64m", "-Xmx288m", "-XX:+UseSerialGC", "-XX:MetaspaceSize=96M", "-XX:MaxMetaspaceSize=256m",
+    "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8", "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.security.egd=file:/dev/urandom", "--add-opens=java.base/java.util=ALL-UNNAMED",
+    "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED", "--add-opens=java.base/java.security=ALL-UNNAMED",
+    "--add-opens=java.base/java.lang=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED",
+    "-Duser.language=en", "-Duser.country=US", "-Dpicocli.disable.closures=true",
+    "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
+    "-Djava.util.concurrent.ForkJoinPool.common.threadFactory="
+    "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory",
+)  # fmt: skip
+
+
+def installation() -> Path:
+    """Keycloak, unpacked and built; the first call on a machine takes half a minute."""
+    recipe = " ".join((*BUILD, *(file.sha256 for file in locked_artifacts(NAME))))
+    target = cache_directory() / f"keycloak-built-{sha256(recipe.encode()).hexdigest()[:12]}"
+    if not target.exists():
+        with locked("keycloak-built"):
+            if not target.exists():
+                _build(target)
+    return target
+
+
+def _build(target: Path) -> None:
+    unfinished = target.with_name(target.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    archive = next(fetch(NAME).glob("*.zip"))
+    with zipfile.ZipFile(archive) as content:
+        content.extractall(unfinished)
+    home = next(unfinished.iterdir())
+    done = subprocess.run([*_java(home), "build", *BUILD], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LauncherError(f"Keycloak could not be built:\n{done.stdout}{done.stderr}", "Is there room on the disk?")
+    home.rename(target)
+    shutil.rmtree(unfinished)
+
+
+def _java(home: Path) -> list[str]:
+    properties = [f"-Dkc.home.dir={home}", f"-Djboss.server.config.dir={home / 'conf'}"]
+    main = ["-cp", str(home / "lib" / "quarkus-run.jar"), "io.quarkus.bootstrap.runner.QuarkusEntryPoint"]
+    return [java(), *JVM, *properties, *main]
+
+
+def prepare(instance: Instance) -> None:
+    """A home of its own, whose programs are those of the cache and whose data are its own."""
+    home = _home(instance)
+    shutil.rmtree(home, ignore_errors=True)
+    (home / "data" / "import").mkdir(parents=True)
+    for part in installation().iterdir():
+        if part.name != "data":
+            os.symlink(part, home / part.name)
+    shutil.copy(realm.path("development"), home / "data" / "import")
+
+
+def specification(instance: Instance) -> Specification:
+    """The server as the supervisor runs it."""
+    port, management = instance.port(store(NAME).port), instance.port(store(NAME).also[0])
+    command = [
+        *_java(_home(instance)), "start", "--optimized", "--import-realm", "--http-enabled=true",
+        "--http-host=127.0.0.1", f"--http-port={port}", f"--http-management-port={management}",
+        f"--hostname=http://localhost:{port}", "--log-level=warn", "--log-console-output=default",
+    ]  # fmt: skip
+    return base_specification(
+        instance,
+        NAME,
+        command,
+        ready=Probe("http", management, "/health/ready"),
+        live=Probe("http", management, "/health/live"),
+        more=_environment(instance),
+        labels=("server",),
+    )
+
+
+def _environment(instance: Instance) -> dict[str, str]:
+    database = instance.port(store("postgres").port)
+    return {
+        "KC_DB_URL": f"jdbc:postgresql://127.0.0.1:{database}/{NAME}",
+        "KC_DB_USERNAME": NAME,
+        "KC_DB_PASSWORD": NAME,
+        "KC_DB_POOL_INITIAL_SIZE": "1",
+        "KC_DB_POOL_MAX_SIZE": "10",
+        "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
+        "KC_BOOTSTRAP_ADMIN_PASSWORD": "admin",
+        "MICROCOMMERCE_GATEWAY_URL": f"http://localhost:{instance.port(service('gateway').port)}",
+        "MICROCOMMERCE_OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET,
+    }
+
+
+def url(instance: Instance) -> str:
+    """How people and services reach it, and how the tokens' issuer begins."""
+    return f"http://localhost:{instance.port(store(NAME).port)}"
+
+
+def _home(instance: Instance) -> Path:
+    return instance.state / NAME
+
+

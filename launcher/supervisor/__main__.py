@@ -1,0 +1,9 @@
+"""`python -m launcher.supervisor DIRECTORY`: the daemon of the platform that lives in DIRECTORY."""
+
+import sys
+from pathlib import Path
+
+from launcher.supervisor.guardian import guard
+
+if __name__ == "__main__":
+    sys.exit(guard(Path(sys.argv[1])))

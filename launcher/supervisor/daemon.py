@@ -1,0 +1,123 @@
+"""The supervisor: keeps children, answers on its socket, cuts their logs, ends them in order."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from launcher.supervisor.child import Child
+from launcher.supervisor.control import listen
+from launcher.supervisor.logs import keep_small
+from launcher.supervisor.spawn import PR_SET_CHILD_SUBREAPER, prctl
+from launcher.supervisor.specification import Specification
+
+LOG_CHECK_SECONDS = 10.0
+
+
+def serve(directory: Path) -> int:
+    """Supervise until told to shut down; the exit status."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    asyncio.run(Supervisor(directory).run())
+    return 0
+
+
+class Supervisor:
+    """The children by name, in the order in which they were made known: the order of start."""
+
+    def __init__(self, directory: Path) -> None:
+        """`directory` is where the socket lies."""
+        self._directory = directory
+        self._children: dict[str, Child] = {}
+        self._done = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until `shutdown` or a signal, then stop every child."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._done.set)
+        async with await listen(self._directory, self._handle):
+            logs = asyncio.create_task(self._watch_logs())
+            say(f"supervisor {os.getpid()} is ready")
+            await self._done.wait()
+            logs.cancel()
+            await self._stop_all()
+        say("everything is stopped")
+
+    async def _handle(self, request: dict[str, Any]) -> dict[str, Any]:
+        match request:
+            case {"do": "status"}:
+                return {"processes": [child.describe() for child in self._children.values()]}
+            case {"do": "start", "processes": list(processes)}:
+                await self._start([Specification.from_json(each) for each in processes])
+            case {"do": "stop", "names": list(names)}:
+                await self._stop(self._named(names))
+            case {"do": "restart", "names": list(names)}:
+                await self._restart(self._named(names))
+            case {"do": "shutdown"}:
+                await self._stop_all()
+                self._done.set()
+            case _:
+                return {"error": f"the supervisor does not know the request {request!r}"}
+        return {"ok": True}
+
+    def _named(self, names: Iterable[str]) -> list[Child]:
+        return [self._children[name] for name in names if name in self._children]
+
+    async def _start(self, specifications: Iterable[Specification]) -> None:
+        """Start each; one that runs with another specification is started anew."""
+        for specification in specifications:
+            known = self._children.get(specification.name)
+            if known and known.specification != specification:
+                await known.stop()
+                known.specification = specification
+            child = known or Child(specification, say)
+            self._children[specification.name] = child
+            child.start()
+
+    async def _stop(self, children: Iterable[Child]) -> None:
+        await asyncio.gather(*(child.stop() for child in children))
+
+    async def _restart(self, children: list[Child]) -> None:
+        await self._stop(children)
+        for child in children:
+            child.start()
+
+    async def _stop_all(self) -> None:
+        """Services first, together; then the stores that they finish their work with."""
+        for wave in ("service", "server", "store"):
+            await self._stop(child for child in self._children.values() if wave in child.specification.labels)
+
+    def _reap(self) -> None:
+        by_pid = {child.pid: child for child in self._children.values() if child.pid}
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                if child := by_pid.pop(ended[0], None):
+                    child.reaped(ended[1])
+                    self._kill_strays(set(by_pid))
+
+    def _kill_strays(self, known: set[int]) -> None:
+        """A process that was nobody's child but a dead child's (PostgreSQL's backends leave the group) ends too."""
+        for process in psutil.Process().children():
+            if process.pid not in known:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    async def _watch_logs(self) -> None:
+        while True:
+            await asyncio.sleep(LOG_CHECK_SECONDS)
+            for child in self._children.values():
+                keep_small(Path(child.specification.log))
+
+
+def say(message: str) -> None:
+    """A line in the supervisor's own log."""
+    sys.stdout.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {message}\n")
+    sys.stdout.flush()

@@ -1,0 +1,106 @@
+"""The whole system on one page: every store, every service, every process, and who waits for whom.
+
+Ports are those without `--port-offset`. `compose.yaml` says the same for Docker; a test holds them together.
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+Server = Literal["wsgi", "channels", "gateway"]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store, or Keycloak: a part that we run but did not write."""
+
+    name: str
+    port: int
+    also: tuple[int, ...] = ()  # further ports that it listens on
+    waits_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Service:
+    """One of the seven projects, and the roles that its processes play."""
+
+    name: str
+    port: int
+    server: Server
+    redis: int  # number of its own Redis database
+    database: str | None  # the store that holds what it owns, besides Redis
+    roles: tuple[str, ...]
+
+    @property
+    def package(self) -> str:
+        """Where its Django project lies."""
+        return "gateway" if self.name == "gateway" else f"apps.{self.name}"
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """The stores without which its processes are never ready."""
+        kafka = ("kafka",) if set(self.roles) - {"gateway"} else ()
+        return ("redis", *kafka, *((self.database,) if self.database else ()))
+
+
+STORES = (
+    Store("postgres", 8432),
+    Store("mongod", 8017),
+    Store("redis", 8379),
+    Store("kafka", 8092, also=(8093,)),
+    Store("keycloak", 8080, also=(8081,), waits_for=("postgres",)),
+)
+
+SERVICES = (
+    #       name            port  server      redis  database    roles
+    Service("gateway",      8000, "gateway",  1,     None,       ("gateway",)),
+    Service("product",      8001, "wsgi",     7,     "mongod",   ("api", "relay")),
+    Service("order",        8002, "wsgi",     5,     "postgres", ("api", "consumer", "relay")),
+    Service("stock",        8003, "wsgi",     6,     "postgres", ("api", "consumer", "relay")),
+    Service("basket",       8004, "wsgi",     2,     None,       ("api", "consumer")),
+    Service("notification", 8005, "channels", 3,     "postgres", ("api", "consumer")),
+    Service("saga",         8006, "wsgi",     4,     "postgres", ("api", "consumer", "relay", "worker", "beat")),
+)  # fmt: skip
+
+# role -> how far its port is from the service's own
+ROLE_PORTS = {"gateway": 0, "api": 0, "consumer": 100, "relay": 200, "worker": 300, "beat": 400}
+
+PYTHON = sys.executable
+_GRANIAN = (PYTHON, "-m", "granian", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1",
+            "--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "warning")  # fmt: skip
+SERVERS: dict[Server, tuple[str, ...]] = {
+    "wsgi": (*_GRANIAN, "--interface", "wsgi", "--no-ws", "--blocking-threads", "8", "{package}.wsgi:application"),
+    "gateway": (*_GRANIAN, "--interface", "asgi", "--loop", "uvloop", "{package}.asgi:application"),
+    "channels": (PYTHON, "-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "{package}.asgi:application"),
+}
+ROLES = {
+    "consumer": (PYTHON, "{directory}/manage.py", "consume"),
+    "relay": (PYTHON, "{directory}/manage.py", "relay"),
+    "worker": (PYTHON, "-m", "celery", "-A", "{package}", "worker", "--loglevel", "INFO"),
+    "beat": (PYTHON, "-m", "celery", "-A", "{package}", "beat", "--loglevel", "INFO", "--schedule", "{data}/beat"),
+}
+
+# Development only: production gets its own through the environment.
+USERS = {"alice": "customer", "bob": "customer", "carol": "customer", "mia": "manager"}
+OIDC_CLIENT_SECRET = "development-secret-that-production-refuses-0123456789"  # noqa: S105
+POSTGRES_ADMINISTRATOR = "postgres"  # user and password; each service's role has its own name for a password
+
+
+def service(name: str) -> Service:
+    """The service of that name; raises KeyError."""
+    return {each.name: each for each in SERVICES}[name]
+
+
+def store(name: str) -> Store:
+    """The store of that name; raises KeyError."""
+    return {each.name: each for each in STORES}[name]
+
+
+def with_postgres() -> tuple[Service, ...]:
+    """The services that own a PostgreSQL database."""
+    return tuple(each for each in SERVICES if each.database == "postgres")
+
+
+def process_name(owner: Service, role: str) -> str:
+    """As `status` shows it: `order-api`, `saga-worker`, `gateway`."""
+    return owner.name if role == owner.name else f"{owner.name}-{role}"

@@ -1,0 +1,35 @@
+"""Make the Kafka topics that the contracts name; what is there already stays as it is."""
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from launcher.errors import LauncherError
+from launcher.instance import Instance
+from launcher.stores import kafka
+from shared.contracts.topics import PARTITIONS, RETENTION_DAYS, TOPICS
+
+TIMEOUT_SECONDS = 60.0
+DAY_MILLISECONDS = 24 * 3600 * 1000
+
+
+def create_topics(instance: Instance) -> None:
+    """Each topic of the contracts, and beside it the one for its dead letters."""
+    client = AdminClient({"bootstrap.servers": kafka.address(instance), "socket.timeout.ms": 30_000, "log_level": 0})
+    try:
+        existing = set(client.list_topics(timeout=TIMEOUT_SECONDS).topics)
+        missing = [each for each in _wanted() if each.topic not in existing]
+        for future in (client.create_topics(missing) if missing else {}).values():
+            future.result(timeout=TIMEOUT_SECONDS)
+    except (KafkaException, TimeoutError) as error:
+        raise LauncherError(f"Kafka's topics could not be made: {error}", "See `manage_all.py logs kafka`.") from error
+
+
+def _wanted() -> list[NewTopic]:
+    retention = {"retention.ms": str(RETENTION_DAYS * DAY_MILLISECONDS)}
+    compacted = {"cleanup.policy": "compact"}
+    for_messages = [_new(topic.name, compacted if topic.compacted else retention) for topic in TOPICS]
+    return [*for_messages, *(_new(topic.dead_letter, {"retention.ms": "-1"}) for topic in TOPICS)]
+
+
+def _new(name: str, config: dict[str, str]) -> NewTopic:
+    return NewTopic(name, num_partitions=PARTITIONS, replication_factor=1, config=config)
