@@ -49,7 +49,14 @@ def service_settings(name: str, *, apps: list[str], environment: Environment | N
         "USE_I18N": False,
         "STATIC_URL": "/static/",
         "REST_FRAMEWORK": REST_FRAMEWORK,
-        "SPECTACULAR_SETTINGS": {"TITLE": f"Microcommerce: {name}", "VERSION": "1", "OAS_VERSION": "3.1.0", "SERVE_INCLUDE_SCHEMA": False},
+        "SPECTACULAR_SETTINGS": {
+            "TITLE": f"Microcommerce: {name}",
+            "VERSION": "1",
+            "OAS_VERSION": "3.1.0",
+            "SERVE_INCLUDE_SCHEMA": False,
+            # Operations and tags are named after what follows; guessed, every service would have a "root_list".
+            "SCHEMA_PATH_PREFIX": "/api/",
+        },
         "READINESS": {"database": "shared.telemetry.readiness.database"} if env.database_url else {},
         "LOGGING": logging_settings(name, env),
         "LOGGING_CONFIG": "shared.telemetry.logs.configure",
