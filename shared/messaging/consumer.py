@@ -42,6 +42,9 @@ BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0)  # seconds between the tries of a fai
 MAX_CRASHES = 3
 STORE_WAIT = 1.0  # seconds between two looks at a store that is away
 
+# Called after each turn with what it handled (or parked); may seek, where a store lost what it had taken.
+AfterTurn = Callable[[KafkaConsumer, Sequence[Raw]], None]
+
 
 @dataclass
 class Consumer:
@@ -87,6 +90,8 @@ class Consumer:
             self._until_done(raws)
         if self._parked:
             self._until_reachable(self._retry_parked)
+        if (look_back := self.after_turn) is not None:
+            self._until_reachable(lambda: look_back(self.kafka, raws))
         run_due(self.periodic)
 
     def _on_assign(self, _: KafkaConsumer, partitions: list[TopicPartition]) -> None:

@@ -30,5 +30,6 @@ class Command(BaseCommand):
             periodic=getattr(table, "PERIODIC", ()),
             collect=getattr(table, "COLLECT", None),
             pulse=Pulse(),
+            after_turn=getattr(table, "AFTER_TURN", None),
         )
         process.run(consumer.run, consumer.stop, consumer.pulse)
