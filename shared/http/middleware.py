@@ -20,6 +20,8 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 REQUESTS = Counter("http_requests_total", "Requests answered", ["method", "status"])
 SECONDS = Histogram("http_request_seconds", "Time to answer a request", ["method"])
 QUIET = ("/health/", "/metrics")
+# Where settings.SECURE_PROXY_SSL_HEADER looks, under WSGI and ASGI alike; no header of a client can have this name.
+SCHEME = "microcommerce.scheme"
 
 
 class RequestContextMiddleware:
@@ -37,7 +39,7 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request inside its context."""
         request.META["HTTP_HOST"] = self.host
-        request.META["wsgi.url_scheme"] = self.scheme
+        request.META[SCHEME] = self.scheme
         given = request.headers.get("X-Request-ID", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
         hop = trace.continue_from(request.headers.get(trace.HEADER))

