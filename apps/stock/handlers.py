@@ -1,0 +1,29 @@
+"""From message to handler: everything that the stock service listens to, and what it does by the clock."""
+
+from collections.abc import Sequence
+
+from apps.stock.models import StockItem
+from apps.stock.reservations import expire, obey
+from shared import contracts
+from shared.messaging.dispatch import Handlers
+from shared.messaging.envelope import Received
+from shared.messaging.periodic import Periodic
+
+EXPIRE_EVERY = 5.0  # seconds
+
+
+def keep_stock_of(events: Sequence[Received[contracts.ProductEvent]]) -> None:
+    """A stock item for every product, empty at first. Whatever is told of a product, it exists."""
+    ids = sorted({event.message.product_id for event in events})
+    StockItem.objects.bulk_create((StockItem(product_id=product_id) for product_id in ids), ignore_conflicts=True)
+
+
+HANDLERS: Handlers = {
+    contracts.ReserveStock: obey,
+    contracts.CommitStock: obey,
+    contracts.ReleaseStock: obey,
+    contracts.ProductCreated: keep_stock_of,
+    contracts.ProductUpdated: keep_stock_of,
+    contracts.ProductArchived: keep_stock_of,
+}
+PERIODIC = [Periodic(run=expire, seconds=EXPIRE_EVERY)]

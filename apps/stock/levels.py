@@ -1,0 +1,66 @@
+"""Locking levels and writing them: how each change of stock, by whomever, gets into the database.
+
+Every transaction locks all the products that it may touch with one statement and in one order, so that no
+two can wait for each other; it writes them with another. Both cost one round trip however many there are.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from django.db import connection
+
+from apps.stock.models import Movement, StockItem
+from apps.stock.shelves import Shelf, Shelves
+from shared.contracts import StockLevelChanged
+
+# Changes, not values: were a lock ever forgotten, the check constraints would still be right to refuse.
+UPDATE = """
+    UPDATE stock_stockitem AS item
+    SET on_hand = item.on_hand + change.on_hand, reserved = item.reserved + change.reserved,
+        version = item.version + 1, updated_at = now()
+    FROM unnest(%s::text[], %s::int[], %s::int[]) AS change (product_id, on_hand, reserved)
+    WHERE item.product_id = change.product_id
+    RETURNING item.product_id, item.on_hand, item.reserved, item.version
+"""
+
+
+def lock(product_ids: Iterable[str]) -> Shelves:
+    """The shelves of the products that are known, locked until the transaction ends."""
+    wanted = set(product_ids)
+    if not wanted:
+        return Shelves(())
+    rows = (
+        StockItem.objects.select_for_update(no_key=True)
+        .filter(product_id__in=wanted)
+        .order_by("product_id")
+        .values_list("product_id", "on_hand", "reserved")
+    )
+    return Shelves(Shelf(*row) for row in rows)
+
+
+def save(shelves: Shelves) -> list[StockLevelChanged]:
+    """Write what changed on `shelves` and the movements that say why. Returns what the others must be told."""
+    touched = shelves.touched()
+    if not touched:
+        return []
+    changed = _update(touched)
+    Movement.objects.bulk_create(shelves.movements)
+    return changed
+
+
+def _update(shelves: Sequence[Shelf]) -> list[StockLevelChanged]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            UPDATE,
+            [
+                [shelf.product_id for shelf in shelves],
+                [shelf.on_hand_change for shelf in shelves],
+                [shelf.reserved_change for shelf in shelves],
+            ],
+        )
+        return [_level_changed(*row) for row in cursor.fetchall()]
+
+
+def _level_changed(product_id: str, on_hand: int, reserved: int, version: int) -> StockLevelChanged:
+    return StockLevelChanged(
+        product_id=product_id, on_hand=on_hand, reserved=reserved, available=on_hand - reserved, version=version
+    )

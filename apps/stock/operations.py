@@ -1,0 +1,107 @@
+"""What managers do to levels, and the stock that a demonstration starts with."""
+
+import zlib
+
+from django.db import IntegrityError, transaction
+
+from apps.stock import levels
+from apps.stock.errors import BelowReserved, IdempotencyKeyReused, TooMany, UnknownProduct
+from apps.stock.models import Kind, Movement, StockItem
+from apps.stock.queries import never_moved
+from apps.stock.shelves import Shelves
+from shared.messaging import outbox
+
+MAX_ON_HAND = 1_000_000_000
+DEMO_STOCK = range(25, 501)
+DEMO_BATCH = 1000  # products in one transaction
+
+
+@transaction.atomic
+def set_on_hand(product_id: str, on_hand: int, actor: str) -> StockItem:
+    """Somebody counted: so many there are. Raises UnknownProduct, BelowReserved."""
+    shelves = _lock_one(product_id)
+    delta = on_hand - shelves[product_id].on_hand
+    if delta:
+        _move(shelves, Movement(product_id=product_id, kind=Kind.SET, delta=delta, actor=actor))
+    return StockItem.objects.get(pk=product_id)
+
+
+def adjust(product_id: str, delta: int, reason: str, actor: str, key: str | None = None) -> Movement:
+    """So many came or went; the same `key` of the same `actor` gives the first movement again.
+
+    Raises UnknownProduct, BelowReserved, TooMany, IdempotencyKeyReused.
+    """
+    wanted = Movement(
+        product_id=product_id, kind=Kind.ADJUSTMENT, delta=delta, reason=reason, actor=actor, idempotency_key=key
+    )
+    try:
+        return _adjust(wanted)
+    except IntegrityError as error:
+        if key is None:
+            raise
+        # The lock is on the product: the same key for another one, at the same moment, is met only here.
+        raise IdempotencyKeyReused from error
+
+
+@transaction.atomic
+def _adjust(wanted: Movement) -> Movement:
+    shelves = _lock_one(wanted.product_id)
+    earlier = _first_with_key_of(wanted)
+    if earlier is None:
+        return _move(shelves, wanted)
+    if (earlier.product_id, earlier.delta, earlier.reason) != (wanted.product_id, wanted.delta, wanted.reason):
+        raise IdempotencyKeyReused
+    return earlier
+
+
+def _first_with_key_of(movement: Movement) -> Movement | None:
+    if movement.idempotency_key is None:
+        return None
+    return Movement.objects.filter(actor=movement.actor, idempotency_key=movement.idempotency_key).first()
+
+
+def _lock_one(product_id: str) -> Shelves:
+    shelves = levels.lock([product_id])
+    if product_id not in shelves:
+        raise UnknownProduct
+    return shelves
+
+
+def _move(shelves: Shelves, movement: Movement) -> Movement:
+    shelf = shelves[movement.product_id]
+    left = shelf.on_hand + movement.delta
+    if left < shelf.reserved:
+        raise BelowReserved(
+            f"{shelf.on_hand} are on hand and {shelf.reserved} of them are reserved for orders: {left} is too few.",
+            on_hand=shelf.on_hand,
+            reserved=shelf.reserved,
+        )
+    if left > MAX_ON_HAND:
+        raise TooMany(f"{shelf.on_hand} are on hand and {MAX_ON_HAND} is the most.", on_hand=shelf.on_hand)
+    shelves.move(movement)
+    outbox.publish(*levels.save(shelves))
+    return movement
+
+
+def put_demo_stock() -> int:
+    """Some stock for every product that never had any; returns how many products that were."""
+    total = 0
+    while supplied := _put_some_demo_stock():
+        total += supplied
+    return total
+
+
+@transaction.atomic
+def _put_some_demo_stock() -> int:
+    ids = never_moved(DEMO_BATCH)
+    shelves = levels.lock(ids)
+    new = set(never_moved(DEMO_BATCH, among=ids))  # looked at again under the lock
+    for product_id in sorted(new):
+        shelves.move(Movement(product_id=product_id, kind=Kind.INITIAL, delta=demo_quantity(product_id)))
+    outbox.publish(*levels.save(shelves))
+    return len(new)
+
+
+def demo_quantity(product_id: str) -> int:
+    """The same for the same product on every machine."""
+    return DEMO_STOCK[zlib.crc32(product_id.encode()) % len(DEMO_STOCK)]

@@ -1,0 +1,94 @@
+"""Reading: levels, movements, and whether everything adds up."""
+
+from collections.abc import Iterable, Mapping
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from apps.stock.errors import UnknownProduct
+from apps.stock.models import Movement, StockItem
+
+# Each finds rows that must not exist, in one statement and so in one moment: right also under load.
+INVARIANTS: Mapping[str, str] = {
+    "the ledger sums to on_hand": """
+        SELECT item.product_id, item.on_hand, coalesce(ledger.total, 0) AS ledger
+        FROM stock_stockitem AS item
+        LEFT JOIN (SELECT product_id, sum(delta) AS total FROM stock_movement GROUP BY product_id) AS ledger
+            USING (product_id)
+        WHERE item.on_hand <> coalesce(ledger.total, 0)
+    """,
+    "reserved is what reservations hold": """
+        WITH held AS (
+            SELECT line.key AS product_id, sum(line.value::int) AS total
+            FROM stock_reservation, jsonb_each_text(lines) AS line WHERE state = 'held' GROUP BY line.key
+        )
+        SELECT coalesce(item.product_id, held.product_id) AS product_id, item.reserved, held.total AS held
+        FROM stock_stockitem AS item FULL JOIN held USING (product_id)
+        WHERE coalesce(item.reserved, 0) <> coalesce(held.total, 0)
+    """,
+    "nothing is negative": """
+        SELECT product_id, on_hand, reserved FROM stock_stockitem
+        WHERE on_hand < 0 OR reserved < 0 OR reserved > on_hand
+    """,
+    "what is sold was committed, once": """
+        WITH moved AS (
+            SELECT order_id, product_id,
+                -sum(delta) FILTER (WHERE kind = 'sale') AS sold, sum(delta) FILTER (WHERE kind = 'restock') AS restocked
+            FROM stock_movement WHERE order_id IS NOT NULL GROUP BY order_id, product_id
+        ), due AS (
+            SELECT order_id, line.key AS product_id, line.value::int AS sold,
+                CASE WHEN reason = 'restocked' THEN line.value::int END AS restocked
+            FROM stock_reservation, jsonb_each_text(lines) AS line
+            WHERE state = 'committed' OR reason = 'restocked'
+        )
+        SELECT order_id, product_id, due.sold, moved.sold AS moved, due.restocked, moved.restocked AS moved_back
+        FROM moved FULL JOIN due USING (order_id, product_id)
+        WHERE moved.sold IS DISTINCT FROM due.sold OR moved.restocked IS DISTINCT FROM due.restocked
+    """,
+}
+MOST_SHOWN = 20  # rows of one violation
+
+NEVER_MOVED = """
+    SELECT product_id FROM stock_stockitem AS item
+    WHERE (%(among)s::text[] IS NULL OR product_id = ANY(%(among)s))
+        AND NOT EXISTS (SELECT 1 FROM stock_movement AS movement WHERE movement.product_id = item.product_id)
+    ORDER BY product_id LIMIT %(limit)s
+"""
+
+
+def stock_items(product_ids: Iterable[str] | None = None) -> "QuerySet[StockItem]":
+    """All levels, or those of some products, in product order."""
+    items = StockItem.objects.all()
+    return items if product_ids is None else items.filter(pk__in=product_ids)
+
+
+def stock_item(product_id: str) -> StockItem:
+    """The level of one product; raises UnknownProduct."""
+    item = StockItem.objects.filter(pk=product_id).first()
+    if item is None:
+        raise UnknownProduct
+    return item
+
+
+def movements_of(product_id: str) -> "QuerySet[Movement]":
+    """The ledger of one product, newest first; raises UnknownProduct."""
+    return Movement.objects.filter(product_id=stock_item(product_id).pk)
+
+
+def never_moved(limit: int, among: Iterable[str] | None = None) -> list[str]:
+    """The first `limit` products without any movement."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEVER_MOVED, {"limit": limit, "among": None if among is None else list(among)})
+        return [row[0] for row in cursor.fetchall()]
+
+
+def violations() -> list[dict[str, object]]:
+    """What does not add up: the invariant that is broken, how often, and the first rows that break it."""
+    return [{"invariant": name, "count": len(rows), "rows": rows[:MOST_SHOWN]} for name in INVARIANTS if (rows := _broken(name))]
+
+
+def _broken(name: str) -> list[dict[str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(INVARIANTS[name])
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, map(str, row), strict=True)) for row in cursor.fetchall()]

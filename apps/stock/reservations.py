@@ -1,0 +1,117 @@
+"""Reserving, selling and giving back for whole batches of orders, in a number of statements that does not grow.
+
+The order of locks is the same everywhere: first reservations by order id, then products by product id. A new
+reservation is inserted last; should another process have inserted the same one meanwhile, the primary key
+refuses, everything rolls back and the messages are handled anew.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.stock import decisions, levels
+from apps.stock.decisions import Book, Case
+from apps.stock.models import Reservation, State
+from apps.stock.shelves import Lines
+from shared.contracts import Item, ReserveStock, StockLevelChanged
+from shared.contracts.stock import StockCommand
+from shared.messaging import outbox
+from shared.messaging.envelope import Received
+from shared.messaging.outbox import Outgoing
+
+SWEEP = 200  # expired reservations in one transaction
+ON_THE_SHELF = (State.HELD, State.COMMITTED)  # what a command may still move
+
+UPDATE = """
+    UPDATE stock_reservation AS reservation
+    SET state = change.state, reason = change.reason, updated_at = change.updated_at
+    FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[]) AS change (order_id, state, reason, updated_at)
+    WHERE reservation.order_id = change.order_id
+"""
+
+
+def obey(commands: Sequence[Received[StockCommand]]) -> None:
+    """Decide each command in turn and answer it. Belongs into the transaction of the messages."""
+    book = _open(commands)
+    replies: list[Outgoing] = []
+    causes: dict[str, Received[StockCommand]] = {}  # a changed level is put down to the last order that names it
+    for command in commands:
+        case = Case(command.message.order_id, lines_of(command.message.items), book)
+        replies.append((decisions.decide(type(command.message), case), command))
+        causes.update(dict.fromkeys(book.lines(case.order_id), command))
+    changed: list[Outgoing] = [(level, causes[level.product_id]) for level in _save(book)]
+    outbox.publish_all([*replies, *changed])
+
+
+def expire() -> int:
+    """Give back what nobody came for; returns how many reservations that were."""
+    total = 0
+    while expired := _expire_some():
+        total += expired
+        if expired < SWEEP:
+            break
+    return total
+
+
+def _expire_some() -> int:
+    """One transaction. Rows that another replica or a late command has in hand are left to it."""
+    with transaction.atomic():
+        late = list(
+            Reservation.objects.select_for_update(skip_locked=True)
+            .filter(state=State.HELD, expires_at__lte=timezone.now())
+            .order_by("expires_at")[:SWEEP]
+        )
+        if not late:
+            return 0
+        book = _book({reservation.order_id: reservation for reservation in late})
+        replies = [decisions.expire(Case(reservation.order_id, {}, book)) for reservation in late]
+        outbox.publish(*replies, *_save(book))
+    return len(late)
+
+
+def lines_of(items: Iterable[Item]) -> Lines:
+    """Quantities by product; a product that stands there twice counts together."""
+    lines: Counter[str] = Counter()
+    for item in items:
+        lines[item.product_id] += item.quantity
+    return lines
+
+
+def _open(commands: Sequence[Received[StockCommand]]) -> Book:
+    """Lock what `commands` are about."""
+    ids = {command.message.order_id for command in commands}
+    rows = Reservation.objects.select_for_update().filter(order_id__in=ids).order_by("order_id")
+    reservations = {row.order_id: row for row in rows}
+    wanted = [
+        lines_of(command.message.items)
+        for command in commands
+        if isinstance(command.message, ReserveStock) and command.message.order_id not in reservations
+    ]
+    return _book(reservations, wanted)
+
+
+def _book(reservations: dict[UUID, Reservation], wanted: Iterable[Lines] = ()) -> Book:
+    held: list[Mapping[str, int]] = [row.lines for row in reservations.values() if row.state in ON_THE_SHELF]
+    shelves = levels.lock(product_id for lines in [*held, *wanted] for product_id in lines)
+    return Book(shelves, reservations, timezone.now() + timedelta(seconds=settings.RESERVATION_SECONDS))
+
+
+def _save(book: Book) -> Sequence[StockLevelChanged]:
+    changed = levels.save(book.shelves)
+    written = [book.written[key] for key in sorted(book.written)]
+    known = [reservation for reservation in written if not reservation._state.adding]  # noqa: SLF001 - Django documents it
+    if known:
+        _update(known)
+    Reservation.objects.bulk_create(reservation for reservation in written if reservation._state.adding)  # noqa: SLF001
+    return changed
+
+
+def _update(reservations: Sequence[Reservation]) -> None:
+    columns = zip(*((row.order_id, row.state, row.reason, row.updated_at) for row in reservations), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(UPDATE, [list(column) for column in columns])

@@ -1,0 +1,70 @@
+"""The shapes of stock in the API: what comes in, what goes out."""
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from apps.stock.models import Kind, Movement, StockItem
+from apps.stock.operations import MAX_ON_HAND
+from shared.http.fields import StrictIntegerField, TextField
+
+MAX_IDS = 100
+
+
+class StockItemSerializer(serializers.Serializer[StockItem]):
+    """How many there are; `on_hand`, `reserved` and `version` are shown to managers only."""
+
+    product_id = serializers.CharField()
+    available = serializers.IntegerField(help_text="what can still be ordered")
+    on_hand = serializers.IntegerField(required=False)
+    reserved = serializers.IntegerField(required=False)
+    version = serializers.IntegerField(required=False, help_text="rises with every change")
+
+    FOR_MANAGERS: ClassVar = ("on_hand", "reserved", "version")
+
+    def to_representation(self, instance: StockItem) -> dict[str, Any]:
+        """What this caller may see."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        hidden = () if self.context.get("is_manager") else self.FOR_MANAGERS
+        return {name: value for name, value in shown.items() if name not in hidden}
+
+
+class OnHandSerializer(serializers.Serializer[dict[str, int]]):
+    """The body of `PUT /api/stock/{product_id}/`."""
+
+    on_hand = StrictIntegerField(min_value=0, max_value=MAX_ON_HAND)
+
+
+class AdjustmentSerializer(serializers.Serializer[dict[str, Any]]):
+    """The body of `POST /api/stock/{product_id}/adjustments/`."""
+
+    delta = StrictIntegerField(min_value=-MAX_ON_HAND, max_value=MAX_ON_HAND, help_text="so many more, or fewer")
+    reason = TextField(max_length=200)
+
+    def validate_delta(self, delta: int) -> int:
+        """Nothing is no adjustment."""
+        if delta == 0:
+            raise serializers.ValidationError("An adjustment by 0 changes nothing.", "zero")
+        return delta
+
+
+class MovementSerializer(serializers.ModelSerializer[Movement]):
+    """A line of the ledger."""
+
+    kind = serializers.ChoiceField(choices=Kind.choices, read_only=True)
+
+    class Meta:
+        model = Movement
+        fields: ClassVar = ["id", "product_id", "kind", "delta", "on_hand", "reason", "order_id", "actor", "created_at"]
+        read_only_fields = fields
+
+
+class ProductIdsSerializer(serializers.Serializer[dict[str, Any]]):
+    """The query of `GET /api/stock/`."""
+
+    product_id = serializers.ListField(
+        child=serializers.RegexField(r"^[0-9a-f]{24}\Z"),
+        max_length=MAX_IDS,
+        required=False,
+        help_text="repeat it, up to 100 times",
+    )

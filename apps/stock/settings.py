@@ -1,0 +1,8 @@
+"""Settings of the stock service: only what differs from the other services."""
+
+from shared.settings import service_settings
+
+globals().update(service_settings("stock", apps=["apps.stock"]))
+
+# Longer than a saga may take with every retry: a reservation expires only when its saga never came back.
+RESERVATION_SECONDS = 15 * 60

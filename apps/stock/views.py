@@ -1,0 +1,130 @@
+"""The stock API: who may do what, and which operation or query does it."""
+
+import re
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.cache import patch_vary_headers
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.stock import operations, queries
+from apps.stock.errors import IdempotencyKeyInvalid
+from apps.stock.models import Movement, StockItem
+from apps.stock.serializers import (
+    AdjustmentSerializer,
+    MovementSerializer,
+    OnHandSerializer,
+    ProductIdsSerializer,
+    StockItemSerializer,
+)
+from shared.auth import Principal
+from shared.auth.drf import IsManager, ReadOnly, principal_of
+
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+KEY_PARAMETER = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same key and body give the first answer again; the same key with another body is 422.",
+)
+ANYONE: Any = [{}, {"bearer": []}]  # no token is needed; a manager's shows more
+
+
+class StockView(GenericAPIView[StockItem]):
+    """What the views of levels share: anyone may read, a manager sees more and may write."""
+
+    queryset = StockItem.objects.all()
+    serializer_class = StockItemSerializer
+    permission_classes = [ReadOnly | IsManager]
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """With whether the caller may see everything."""
+        caller = self.request.user if self.request else None
+        return {**super().get_serializer_context(), "is_manager": isinstance(caller, Principal) and caller.is_manager}
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """The answer depends on who asks: a cache has to know."""
+        final = super().finalize_response(request, response, *args, **kwargs)
+        patch_vary_headers(final, ["Authorization"])
+        return final
+
+
+class StockList(StockView):
+    """How many there are of each product, or of those that are asked for."""
+
+    @extend_schema(auth=ANYONE, parameters=[ProductIdsSerializer], responses=StockItemSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """All levels in pages; with `product_id` those products in one page, without the ids that nobody knows."""
+        if "product_id" in request.query_params:
+            return Response(self._of(request.query_params.getlist("product_id")))
+        page = self.paginate_queryset(queries.stock_items())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def _of(self, product_ids: list[str]) -> dict[str, Any]:
+        query = ProductIdsSerializer(data={"product_id": product_ids})
+        query.is_valid(raise_exception=True)
+        found = self.get_serializer(queries.stock_items(query.validated_data["product_id"]), many=True).data
+        return {"count": len(found), "next": None, "previous": None, "results": found}
+
+
+class StockDetail(StockView):
+    """How many there are of one product."""
+
+    @extend_schema(auth=ANYONE)
+    def get(self, request: Request, product_id: str) -> Response:
+        """The level."""
+        return Response(self.get_serializer(queries.stock_item(product_id)).data)
+
+    @extend_schema(request=OnHandSerializer, responses=StockItemSerializer)
+    def put(self, request: Request, product_id: str) -> Response:
+        """Say how many are on hand; never fewer than are reserved."""
+        body = OnHandSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        actor = principal_of(request).subject
+        item = operations.set_on_hand(product_id, body.validated_data["on_hand"], actor)
+        return Response(self.get_serializer(item).data)
+
+
+class Adjustments(GenericAPIView[Movement]):
+    """So many came or went."""
+
+    queryset = Movement.objects.all()
+    serializer_class = AdjustmentSerializer
+    permission_classes = [IsManager]
+
+    @extend_schema(
+        parameters=[KEY_PARAMETER],
+        request=AdjustmentSerializer,
+        responses={201: MovementSerializer},
+    )
+    def post(self, request: Request, product_id: str) -> Response:
+        """Change what is on hand; never below what is reserved."""
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        movement = operations.adjust(
+            product_id, **body.validated_data, actor=principal_of(request).subject, key=_idempotency_key(request)
+        )
+        return Response(MovementSerializer(movement).data, status=status.HTTP_201_CREATED)
+
+
+class Movements(ListAPIView[Movement]):
+    """The ledger of one product."""
+
+    queryset = Movement.objects.all()
+    serializer_class = MovementSerializer
+    permission_classes = [IsManager]
+
+    def get_queryset(self) -> "QuerySet[Movement]":
+        """Newest first."""
+        return queries.movements_of(self.kwargs["product_id"])
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not KEY.fullmatch(key):
+        raise IdempotencyKeyInvalid
+    return key
