@@ -47,7 +47,7 @@ def obey(commands: Commands) -> None:
         elif order.status not in ANSWERS or order.status == Status.CONFIRMED != target:
             logger.warning("%s of an order that is %s is not for now: %s", command.message.TYPE, order.status, order.id)
             continue
-        replies.append((event(ANSWERS[Status(order.status)], order, order.lines.all()), command))
+        replies.append((event(ANSWERS[Status(order.status)], order), command))
     Order.objects.bulk_update(changed, CHANGING)
     outbox.publish_all(replies)
 

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from apps.order.errors import WrongState
 from apps.order.identifiers import new_order_id, order_number
@@ -80,6 +81,11 @@ class Order(models.Model):
     def number(self) -> str:
         """The name that people use."""
         return order_number(self.id)
+
+    @cached_property
+    def bought(self) -> "list[OrderLine]":
+        """The lines: they never change, so they are read once."""
+        return list(self.lines.all())
 
     @property
     def is_being_cancelled(self) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +31,7 @@ def place_order(customer: Principal, body: dict[str, Any], key: str | None) -> O
     check_expectation(found, body.get("expected_total"))
     order = _new_order(customer, body, found, basket, key, fingerprint)
     try:
-        _store(order, found.lines)
+        _store(order)
     except IntegrityError as error:
         # Somebody was quicker: with this key (then theirs is the answer), or with this basket.
         earlier = _ordered_with(customer, key, fingerprint) if key else None
@@ -44,10 +44,10 @@ def place_order(customer: Principal, body: dict[str, Any], key: str | None) -> O
 
 
 @transaction.atomic
-def _store(order: Order, lines: Sequence[OrderLine]) -> None:
+def _store(order: Order) -> None:
     order.save(force_insert=True)
-    OrderLine.objects.bulk_create(lines)
-    outbox.publish(event(contracts.OrderSubmitted, order, lines))
+    OrderLine.objects.bulk_create(order.bought)
+    outbox.publish(event(contracts.OrderSubmitted, order))
 
 
 def _new_order(
@@ -63,6 +63,7 @@ def _new_order(
         fingerprint=fingerprint,
     )
     order.updated_at = order.created_at
+    order.bought = found.lines
     for line in found.lines:
         line.order = order
     return order
@@ -121,14 +122,14 @@ def _change(
     happened = transition(order)
     if happened is not None:
         order.save(update_fields=CHANGING)
-        outbox.publish(event(happened, order, order.lines.all()))
+        outbox.publish(event(happened, order))
     return order
 
 
 CHANGING = ["status", "status_reason", "cancellation_requested_at", "cancellation_reason", "updated_at"]
 
 
-def event(kind: type[contracts.OrderEvent], order: Order, lines: Iterable[OrderLine]) -> contracts.OrderEvent:
+def event(kind: type[contracts.OrderEvent], order: Order) -> contracts.OrderEvent:
     """What happened to `order`, for the other services."""
     return kind(
         order_id=order.id,
@@ -138,7 +139,7 @@ def event(kind: type[contracts.OrderEvent], order: Order, lines: Iterable[OrderL
             contracts.OrderedItem(
                 product_id=line.product_id, quantity=line.quantity, name=line.name, unit_price=line.unit_price
             )
-            for line in lines
+            for line in order.bought
         ),
         total=order.total,
         currency=order.currency,

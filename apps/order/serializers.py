@@ -79,7 +79,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     """An order."""
 
     number = serializers.CharField(read_only=True)
-    items = LineSerializer(source="lines", many=True, read_only=True)
+    items = LineSerializer(source="bought", many=True, read_only=True)
     status = serializers.ChoiceField(choices=Status.choices, read_only=True)
 
     class Meta:

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from functools import cache
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 from django.conf import settings
 from django.db import transaction
@@ -70,12 +70,12 @@ def _produce(letter: DeadLetter) -> None:
     except (KafkaException, BufferError) as error:
         raise KafkaAway from error
     _producer().flush(TIMEOUT)
-    if outcome != [None]:
+    if not outcome or outcome[0] is not None:  # comparing a KafkaError with None breaks inside the library
         raise KafkaAway
 
 
 @cache
-def _producer() -> "kafka.Producer":
+def _producer() -> Producer:
     # Made on first use: a Kafka client does not survive a fork.
     return kafka.producer(settings.ENVIRONMENT.kafka, settings.SERVICE_NAME, **{"message.timeout.ms": 3000})
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -34,6 +35,17 @@ class BearerAuthentication(BaseAuthentication):
         """What a 401 says in `WWW-Authenticate` (RFC 6750, section 3: no error code where no token was sent)."""
         sent = bool(get_authorization_header(request))
         return 'Bearer error="invalid_token"' if sent else "Bearer"
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document describes `BearerAuthentication`."""
+
+    target_class = BearerAuthentication
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """HTTP bearer tokens."""
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
 def principal_of(request: "Request") -> Principal:

@@ -44,7 +44,8 @@ class DeadLetterQueue:
         except (KafkaException, BufferError) as failure:
             raise DeadLetterNotTaken(str(failure)) from failure
         self._producer.flush(TIMEOUT)
-        if outcome != [None]:
+        # Compared by identity: comparing a KafkaError with None breaks inside the library.
+        if not outcome or outcome[0] is not None:
             raise DeadLetterNotTaken(str(outcome[0]) if outcome else "no word from Kafka")
         DEAD_LETTERS.labels(raw.topic).inc()
 
