@@ -9,6 +9,7 @@ from launcher.stores import kafka, keycloak, mongod, postgres, redis
 from launcher.stores.base import environment as base_environment
 from launcher.supervisor.specification import Probe, Specification
 from launcher.system import (
+    BLOCKING_THREADS,
     OIDC_CLIENT_SECRET,
     ROLE_PORTS,
     ROLES,
@@ -81,12 +82,13 @@ def _specification(owner: Service, role: str, instance: Instance) -> Specificati
         "data": str(instance.data),
     }
     probe_port = {} if role in ("api", "gateway") else {PREFIX + "PROBE_PORT": str(port)}
+    pool = {PREFIX + "DATABASE_POOL": str(BLOCKING_THREADS)} if role == "api" else {}
     return Specification(
         name=name,
         service=owner.name,
         port=port,
         command=tuple(part.format_map(values) for part in ROLES.get(role, SERVERS[owner.server])),
-        environment={**environment(owner, instance), "PYTHONUNBUFFERED": "1", **probe_port},
+        environment={**environment(owner, instance), "PYTHONUNBUFFERED": "1", **probe_port, **pool},
         directory=str(instance.root),
         log=str(instance.logs / f"{name}.log"),
         ready=Probe("http", port, "/health/ready"),

@@ -66,18 +66,22 @@ SERVICES = (
 ROLE_PORTS = {"gateway": 0, "api": 0, "consumer": 100, "relay": 200, "worker": 300, "beat": 400}
 
 PYTHON = sys.executable
+BLOCKING_THREADS = 8  # requests that a service answers at once, and its database connections
 _GRANIAN = (PYTHON, "-m", "granian", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1",
             "--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "warning")  # fmt: skip
 SERVERS: dict[Server, tuple[str, ...]] = {
-    "wsgi": (*_GRANIAN, "--interface", "wsgi", "--no-ws", "--blocking-threads", "8", "{package}.wsgi:application"),
+    "wsgi": (*_GRANIAN, "--interface", "wsgi", "--no-ws", "--blocking-threads", str(BLOCKING_THREADS), "{package}.wsgi:application"),
     "gateway": (*_GRANIAN, "--interface", "asgi", "--loop", "uvloop", "{package}.asgi:application"),
     "channels": (PYTHON, "-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "{package}.asgi:application"),
 }
 ROLES = {
     "consumer": (PYTHON, "{directory}/manage.py", "consume"),
     "relay": (PYTHON, "{directory}/manage.py", "relay"),
-    "worker": (PYTHON, "-m", "celery", "-A", "{package}", "worker", "--loglevel", "INFO"),
-    "beat": (PYTHON, "-m", "celery", "-A", "{package}", "beat", "--loglevel", "INFO", "--schedule", "{data}/beat"),
+    # One task at a time in the worker's own process: a task moves a whole batch of sagas, so more workers add
+    # replicas and not children, and what is killed is what was working.
+    "worker": (PYTHON, "-m", "celery", "-A", "{package}", "worker", "--pool", "solo", "--loglevel", "WARNING",
+               "--without-gossip", "--without-mingle", "--without-heartbeat"),
+    "beat": (PYTHON, "-m", "celery", "-A", "{package}", "beat", "--loglevel", "WARNING"),
 }
 
 # Development only: production gets its own through the environment.

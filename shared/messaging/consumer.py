@@ -57,6 +57,7 @@ class Consumer:
     periodic: Sequence[Periodic] = ()
     # Takes dead letters of every topic as they are, whatever is in them; most services have none.
     collect: Callable[[Sequence[Raw]], None] | None = None
+    after_turn: AfterTurn | None = None
     pulse: Pulse = field(default_factory=Pulse)
 
     def __post_init__(self) -> None:
