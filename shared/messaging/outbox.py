@@ -29,7 +29,13 @@ def publish_all(outgoing: Iterable[Outgoing]) -> None:
     """Send each message because of its own cause, in one round trip to the database."""
     if not _in_transaction():
         raise OutsideTransaction("Open a transaction around this operation: its messages must stand or fall with it.")
-    OutboxMessage.objects.bulk_create([_row(message, cause) for message, cause in outgoing])
+    rows = [_row(message, cause) for message, cause in outgoing]
+    if rows and connection.vendor == "mongodb":
+        # PostgreSQL counts by itself. The import is here since only services on MongoDB have its driver.
+        from shared.messaging.mongodb import number
+
+        number(rows)
+    OutboxMessage.objects.bulk_create(rows)
 
 
 def _row(message: Message, cause: Cause | None) -> OutboxMessage:

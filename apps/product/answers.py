@@ -1,0 +1,45 @@
+"""Answers with a strong entity tag: one document, or a list from the shelf."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.product.entity_tags import conditional, tag_of
+from apps.product.pages import SHELF
+from apps.product.serializers import Shown
+from shared.http.renderers import JSONRenderer
+
+READS = {"GET", "HEAD"}
+
+
+def encoded(shown: Any) -> bytes:
+    """What the API sends for `shown`; its tag is made from these bytes."""
+    return JSONRenderer().render(shown)
+
+
+def answer(request: Request, shown: Shown, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponseBase:
+    """`shown` with its tag. The browsable API's page of it is another representation and has none."""
+    if not _wants_json(request):
+        return Response(shown, status=status, headers=headers)
+    body = encoded(shown)
+    response = HttpResponse(body, content_type="application/json", status=status, headers=headers)
+    if request.method in READS:
+        return conditional(request, response, tag_of(body))
+    response["ETag"] = tag_of(body)
+    return response
+
+
+def answer_list(request: Request, render: Callable[[], Shown]) -> HttpResponseBase:
+    """The list that `render` makes, or made for the same address since the catalogue last changed."""
+    if not _wants_json(request):
+        return Response(render())
+    page = SHELF.page(request.get_full_path(), lambda: encoded(render()))
+    return conditional(request, HttpResponse(page.body, content_type="application/json"), page.tag)
+
+
+def _wants_json(request: Request) -> bool:
+    return request.accepted_renderer.format == "json"  # type: ignore[attr-defined] - set by the view's negotiation

@@ -1,0 +1,14 @@
+"""The product service: products, categories, prices, pictures."""
+
+from django.apps import AppConfig
+
+
+class ProductConfig(AppConfig):
+    """The Django app of the product service."""
+
+    name = "apps.product"
+    label = "product"
+
+    def ready(self) -> None:
+        """Make the look-ups known."""
+        from apps.product import lookups  # noqa: F401 - importing registers them

@@ -1,0 +1,72 @@
+"""What can go wrong with the catalogue, one class for each, with its status and the way out."""
+
+from rest_framework.exceptions import ValidationError
+
+from shared.http.problems import Problem
+
+
+class StaleVersion(Problem):
+    """`If-Match` names another state of the product than the one it is in."""
+
+    slug = "precondition-failed"
+    status_code = 412
+    title = "The product has changed"
+    default_detail = "The product is not what it was when you read it. Read it again and repeat your change with its new ETag."
+
+
+class ProductNotFound(Problem):
+    """No product has this id."""
+
+    slug = "not-found"
+    status_code = 404
+    default_detail = "There is no product with this id. /api/products/ lists those there are."
+
+
+class CategoryNotFound(Problem):
+    """No category has this id."""
+
+    slug = "not-found"
+    status_code = 404
+    default_detail = "There is no category with this id. /api/categories/ lists those there are."
+
+
+class CategoryTooLarge(Problem):
+    """The category holds more products than one transaction can take out of it."""
+
+    slug = "category-too-large"
+    status_code = 409
+    title = "The category holds too many products"
+    default_detail = "Too many products are in this category to delete it at once. Take some of them out of it first."
+
+
+class Contended(Problem):
+    """Every try met another writer."""
+
+    slug = "contended"
+    status_code = 503
+    title = "Too many changes at once"
+    default_detail = "Others are changing the catalogue at the same time. Nothing was changed; try again shortly."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+class SlugTaken(ValidationError):
+    """Another one has this slug."""
+
+    def __init__(self) -> None:
+        super().__init__({"slug": ["Another one has this slug already."]}, code="unique")
+
+
+class UnknownCategories(ValidationError):
+    """A product was to be put in categories that do not exist."""
+
+    def __init__(self) -> None:
+        super().__init__({"categories": ["A category that you name does not exist."]}, code="does_not_exist")
+
+
+class UnknownProduct(ValidationError):
+    """A body names a product that does not exist."""
+
+    def __init__(self) -> None:
+        super().__init__({"product_id": ["There is no product with this id."]}, code="does_not_exist")

@@ -1,0 +1,108 @@
+"""Fields of the catalogue's bodies: each takes exactly one JSON type and says what it wants."""
+
+import re
+from typing import Any, ClassVar
+
+from bson import ObjectId
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.product import addresses
+from apps.product.queries import ID
+from shared.http.fields import TextField
+
+# ISO 4217, the currencies that money can be paid in (funds, metals and test codes are left out).
+CURRENCIES = frozenset(
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP "
+    "CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG "
+    "HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL "
+    "MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR "
+    "RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD "
+    "TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG".split()
+)
+
+
+class FlagField(serializers.BooleanField):
+    """true or false as JSON writes them; no "yes", no 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """The flag."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class ParagraphsField(serializers.CharField):
+    """A text that may have several lines."""
+
+    default_error_messages: ClassVar = {"control": "Control characters other than line breaks and tabs are not allowed."}
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text, trimmed, with one kind of line break."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        text = str(super().to_internal_value(data)).replace("\r\n", "\n")
+        if any(ord(letter) < ord(" ") and letter not in "\n\t" for letter in text) or "\x7f" in text:
+            self.fail("control")
+        return text
+
+
+class SlugField(TextField):
+    """The name that an address carries."""
+
+    default_error_messages: ClassVar = {"slug": "Use lower-case letters, digits, and single hyphens between them."}
+
+    def to_internal_value(self, data: Any) -> str:
+        """The slug."""
+        text = super().to_internal_value(data)
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
+            self.fail("slug")
+        return text
+
+
+class CurrencyField(TextField):
+    """An ISO 4217 code."""
+
+    default_error_messages: ClassVar = {"currency": "This is not the ISO 4217 code of a currency, such as EUR."}
+
+    def to_internal_value(self, data: Any) -> str:
+        """The code."""
+        text = super().to_internal_value(data)
+        if text not in CURRENCIES:
+            self.fail("currency")
+        return text
+
+
+@extend_schema_field({"type": "string", "pattern": f"^{ID.pattern}$"})
+class ReferenceField(serializers.Field[ObjectId, Any, str, Any]):
+    """The id of a product or category."""
+
+    default_error_messages: ClassVar = {"invalid": "An id is 24 lower-case hexadecimal digits."}
+
+    def to_internal_value(self, data: Any) -> ObjectId:
+        """The id; takes `{"id": …}` too, so that what was read can be sent back."""
+        if isinstance(data, dict):
+            data = data.get("id")
+        if not isinstance(data, str) or not ID.fullmatch(data):
+            self.fail("invalid")
+        return ObjectId(data)
+
+    def to_representation(self, value: ObjectId) -> str:
+        """The id."""
+        return str(value)
+
+
+class PictureField(TextField):
+    """The address of a picture (`apps.product.addresses`)."""
+
+    default_error_messages: ClassVar = {
+        "address": "A picture has a public https:// address, or one of this shop's own below /media/."
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        """The address as it is stored."""
+        text = super().to_internal_value(data)
+        address = addresses.stored(text)
+        if address is None:
+            self.fail("address")
+        return address

@@ -1,0 +1,187 @@
+"""Writes to the catalogue. Each is one transaction: the documents, the events about them, the new revision."""
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import TypedDict
+
+from bson import ObjectId
+from django.db import connection
+from django.utils import timezone
+from django.utils.text import slugify
+
+from apps.product import queries
+from apps.product.errors import CategoryTooLarge, ProductNotFound, SlugTaken, UnknownCategories, UnknownProduct
+from apps.product.models import MAX_SLUG, Category, Product, Revision
+from apps.product.transactions import in_transaction
+from shared.contracts import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from shared.messaging import outbox
+
+Precondition = Callable[[Product], None]
+MAX_EMPTIED = 5_000  # products that deleting a category may change: they fit into one request's time
+
+
+class ProductFields(TypedDict, total=False):
+    """What a manager may set."""
+
+    name: str
+    slug: str
+    description: str
+    price: Decimal
+    currency: str
+    categories: list[ObjectId]
+    image: str
+    is_active: bool
+
+
+class CategoryFields(TypedDict, total=False):
+    """What a manager may set."""
+
+    name: str
+    slug: str
+
+
+def whatever_it_is(_: Product) -> None:
+    """The precondition of a caller who named none."""
+
+
+@in_transaction
+def create_product(fields: ProductFields) -> Product:
+    """Bring a product into the catalogue; raises SlugTaken, UnknownCategories."""
+    product = Product(pk=ObjectId(), **fields)
+    _check_categories(product.categories)
+    product.slug = _slug_for(product)
+    product.save(force_insert=True)
+    _announce(ProductCreated, [product])
+    return product
+
+
+@in_transaction
+def change_product(product_id: str, fields: ProductFields, precondition: Precondition = whatever_it_is) -> Product:
+    """Change what `fields` names; raises ProductNotFound, SlugTaken, UnknownCategories and what `precondition` does."""
+    product = queries.product(product_id)
+    precondition(product)
+    was_active = product.is_active
+    if product.change(**fields):
+        _check_categories(fields.get("categories", ()))
+        _check_slug(product)
+        product.save(force_update=True)
+        _announce(ProductArchived if was_active and not product.is_active else ProductUpdated, [product])
+    return product
+
+
+def archive_product(product_id: str, precondition: Precondition = whatever_it_is) -> None:
+    """Take a product off sale; a second time changes nothing."""
+    change_product(product_id, {"is_active": False}, precondition)
+
+
+@in_transaction
+def create_category(fields: CategoryFields) -> Category:
+    """Set up a category; raises SlugTaken."""
+    category = Category(pk=ObjectId(), **fields)
+    category.slug = _slug_for(category)
+    category.save(force_insert=True)
+    _renew()
+    return category
+
+
+@in_transaction
+def change_category(category_id: str, fields: CategoryFields) -> Category:
+    """Change what `fields` names; raises CategoryNotFound, SlugTaken."""
+    category = queries.category(category_id)
+    different = {name: value for name, value in fields.items() if getattr(category, name) != value}
+    for name, value in different.items():
+        setattr(category, name, value)
+    if different:
+        _check_slug(category)
+        category.save(force_update=True)
+        _renew()
+    return category
+
+
+@in_transaction
+def delete_category(category_id: str) -> None:
+    """Delete a category and take its products out of it; raises CategoryNotFound, CategoryTooLarge."""
+    category = queries.category(category_id)
+    products = list(Product.objects.filter(categories__contains=[category.pk])[: MAX_EMPTIED + 1])
+    if len(products) > MAX_EMPTIED:
+        raise CategoryTooLarge
+    _take_all_out(category, products)
+    category.delete()
+    _announce(ProductUpdated, products)
+
+
+@in_transaction
+def put_in_category(category_id: str, product_id: ObjectId) -> tuple[Product, bool]:
+    """Put a product in a category. Returns it and whether it was not there before; raises UnknownProduct."""
+    category = queries.category(category_id)
+    try:
+        product = queries.product(product_id)
+    except ProductNotFound:
+        raise UnknownProduct from None
+    return product, _recategorise(product, [*product.categories, category.pk])
+
+
+@in_transaction
+def take_out_of_category(category_id: str, product_id: str) -> None:
+    """Take a product out of a category; a second time changes nothing."""
+    category, product = queries.category(category_id), queries.product(product_id)
+    _recategorise(product, [item for item in product.categories if item != category.pk])
+
+
+def _recategorise(product: Product, categories: Iterable[ObjectId]) -> bool:
+    changed = product.change(categories=list(dict.fromkeys(categories)))
+    if changed:
+        product.save(force_update=True)
+        _announce(ProductUpdated, [product])
+    return changed
+
+
+def _take_all_out(category: Category, products: Sequence[Product]) -> None:
+    for product in products:
+        product.change(categories=[item for item in product.categories if item != category.pk])
+    connection.get_collection(Product._meta.db_table).update_many(
+        {"categories": category.pk},
+        {"$pull": {"categories": category.pk}, "$inc": {"version": 1}, "$set": {"updated_at": timezone.now()}},
+        session=connection.session,
+    )
+
+
+def _announce(kind: type[ProductEvent], products: Iterable[Product]) -> None:
+    outbox.publish(*(_event(kind, product) for product in products))
+    _renew()
+
+
+def _event(kind: type[ProductEvent], product: Product) -> ProductEvent:
+    return kind(
+        product_id=str(product.pk),
+        name=product.name,
+        price=product.price,
+        currency=product.currency,
+        is_active=product.is_active,
+        version=product.version,
+    )
+
+
+def _renew() -> None:
+    token = ObjectId()
+    if not Revision.objects.filter(pk=queries.CATALOGUE).update(token=token):
+        Revision.objects.create(pk=queries.CATALOGUE, token=token)
+
+
+def _check_categories(ids: Iterable[ObjectId]) -> None:
+    if queries.missing_categories(ids):
+        raise UnknownCategories
+
+
+def _check_slug(item: Product | Category) -> None:
+    if queries.is_slug_taken(type(item), item.slug, except_for=item.pk):
+        raise SlugTaken
+
+
+def _slug_for(item: Product | Category) -> str:
+    """The slug that was asked for, or one made from the name; made ones step aside, asked ones raise SlugTaken."""
+    if item.slug:
+        _check_slug(item)
+        return item.slug
+    made = slugify(item.name)[: MAX_SLUG - 25].strip("-") or str(item.pk)
+    return f"{made}-{item.pk}" if queries.is_slug_taken(type(item), made) else made

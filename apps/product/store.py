@@ -1,0 +1,54 @@
+"""What MongoDB's absence means for a request: a deadline, a probe, and 503 instead of a fault."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pymongo
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponseBase
+from pymongo.errors import ConnectionFailure, PyMongoError
+from rest_framework.response import Response
+
+from shared.http import problems
+from shared.http.problems import StoreUnavailable
+
+PROBE_DEADLINE = 2.0  # seconds
+
+
+class DeadlineMiddleware:
+    """Gives each request `settings.STORE_DEADLINE` seconds of MongoDB, all its commands and retries together."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request against the clock."""
+        with pymongo.timeout(settings.STORE_DEADLINE):
+            return self.get_response(request)
+
+
+def ready() -> None:
+    """MongoDB answers."""
+    with pymongo.timeout(PROBE_DEADLINE):
+        connection.database.command("ping")
+
+
+def cause_of(error: BaseException | None) -> PyMongoError | None:
+    """The driver's own error in `error`: Django's backend wraps what its queries raise, and not what a commit does."""
+    while error is not None and not isinstance(error, PyMongoError):
+        error = error.__cause__
+    return error
+
+
+def is_away(error: Exception) -> bool:
+    """Whether `error` says that MongoDB could not be reached or did not answer in time."""
+    cause = cause_of(error)
+    return cause is not None and (isinstance(cause, ConnectionFailure) or cause.timeout)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The platform's handler; a driver error that means "away" becomes 503 with `Retry-After`."""
+    if is_away(error):
+        error = StoreUnavailable(headers={"Retry-After": str(problems.RETRY_AFTER)})
+    return problems.exception_handler(error, context)

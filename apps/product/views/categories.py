@@ -1,0 +1,110 @@
+"""Categories, and which products are in them."""
+
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from apps.product import operations, queries
+from apps.product.answers import answer, answer_list
+from apps.product.models import Category
+from apps.product.serializers import (
+    CategoryFilters,
+    CategoryInput,
+    CategoryOutput,
+    MembershipInput,
+    ProductOutput,
+    Shown,
+    show_category,
+    show_product,
+)
+from apps.product.views.described import CATEGORY_ID, DONE, IF_NONE_MATCH, PRODUCT_ID, UNCHANGED
+from shared.auth.drf import IsManager, ReadOnly
+
+
+class CategoryViewSet(GenericViewSet[Category]):
+    """Categories."""
+
+    queryset = Category.objects.all()
+    serializer_class = CategoryInput
+    permission_classes = [IsManager | ReadOnly]
+    filter_backends = []
+    lookup_url_kwarg = "category_id"
+    lookup_value_converter = "str"
+
+    def get_object(self) -> Category:
+        """The category of the path."""
+        return queries.category(self.kwargs["category_id"])
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        """The body that the browsable API offers a form for."""
+        return MembershipInput if self.action == "put_product" else CategoryInput
+
+    @extend_schema(parameters=[CategoryFilters, IF_NONE_MATCH], responses={200: CategoryOutput(many=True), 304: UNCHANGED})
+    def list(self, request: Request) -> HttpResponseBase:
+        """A page of categories, by name."""
+        return answer_list(request, self._render)
+
+    @extend_schema(parameters=[CATEGORY_ID, IF_NONE_MATCH], responses={200: CategoryOutput, 304: UNCHANGED})
+    def retrieve(self, request: Request, category_id: str) -> HttpResponseBase:
+        """One category."""
+        return answer(request, show_category(self.get_object()))
+
+    @extend_schema(responses={201: CategoryOutput})
+    def create(self, request: Request) -> HttpResponseBase:
+        """Set up a category."""
+        category = operations.create_category(self._judged().validated_data)
+        location = reverse("category-detail", args=[category.pk], request=request)
+        return answer(request, show_category(category), 201, {"Location": location})
+
+    @extend_schema(parameters=[CATEGORY_ID], responses=CategoryOutput)
+    def update(self, request: Request, category_id: str) -> HttpResponseBase:
+        """Change a category; `name` is required, what is not named stays."""
+        return self._change(request, category_id, partial=False)
+
+    @extend_schema(parameters=[CATEGORY_ID], responses=CategoryOutput)
+    def partial_update(self, request: Request, category_id: str) -> HttpResponseBase:
+        """Change what is named."""
+        return self._change(request, category_id, partial=True)
+
+    @extend_schema(parameters=[CATEGORY_ID], responses={204: DONE})
+    def destroy(self, request: Request, category_id: str) -> Response:
+        """Delete a category. Its products stay, and are in it no more."""
+        operations.delete_category(category_id)
+        return Response(status=204)
+
+    @extend_schema(parameters=[CATEGORY_ID], responses={200: ProductOutput, 201: ProductOutput})
+    @action(detail=True, methods=["post"], url_path="products", url_name="products")
+    def put_product(self, request: Request, category_id: str) -> HttpResponseBase:
+        """Put a product in the category: 201, or 200 where it was in it already."""
+        product_id = self._judged().validated_data["product_id"]
+        product, added = operations.put_in_category(category_id, product_id)
+        return answer(request, show_product(product, queries.categories_of([product])), 201 if added else 200)
+
+    @extend_schema(parameters=[CATEGORY_ID, PRODUCT_ID], responses={204: DONE})
+    @action(detail=True, methods=["delete"], url_path="products/<str:product_id>", url_name="product")
+    def take_product_out(self, request: Request, category_id: str, product_id: str) -> Response:
+        """Take a product out of the category. Safe to repeat."""
+        operations.take_out_of_category(category_id, product_id)
+        return Response(status=204)
+
+    def _change(self, request: Request, category_id: str, *, partial: bool) -> HttpResponseBase:
+        fields = self._judged(instance=self.get_object(), partial=partial).validated_data
+        return answer(request, show_category(operations.change_category(category_id, fields)))
+
+    def _judged(self, **kwargs: Any) -> Any:
+        body = self.get_serializer(data=self.request.data, **kwargs)
+        body.is_valid(raise_exception=True)
+        return body
+
+    def _render(self) -> Shown:
+        query = CategoryFilters(data={name: value for name, value in self.request.query_params.items() if value.strip()})
+        query.is_valid(raise_exception=True)
+        page: Any = self.paginate_queryset(queries.categories())
+        return self.get_paginated_response([show_category(category) for category in page]).data  # type: ignore[no-any-return]

@@ -1,0 +1,109 @@
+"""Products."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.viewsets import GenericViewSet
+
+from apps.product import operations, queries
+from apps.product.answers import answer, answer_list, encoded
+from apps.product.entity_tags import refuse_stale, tag_of
+from apps.product.models import Product
+from apps.product.operations import Precondition
+from apps.product.serializers import ProductFilters, ProductInput, ProductOutput, Shown, show_product, show_products
+from apps.product.views.described import DONE, IF_MATCH, IF_NONE_MATCH, PRODUCT_ID, UNCHANGED
+from shared.auth.drf import IsManager, ReadOnly
+from shared.auth.principal import Principal
+
+
+def shown(product: Product) -> Shown:
+    """One product with its categories."""
+    return show_product(product, queries.categories_of([product]))
+
+
+class ProductViewSet(GenericViewSet[Product]):
+    """Products. An archived one is in no public list, and still answers by its id for the orders that name it."""
+
+    queryset = Product.objects.all()
+    serializer_class = ProductInput
+    permission_classes = [IsManager | ReadOnly]
+    filter_backends = []
+    lookup_url_kwarg = "product_id"
+    lookup_value_converter = "str"
+
+    def get_object(self) -> Product:
+        """The product of the path."""
+        return queries.product(self.kwargs["product_id"])
+
+    @extend_schema(parameters=[ProductFilters, IF_NONE_MATCH], responses={200: ProductOutput(many=True), 304: UNCHANGED})
+    def list(self, request: Request) -> HttpResponseBase:
+        """A page of products; a search, a category, prices and an order narrow and sort it."""
+        self._refuse_archive(request)
+        return answer_list(request, self._render)
+
+    @extend_schema(parameters=[PRODUCT_ID, IF_NONE_MATCH], responses={200: ProductOutput, 304: UNCHANGED})
+    def retrieve(self, request: Request, product_id: str) -> HttpResponseBase:
+        """One product, archived or not."""
+        return answer(request, shown(self.get_object()))
+
+    @extend_schema(responses={201: ProductOutput})
+    def create(self, request: Request) -> HttpResponseBase:
+        """Bring a product into the catalogue."""
+        product = operations.create_product(self._judged().validated_data)
+        location = reverse("product-detail", args=[product.pk], request=request)
+        return answer(request, shown(product), 201, {"Location": location})
+
+    @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], responses=ProductOutput)
+    def update(self, request: Request, product_id: str) -> HttpResponseBase:
+        """Change a product; `name` and `price` are required, what is not named stays."""
+        return self._change(request, product_id, partial=False)
+
+    @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], responses=ProductOutput)
+    def partial_update(self, request: Request, product_id: str) -> HttpResponseBase:
+        """Change what is named."""
+        return self._change(request, product_id, partial=True)
+
+    @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], responses={204: DONE})
+    def destroy(self, request: Request, product_id: str) -> Response:
+        """Archive a product: it leaves the lists and is not sold any more. Safe to repeat."""
+        operations.archive_product(product_id, _precondition(request))
+        return Response(status=204)
+
+    def _change(self, request: Request, product_id: str, *, partial: bool) -> HttpResponseBase:
+        fields = self._judged(instance=self.get_object(), partial=partial).validated_data
+        return answer(request, shown(operations.change_product(product_id, fields, _precondition(request))))
+
+    def _judged(self, **kwargs: Any) -> Any:
+        body = self.get_serializer(data=self.request.data, **kwargs)
+        body.is_valid(raise_exception=True)
+        return body
+
+    def _render(self) -> Shown:
+        page: Any = self.paginate_queryset(self._wanted())
+        return self.get_paginated_response(show_products(page)).data  # type: ignore[no-any-return]
+
+    def _wanted(self) -> QuerySet[Product]:
+        query = ProductFilters(data={name: value for name, value in self.request.query_params.items() if value.strip()})
+        query.is_valid(raise_exception=True)
+        return queries.products(query.validated_data)
+
+    @staticmethod
+    def _refuse_archive(request: Request) -> None:
+        if "is_active" not in request.query_params:
+            return
+        if not isinstance(request.user, Principal):
+            raise NotAuthenticated("Only managers choose by is_active: leave it out, or send a manager's token.")
+        if not request.user.is_manager:
+            raise PermissionDenied("Only managers choose by is_active: leave it out.")
+
+
+def _precondition(request: Request) -> Precondition:
+    if "If-Match" not in request.headers:
+        return operations.whatever_it_is
+    return lambda product: refuse_stale(request, tag_of(encoded(shown(product))))
