@@ -14,6 +14,7 @@ class JSONRenderer(renderers.JSONRenderer):
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None) -> bytes:
         """The body; sets the content type of an error on the way."""
         response = (renderer_context or {}).get("response")
-        if response is not None and response.status_code >= 400:
+        # Inside a page of the browsable API this renderer writes only a part: the page is HTML.
+        if response is not None and response.status_code >= 400 and response.accepted_renderer is self:
             response["Content-Type"] = CONTENT_TYPE
         return super().render(data, accepted_media_type, renderer_context)  # type: ignore[no-any-return]
