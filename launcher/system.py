@@ -71,7 +71,7 @@ _GRANIAN = (PYTHON, "-m", "granian", "--host", "127.0.0.1", "--port", "{port}", 
             "--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "warning")  # fmt: skip
 SERVERS: dict[Server, tuple[str, ...]] = {
     "wsgi": (*_GRANIAN, "--interface", "wsgi", "--no-ws", "--blocking-threads", str(BLOCKING_THREADS), "{package}.wsgi:application"),
-    "gateway": (*_GRANIAN, "--interface", "asgi", "--loop", "uvloop", "{package}.asgi:application"),
+    "gateway": (PYTHON, "-m", "gateway", "--host", "127.0.0.1", "--port", "{port}"),
     "channels": (PYTHON, "-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "{package}.asgi:application"),
 }
 ROLES = {
