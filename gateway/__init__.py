@@ -1,0 +1,1 @@
+"""The front door: the only part of the platform that clients reach."""

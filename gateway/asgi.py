@@ -1,0 +1,41 @@
+"""The gateway's ASGI application: the front door, with Django behind it for the pages."""
+
+import os
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+django_application: Any = get_asgi_application()
+
+from gateway.building import Building  # noqa: E402 - reads the settings that the line above has set up
+from gateway.exchange import Receive, Scope, Send  # noqa: E402
+
+
+class Gateway:
+    """Speaks ASGI: `lifespan` builds and closes, `http` and `websocket` go through the front door."""
+
+    def __init__(self) -> None:
+        self._building: Building | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one scope."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._building is None:
+            raise RuntimeError("The server did not run the ASGI lifespan: start the gateway with `python -m gateway`.")
+        elif scope["type"] == "http":
+            await self._building.front.http(scope, receive, send)
+        else:
+            await self._building.sockets.websocket(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._building = Building(django_application)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._building.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+application = Gateway()

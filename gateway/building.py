@@ -1,0 +1,65 @@
+"""Puts the front door together from the settings, inside the running event loop."""
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from redis.asyncio import Redis
+
+from gateway.access import AccessLog
+from gateway.front import Application, FrontDoor
+from gateway.guard import Guard
+from gateway.health import Health, live
+from gateway.limits import Limiter
+from gateway.metrics import Metrics
+from gateway.proxy import Proxy
+from gateway.routes import ROUTES
+from gateway.routing import Routing
+from gateway.upstream import Upstream
+from gateway.websocket import Sockets
+from shared.auth.verifier import verifier
+
+REDIS_SECONDS = 0.25  # a request does not wait longer for its share
+LOCAL = ("localhost", "127.0.0.1", "[::1]")
+
+
+class Building:
+    """The front door and what stands behind it; `close` when the process ends."""
+
+    def __init__(self, django: Application) -> None:
+        env = settings.ENVIRONMENT
+        self.redis: Redis[Any] = Redis.from_url(
+            env.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        )
+        self.upstreams = {name: Upstream(url) for name, url in env.upstreams.items()}
+        self.keycloak = Upstream(env.keycloak_url)
+        self.metrics = Metrics()
+        self.access = AccessLog(as_json=env.log_format == "json")
+        health = Health(self.upstreams, self.keycloak, urlsplit(env.issuer).path, self.redis)
+        self.front = FrontDoor(
+            guard=Guard(Routing(ROUTES), frozenset(_hosts()), verifier()),
+            by_address=Limiter(self.redis, "address", env.rate_limit, env.rate_seconds),
+            by_user=Limiter(self.redis, "user", env.rate_limit, env.rate_seconds),
+            proxy=Proxy(self.upstreams, settings.GATEWAY_URL, env.body_seconds),
+            pages={"/health": health.all, "/health/live": live, "/health/ready": health.ready},
+            django=django,
+            access=self.access,
+            metrics=self.metrics,
+            gateway_url=settings.GATEWAY_URL,
+        )
+        self.sockets = Sockets(self.front, env.upstreams)
+
+    async def close(self) -> None:
+        """Let go of every connection, and write the last lines."""
+        for upstream in (*self.upstreams.values(), self.keycloak):
+            upstream.close()
+        await self.redis.aclose()
+        self.access.flush()
+
+
+def _hosts() -> Iterable[str]:
+    yield urlsplit(settings.GATEWAY_URL).hostname or ""
+    yield from settings.ENVIRONMENT.allowed_hosts
+    if not settings.ENVIRONMENT.is_production:
+        yield from LOCAL

@@ -1,0 +1,160 @@
+"""Every way in which the gateway refuses a request or cannot bring it through: one class each."""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+RETRY_AFTER = (b"retry-after", b"2")  # seconds: a process that was restarted is back by then
+
+
+class Refusal(Exception):
+    """A request that gets a problem document instead of an answer.
+
+    `slug` names the kind in the document's `type`; `detail` says what is wrong and the way out; `headers` go
+    with the answer. `is_final` closes the connection, where what follows on it could be misread.
+    """
+
+    status: ClassVar[int] = 400
+    slug: ClassVar[str] = "bad-request"
+    title: ClassVar[str] = ""
+    detail: str = "The request cannot be understood."
+    headers: Headers = ()
+    is_final: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "", headers: Headers = ()) -> None:
+        super().__init__(detail or self.detail)
+        self.detail = detail or self.detail
+        self.headers = (*self.headers, *headers)
+
+    @property
+    def heading(self) -> str:
+        """The document's `title`."""
+        return self.title or HTTPStatus(self.status).phrase
+
+
+class BadRequest(Refusal):
+    """The request breaks HTTP's own rules, or could be read in two ways."""
+
+    is_final = True
+
+
+class MalformedPath(Refusal):
+    """The path is one that two programs might read differently."""
+
+    slug = "malformed-path"
+    title = "The path is not acceptable"
+    detail = "The path holds encoded, doubled or reserved characters. Paths here are plain: /api/docs/ lists them."
+
+
+class UnknownHost(Refusal):
+    """The request is meant for another site."""
+
+    slug = "unknown-host"
+    title = "The host is not known"
+    detail = "This is not the host that the request names."
+
+
+class NoSuchAddress(Refusal):
+    """No row of the route table has this path."""
+
+    status, slug = 404, "not-found"
+    detail = "There is nothing at this address. /api/docs/ lists what there is."
+
+
+class MethodNotAllowed(Refusal):
+    """The path exists, but no row lets anyone do this there."""
+
+    status, slug = 405, "method-not-allowed"
+    detail = "This cannot be done here: the Allow header says what can."
+
+
+class UpgradeRequired(Refusal):
+    """The address speaks WebSocket only."""
+
+    status, slug = 426, "upgrade-required"
+    detail = "This address speaks WebSocket: connect to it with a WebSocket client."
+    headers = ((b"upgrade", b"websocket"),)
+
+
+class NotAuthenticated(Refusal):
+    """The caller must say who they are, and did not."""
+
+    status, slug = 401, "not-authenticated"
+    detail = "This needs an access token: send it as `Authorization: Bearer <token>`."
+    headers = ((b"www-authenticate", b"Bearer"),)
+
+
+class BadToken(Refusal):
+    """The caller sent a token that is not good."""
+
+    status, slug = 401, "not-authenticated"
+    title = "The access token is not good"
+    headers = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
+
+
+class Forbidden(Refusal):
+    """The caller is known and may not do this."""
+
+    status, slug = 403, "forbidden"
+
+
+class SlowRequest(Refusal):
+    """The client began a request and did not finish it in time."""
+
+    status, slug, is_final = 408, "request-timeout", True
+    detail = "The request did not arrive in time. Send it again, faster."
+
+
+class ContentTooLarge(Refusal):
+    """The body is over the route's limit."""
+
+    status, slug, is_final = 413, "content-too-large", True
+
+
+class UriTooLong(Refusal):
+    """The request line is over the limit."""
+
+    status, slug, is_final = 414, "uri-too-long", True
+    detail = "The address is too long."
+
+
+class TooManyRequests(Refusal):
+    """The caller has used up their share for now."""
+
+    status, slug = 429, "too-many-requests"
+
+
+class HeadersTooLarge(Refusal):
+    """More headers, or larger ones, than anyone needs."""
+
+    status, slug, is_final = 431, "headers-too-large", True
+    detail = "The request has too many headers, or too large ones."
+
+
+class ServiceBroke(Refusal):
+    """The service began and did not finish, or answered something that is not HTTP."""
+
+    status, slug = 502, "service-broke"
+    detail = (
+        "The service broke off while it was handling this request. Whether it took effect is not known: look before "
+        "trying again, or repeat it with the same Idempotency-Key."
+    )
+
+
+class ServiceUnavailable(Refusal):
+    """The service cannot be reached; the request did not get to it."""
+
+    status, slug = 503, "service-unavailable"
+    detail = "The service behind this address cannot be reached right now. Nothing was changed; try again shortly."
+    headers = (RETRY_AFTER,)
+
+
+class ServiceTimeout(Refusal):
+    """The service took the request and did not answer in time."""
+
+    status, slug = 504, "service-timeout"
+    detail = (
+        "The service did not answer in time. Whether the request took effect is not known: look before trying again, "
+        "or repeat it with the same Idempotency-Key."
+    )

@@ -1,0 +1,124 @@
+"""One request on its way through the gateway, and the answer it gets."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from gateway.body import Body
+from gateway.errors import Refusal
+from gateway.headers import ClientHeaders, Header, sort
+from gateway.table import Route
+from shared.auth import Principal
+from shared.http.documents import CONTENT_TYPE, problem_document
+from shared.telemetry import trace
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+SMALL = 64 * 1024  # bytes of an unread body that are not worth a connection
+LINGER_SECONDS = 1.0  # so long is a refused body read and thrown away, so that the client gets to read the refusal
+_ID_CHARACTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-")
+
+
+class Exchange:
+    """A request and its answer. `status` is 0 until an answer began."""
+
+    __slots__ = (
+        "address", "allowances", "body", "headers", "hop", "method", "path", "principal", "query", "receive",
+        "request_id", "route", "scope", "send", "started", "status",
+    )  # fmt: skip
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.started = time.perf_counter()
+        self.scope, self.receive, self.send = scope, receive, send
+        self.method: str = scope.get("method", "GET")
+        self.path: bytes = scope["raw_path"]
+        self.query: bytes = scope["query_string"]
+        self.headers: ClientHeaders = sort(scope["headers"])
+        self.hop = trace.continue_from(self.headers.read.get(b"traceparent", b"").decode("latin-1"))
+        self.request_id = _request_id(self.headers.read.get(b"x-request-id"), self.hop)
+        self.address: str = scope["client"][0] if scope.get("client") else ""
+        self.principal: Principal | None = None
+        self.route: Route | None = None
+        self.body: Body | None = None
+        self.allowances: list[Header] = []
+        self.status = 0
+
+    @property
+    def content_length(self) -> int:
+        """The announced length of the body in bytes; 0 where none is announced."""
+        return int(self.headers.read.get(b"content-length", b"0"))
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether the body comes in chunks, so that its length is not known beforehand."""
+        return b"transfer-encoding" in self.headers.read
+
+    async def begin(self, status: int, headers: Iterable[Header]) -> None:
+        """Begin the answer; what every answer carries is added here."""
+        self.status = status
+        every = [*headers, (b"x-request-id", self.request_id), *self.allowances, *EVERY_ANSWER]
+        await self.send({"type": "http.response.start", "status": status, "headers": every})
+
+    async def write(self, body: bytes, *, more: bool = False) -> None:
+        """Send a piece of the answer's body."""
+        await self.send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def answer(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+        """Send a whole answer."""
+        await self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
+        await self.write(body)
+
+    async def refuse(self, refusal: Refusal, gateway_url: str) -> None:
+        """Send the problem document of `refusal`."""
+        document = self.problem(refusal, gateway_url)
+        headers = [*refusal.headers, (b"content-type", CONTENT_TYPE.encode()), (b"cache-control", b"no-store")]
+        if not (refusal.is_final or self._leaves_much_unread()):
+            await self.answer(refusal.status, headers, document)
+            return
+        headers += [(b"connection", b"close"), (b"content-length", b"%d" % len(document))]
+        await self.begin(refusal.status, headers)
+        await self.write(document, more=True)
+        await self._linger()
+        await self.write(b"")
+
+    def problem(self, refusal: Refusal, gateway_url: str) -> bytes:
+        """The problem document of `refusal` as JSON."""
+        with trace.use(self.hop):
+            path = self.path.decode("ascii", "backslashreplace")
+            document = problem_document(
+                gateway_url, refusal.slug, refusal.status, refusal.detail, path, refusal.heading
+            )
+        return json.dumps(document).encode()
+
+    def _leaves_much_unread(self) -> bool:
+        if self.body is not None and not self.body.has_more:
+            return False
+        waits = b"expect" in self.headers.read  # the client sends no body now, but its length was announced
+        return self.is_chunked or waits or self.content_length > SMALL
+
+    async def _linger(self) -> None:
+        if not (self.is_chunked or self.content_length) or b"expect" in self.headers.read:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while (await self.receive()).get("more_body"):
+                    pass
+
+
+EVERY_ANSWER: list[Header] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+
+
+def _request_id(given: bytes | None, hop: trace.TraceParent) -> bytes:
+    if given and len(given) <= 128 and _ID_CHARACTERS.issuperset(given):
+        return given
+    return (hop.trace_id[:16] + hop.span_id).encode()  # random already, and another one for each request of a trace

@@ -1,0 +1,111 @@
+"""Who is let through: the host, the framing, the address, the method, the token, the role, in this order."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from gateway.errors import (
+    BadRequest,
+    BadToken,
+    Forbidden,
+    MalformedPath,
+    MethodNotAllowed,
+    NoSuchAddress,
+    NotAuthenticated,
+    UnknownHost,
+    UpgradeRequired,
+)
+from gateway.exchange import Exchange
+from gateway.paths import is_plain, is_trick
+from gateway.routing import Place, Routing
+from gateway.table import WEBSOCKET, Role, Route
+from shared.auth import InvalidToken, Principal, TokenVerifier
+
+BEARER = b"bearer "
+PROBES = {b"/health/live", b"/health/ready"}  # whoever probes a pod knows its address and no name
+
+
+def judge_framing(exchange: Exchange) -> None:
+    """Refuse what two programs could take for two different requests (RFC 9112, sections 3.2, 6.1 and 11.2)."""
+    headers = exchange.headers
+    if headers.doubled:
+        raise BadRequest(f"The header {headers.doubled.decode()} stands twice.")
+    if not headers.read.get(b"host"):
+        raise BadRequest("The request names no host.")
+    encoding = headers.read.get(b"transfer-encoding")
+    if encoding is not None:
+        if encoding.lower() != b"chunked" or exchange.scope["http_version"] == "1.0":
+            raise BadRequest("The only Transfer-Encoding that is taken is `chunked`, in HTTP/1.1.")
+        if b"content-length" in headers.read:
+            raise BadRequest("Content-Length and Transfer-Encoding exclude each other.")
+
+
+class Guard:
+    """Judges requests by the route table, the known hosts and the realm's tokens."""
+
+    def __init__(self, routing: Routing, hosts: frozenset[str], verifier: TokenVerifier) -> None:
+        self._routing = routing
+        self._hosts = hosts
+        self._verifier = verifier
+        # One thread: whatever key ids arrive, one question to Keycloak at a time and no other work is held up.
+        self._asking = ThreadPoolExecutor(1, "keys")
+
+    def judge_host(self, exchange: Exchange) -> None:
+        """Refuse a request that is meant for another host."""
+        name = exchange.headers.read[b"host"].decode("latin-1").lower()
+        if not name.endswith("]"):
+            host, _, port = name.rpartition(":")
+            name = host if host and port.isdigit() else name
+        if name not in self._hosts and exchange.path not in PROBES:
+            raise UnknownHost
+
+    def find_route(self, exchange: Exchange) -> Route:
+        """The row of the table that this request falls under."""
+        place = self.find_place(exchange)
+        route = place.routes.get(exchange.method)
+        if route is not None and exchange.method != WEBSOCKET:
+            return route
+        if not place.allow:
+            raise UpgradeRequired
+        raise MethodNotAllowed(headers=((b"allow", place.allow),))
+
+    def find_place(self, exchange: Exchange) -> Place:
+        """The address of the table that this request names."""
+        path = exchange.path
+        if not is_plain(path):
+            raise MalformedPath if is_trick(path) else NoSuchAddress
+        place = self._routing.find(path)
+        if place is None:
+            near = self._routing.find(path + b"/")
+            raise NoSuchAddress(f"There is nothing at this address. Did you mean {near.path}?" if near else "")
+        return place
+
+    async def identify(self, exchange: Exchange) -> Principal | None:
+        """The caller that the request's token names; None where it has none. A token that was sent must be good."""
+        given = exchange.headers.read.get(b"authorization")
+        if given is None:
+            return None
+        if not given[:7].lower() == BEARER:
+            raise BadToken("Only Bearer tokens are accepted.")
+        return await self.verify(given[7:].strip().decode("latin-1"))
+
+    async def verify(self, token: str) -> Principal:
+        """The caller that `token` names; raises BadToken."""
+        principal = self._verifier.recall(token)
+        if principal is not None:
+            return principal
+        try:
+            if self._verifier.needs_fetch(token):
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._asking, self._verifier.verify, token)
+            return self._verifier.verify(token)
+        except InvalidToken as error:
+            raise BadToken(str(error)) from error
+
+
+def judge_role(route: Route, principal: Principal | None) -> None:
+    """Refuse a caller whom the route is not for."""
+    if route.who.admits(principal):
+        return
+    if principal is None:
+        raise NotAuthenticated
+    raise Forbidden(f"This needs the role {Role(route.who).value}.")

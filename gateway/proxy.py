@@ -1,0 +1,116 @@
+"""Brings a request to its service and the answer back."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from gateway.body import Body, ClientGone, too_large
+from gateway.errors import Refusal, ServiceBroke, ServiceTimeout, ServiceUnavailable
+from gateway.exchange import Exchange
+from gateway.headers import from_service
+from gateway.http1 import BODILESS, Connection, ServiceError, TimedOut, Unreachable
+from gateway.table import Route
+from gateway.upstream import Call, Upstream
+
+logger = logging.getLogger(__name__)
+
+HELD = 128 * 1024  # bytes of a body that must have come before a service is bothered with it
+PAUSE_SECONDS = 30.0  # without a byte from the service, or to the client, in mid-answer
+
+
+class AnswerCutShort(Exception):
+    """The answer had begun and cannot be finished: only closing the connection tells the client."""
+
+
+class Proxy:
+    """Forwards requests to `upstreams`, the services by name."""
+
+    def __init__(self, upstreams: Mapping[str, Upstream], gateway_url: str, body_seconds: float) -> None:
+        self._upstreams = upstreams
+        public = urlsplit(gateway_url)
+        self._body_seconds = body_seconds
+        self._forwarded = (
+            f"host: {public.netloc}\r\nx-forwarded-host: {public.netloc}\r\nx-forwarded-proto: {public.scheme}\r\n"
+        ).encode()
+
+    async def forward(self, exchange: Exchange, route: Route) -> None:
+        """Send the request of `exchange` to the service of `route` and answer with what comes back."""
+        upstream = self._upstreams[route.to]
+        body, rest, length = await self._body(exchange, route)
+        head = self._head(exchange, length)
+        call = Call(exchange.method, head, body, rest.rest() if rest else None, route.limits.seconds)
+        try:
+            answer = await upstream.call(call)
+        except ServiceError as error:
+            raise _refusal(route, error) from error
+        try:
+            await _relay(answer, exchange)
+        finally:
+            upstream.release(answer)
+
+    async def _body(self, exchange: Exchange, route: Route) -> tuple[bytes, Body | None, int]:
+        """The body, or its beginning and the Body that has the rest; and how long it is in all."""
+        length, limit = exchange.content_length, route.limits.body
+        if not (length or exchange.is_chunked):
+            return b"", None, 0
+        if length > limit:
+            raise too_large(limit)
+        body = exchange.body = Body(exchange.receive, limit, self._body_seconds)
+        # WSGI knows no body without a length: what comes in chunks is gathered, and gets one.
+        first = await body.first(limit + 1 if exchange.is_chunked else HELD)
+        return first, body if body.has_more else None, len(first) if exchange.is_chunked else length
+
+    def _head(self, exchange: Exchange, length: int) -> bytes:
+        target = exchange.path + b"?" + exchange.query if exchange.query else exchange.path
+        parts = [exchange.method.encode(), b" ", target, b" HTTP/1.1\r\n", self._forwarded]
+        for name, value in exchange.headers.kept:
+            parts += (name, b": ", value, b"\r\n")
+        if exchange.principal is not None:
+            parts += (b"authorization: Bearer ", exchange.principal.token.encode("latin-1"), b"\r\n")
+        if length or exchange.method not in {"GET", "HEAD", "OPTIONS"}:
+            parts.append(b"content-length: %d\r\n" % length)
+        parts += (
+            b"x-forwarded-for: ", exchange.address.encode(), b"\r\nx-request-id: ", exchange.request_id,
+            b"\r\ntraceparent: ", str(exchange.hop).encode(), b"\r\n\r\n",
+        )  # fmt: skip
+        return b"".join(parts)
+
+
+async def _relay(answer: Connection, exchange: Exchange) -> None:
+    headers = from_service(answer.headers, bodiless=answer.status in BODILESS)
+    if exchange.principal is not None and not any(name == b"cache-control" for name, _ in headers):
+        headers.append((b"cache-control", b"private, no-cache"))
+    await exchange.begin(answer.status, headers)
+    if answer.is_complete:
+        await exchange.write(answer.take())
+        return
+    try:
+        await _stream(answer, exchange)
+    except (ServiceError, TimeoutError) as error:
+        raise AnswerCutShort(str(error) or "the client does not read") from error
+
+
+async def _stream(answer: Connection, exchange: Exchange) -> None:
+    gone = asyncio.ensure_future(_gone(exchange))
+    try:
+        while piece := await answer.read(PAUSE_SECONDS):
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await exchange.write(piece, more=True)
+            if gone.done():
+                raise ClientGone
+    finally:
+        gone.cancel()
+    await exchange.write(b"")
+
+
+async def _gone(exchange: Exchange) -> None:
+    while (await exchange.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _refusal(route: Route, error: ServiceError) -> Refusal:
+    logger.warning("%s does not answer: %s", route.to, error)
+    if isinstance(error, TimedOut):
+        return ServiceTimeout()
+    return ServiceUnavailable() if isinstance(error, Unreachable) else ServiceBroke()

@@ -1,0 +1,66 @@
+"""Every address of the platform: who may do what, and which service answers.
+
+An address that is not in this table does not exist (404). A method that no row names for an address is
+refused (405). Both are decided here, before anything is forwarded. Whoever may read an address may also ask
+for its HEAD and its OPTIONS. `customer` means any signed-in customer: that an order, a basket or a
+notification is their own is for the service to judge, and a manager may do whatever a customer may.
+"""
+
+from gateway.table import HERE, NO_BODY, WEBSOCKET, Role, Route
+
+anyone, customer, manager = Role.ANYONE, Role.CUSTOMER, Role.MANAGER
+
+# fmt: off
+ROUTES = (
+    #     who       may do what         at which address                                which service answers
+
+    # The catalogue
+    Route(anyone,   "GET",              "/api/products/",                               "product"),
+    Route(manager,  "POST",             "/api/products/",                               "product"),
+    Route(anyone,   "GET",              "/api/products/{id}/",                          "product"),
+    Route(manager,  "PUT PATCH DELETE", "/api/products/{id}/",                          "product"),
+    Route(anyone,   "GET",              "/api/categories/",                             "product"),
+    Route(manager,  "POST",             "/api/categories/",                             "product"),
+    Route(anyone,   "GET",              "/api/categories/{id}/",                        "product"),
+    Route(manager,  "PUT PATCH DELETE", "/api/categories/{id}/",                        "product"),
+    Route(manager,  "POST",             "/api/categories/{id}/products/",               "product"),
+    Route(manager,  "DELETE",           "/api/categories/{id}/products/{product_id}/",  "product"),
+
+    # What is in stock
+    Route(anyone,   "GET",              "/api/stock/",                                  "stock"),
+    Route(anyone,   "GET",              "/api/stock/{product_id}/",                     "stock"),
+    Route(manager,  "PUT",              "/api/stock/{product_id}/",                     "stock"),
+    Route(manager,  "POST",             "/api/stock/{product_id}/adjustments/",         "stock"),
+    Route(manager,  "GET",              "/api/stock/{product_id}/movements/",           "stock"),
+
+    # The basket
+    Route(customer, "GET PUT DELETE",   "/api/basket/",                                 "basket"),
+    Route(customer, "PUT DELETE",       "/api/basket/items/{product_id}/",              "basket"),
+
+    # Orders
+    Route(customer, "GET POST",         "/api/orders/",                                 "order"),
+    Route(customer, "GET",              "/api/orders/{id}/",                            "order"),
+    Route(customer, "POST",             "/api/orders/{id}/cancel/",                     "order"),
+    Route(manager,  "POST",             "/api/orders/{id}/ship/",                       "order"),
+    Route(manager,  "POST",             "/api/orders/{id}/deliver/",                    "order"),
+
+    # How an order's placement goes, and what went wrong
+    Route(customer, "GET",              "/api/sagas/",                                  "saga"),
+    Route(customer, "GET",              "/api/sagas/{id}/",                             "saga"),
+    Route(manager,  "POST",             "/api/sagas/{id}/retry/",                       "saga"),
+    Route(manager,  "GET",              "/api/dead-letters/",                           "saga"),
+    Route(manager,  "POST",             "/api/dead-letters/{id}/replay/",               "saga"),
+    Route(manager,  "POST",             "/api/dead-letters/{id}/discard/",              "saga"),
+
+    # Notifications, as a list and as they come
+    Route(customer, "GET",              "/api/notifications/",                          "notification"),
+    Route(customer, "POST",             "/api/notifications/{id}/read/",                "notification"),
+    Route(customer, WEBSOCKET,          "/ws/notifications/",                           "notification"),
+
+    # The gateway's own
+    Route(anyone,   "GET",              "/health",                                      HERE, NO_BODY),
+    Route(anyone,   "GET",              "/health/live",                                 HERE, NO_BODY),
+    Route(anyone,   "GET",              "/health/ready",                                HERE, NO_BODY),
+    Route(anyone,   "GET",              "/static/{file...}",                            HERE, NO_BODY),
+)
+# fmt: on

@@ -1,0 +1,103 @@
+"""The route table made quick to look up: a tree of path pieces, no pattern is tried in vain."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gateway.table import HERE, WEBSOCKET, Role, Route
+
+_STRICTNESS = [Role.ANYONE, Role.CUSTOMER, Role.MANAGER]
+
+
+class BadTable(Exception):
+    """The route table contradicts itself; the message names the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One address: what may be done there (`routes`, by method) and what an `Allow` header says."""
+
+    path: str
+    routes: Mapping[str, Route]
+    allow: bytes
+
+
+@dataclass(slots=True)
+class _Node:
+    named: dict[bytes, "_Node"] = field(default_factory=dict)
+    any: "_Node | None" = None
+    place: Place | None = None
+
+
+class Routing:
+    """Finds the place of a path."""
+
+    def __init__(self, table: Iterable[Route]) -> None:
+        self._root = _Node()
+        self._prefixes: dict[bytes, Place] = {}
+        for place in _places(table):
+            if place.path.endswith("...}"):
+                self._prefixes[place.path.rpartition("{")[0].encode()] = place
+            else:
+                self._plant(place)
+
+    def find(self, path: bytes) -> Place | None:
+        """The place at `path`, which must be plain (`gateway.paths`), or None."""
+        node = self._root
+        for piece in path.split(b"/"):
+            child = node.named.get(piece) or (node.any if piece else None)
+            if child is None:
+                return self._find_prefix(path)
+            node = child
+        return node.place
+
+    def places(self) -> Iterable[Place]:
+        """Every address of the table."""
+        waiting = [self._root]
+        while waiting:
+            node = waiting.pop()
+            waiting += [*node.named.values(), *([node.any] if node.any else [])]
+            if node.place:
+                yield node.place
+        yield from self._prefixes.values()
+
+    def _find_prefix(self, path: bytes) -> Place | None:
+        for prefix, place in self._prefixes.items():
+            if path.startswith(prefix) and path != prefix:
+                return place
+        return None
+
+    def _plant(self, place: Place) -> None:
+        node = self._root
+        for piece in place.path.split("/"):
+            if piece.startswith("{"):
+                node.any = node.any or _Node()
+                node = node.any
+            else:
+                node = node.named.setdefault(piece.encode(), _Node())
+            if node.any and node.named.keys() - {b""}:
+                raise BadTable(f"{place.path}: a piece cannot be both a fixed word and a {{name}} at the same depth.")
+        node.place = place
+
+
+def _places(table: Iterable[Route]) -> list[Place]:
+    found: dict[str, dict[str, Route]] = {}
+    for route in table:
+        methods = found.setdefault(route.path, {})
+        for method in route.methods.split():
+            if method in methods:
+                raise BadTable(f"{method} {route.path} is named twice.")
+            methods[method] = route
+    return [_place(path, methods) for path, methods in found.items()]
+
+
+def _place(path: str, methods: dict[str, Route]) -> Place:
+    routes = {method: route for method, route in methods.items() if method != WEBSOCKET}
+    if "GET" in routes:
+        routes["HEAD"] = routes["GET"]
+    if routes and all(route.to != HERE for route in routes.values()):
+        easiest = min(routes.values(), key=lambda route: _STRICTNESS.index(route.who))
+        routes["OPTIONS"] = routes.get("GET", easiest)
+    allow = ", ".join(sorted(routes)).encode()
+    if WEBSOCKET in methods:
+        routes[WEBSOCKET] = methods[WEBSOCKET]
+    return Place(path, routes, allow)

@@ -1,0 +1,54 @@
+"""The words that the route table is written in."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.auth import Principal
+
+KIB = 1024
+HERE = "gateway"  # answered by the gateway's own Django pages
+WEBSOCKET = "WEBSOCKET"  # stands where a method stands
+
+
+class Role(Enum):
+    """Who may use an address."""
+
+    ANYONE = "anyone"
+    CUSTOMER = "customer"
+    MANAGER = "manager"
+
+    def admits(self, principal: "Principal | None") -> bool:
+        """Whether `principal` has this role; None is a caller without a token."""
+        if self is Role.ANYONE:
+            return True
+        if principal is None:
+            return False
+        return principal.is_manager if self is Role.MANAGER else principal.is_customer
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may cost: seconds until the service begins its answer, bytes of the request's body."""
+
+    seconds: float = 10.0
+    body: int = 1024 * KIB
+
+
+STANDARD = Limits()
+NO_BODY = Limits(body=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row: `who` may do `methods` (separated by spaces) at `path`, and the service `to` answers.
+
+    `{name}` in a path stands for one piece of it; `{name...}` at the end for all the rest.
+    """
+
+    who: Role
+    methods: str
+    path: str
+    to: str
+    limits: Limits = STANDARD
