@@ -11,7 +11,9 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -23,8 +25,17 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 2  # seconds: a store that was restarted is back by then
 
-# What a driver raises when its store cannot be reached. Services whose driver is another one add to it.
-STORE_AWAY: list[type[Exception]] = [OperationalError, InterfaceError, RedisConnectionError, RedisTimeoutError]
+# What a driver raises when its store cannot be reached, or takes no writes. Services whose driver is another one
+# add to it.
+STORE_AWAY: list[type[Exception]] = [
+    OperationalError,
+    InterfaceError,
+    RedisConnectionError,
+    RedisTimeoutError,
+    ConnectionInterrupted,
+    ReadOnlyError,
+    OutOfMemoryError,
+]
 
 
 class Problem(exceptions.APIException):

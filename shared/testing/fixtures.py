@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
     from rest_framework.test import APIClient
 
 ClientFor = Callable[..., "APIClient"]
 
 
 @pytest.fixture
-def trusted_realm(settings: "SettingsWrapper") -> Iterator[None]:
+def trusted_realm(settings: "Settings") -> Iterator[None]:
     """The process trusts `shared.testing.tokens.make_token` and no other realm."""
     from shared.auth.verifier import verifier
 

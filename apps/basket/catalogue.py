@@ -1,0 +1,67 @@
+"""The copy of the catalogue: what a basket must know of each product, kept up to date by `product.events`.
+
+One Redis hash: product id -> "version is_active currency price name". The copy is complete when every
+partition of the topic has been read to the end that it had when reading began.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from apps.basket.errors import CatalogueIncomplete
+from apps.basket.scripts import redis, run
+from shared.contracts import ProductEvent
+from shared.contracts.topics import PARTITIONS
+from shared.messaging.envelope import Received
+
+COPIES = "catalogue"
+COMPLETE = "catalogue:complete"  # the partitions that were read to their end
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A product as it was when its event was sent."""
+
+    version: int
+    is_active: bool
+    currency: str
+    price: Decimal
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.version} {int(self.is_active)} {self.currency} {self.price:.2f} {self.name}"
+
+
+def parse(text: bytes) -> Copy:
+    """What `str` wrote; the name comes last since it may hold spaces."""
+    version, is_active, currency, price, name = text.decode().split(" ", 4)
+    return Copy(int(version), is_active == "1", currency, Decimal(price), name)
+
+
+def copy_products(events: Sequence[Received[ProductEvent]]) -> None:
+    """Take over every product of `events` that is newer than what is known, in one script."""
+    args: list[str] = []
+    for event in events:
+        product = event.message
+        copy = Copy(product.version, product.is_active, product.currency, product.price, product.name)
+        args += [product.product_id, str(copy)]
+    run("copy_products", [COPIES], args)
+
+
+def sold(product_ids: Collection[str]) -> set[str]:
+    """Which of `product_ids` can be bought. Raises CatalogueIncomplete where it cannot know yet."""
+    wanted = list(product_ids)
+    if not wanted:
+        return set()
+    with redis().pipeline(transaction=True) as pipe:
+        pipe.hmget(COPIES, wanted)
+        pipe.scard(COMPLETE)
+        texts, partitions = pipe.execute()
+    if None in texts and not is_complete(partitions):
+        raise CatalogueIncomplete
+    return {product for product, text in zip(wanted, texts, strict=True) if text is not None and parse(text).is_active}
+
+
+def is_complete(partitions: int) -> bool:
+    """Whether a copy that covers so many partitions holds every product."""
+    return partitions >= PARTITIONS

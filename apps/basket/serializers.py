@@ -1,0 +1,94 @@
+"""The shapes of a basket in the API: what comes in, what goes out."""
+
+from collections import Counter
+from typing import Any, ClassVar, Self
+
+from rest_framework import serializers
+
+from apps.basket import catalogue
+from apps.basket.store import MAX_LINES, MAX_QUANTITY, Basket, Line
+from shared.http.fields import StrictIntegerField
+
+PRODUCT_ID = r"^[0-9a-f]{24}\Z"
+
+
+class ProductIdField(serializers.RegexField):
+    """24 lower-case hexadecimal characters; a number of 24 digits is not taken for one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(PRODUCT_ID, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The id, unchanged."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)  # type: ignore[no-any-return]
+
+
+class LineQuantitySerializer(serializers.Serializer[dict[str, int]]):
+    """The body of `PUT /api/basket/items/{product_id}/`."""
+
+    quantity = StrictIntegerField(min_value=1, max_value=MAX_QUANTITY)
+
+
+class BasketItemSerializer(LineQuantitySerializer):
+    """A line of `PUT /api/basket/`."""
+
+    product_id = ProductIdField()
+
+    default_error_messages: ClassVar = {
+        "does_not_exist": "There is no such product, or it is not sold any more.",
+        "duplicate": "This product stands there twice: make it one line.",
+    }
+
+    def validate_product_id(self, product_id: str) -> str:
+        """One line for each product that is sold; the context knows which are, and which are named twice."""
+        if product_id in self.context["doubled"]:
+            self.fail("duplicate")
+        if product_id not in self.context["sold"]:
+            self.fail("does_not_exist")
+        return product_id
+
+
+class ReplaceBasketSerializer(serializers.Serializer[dict[str, Any]]):
+    """The body of `PUT /api/basket/`: every wrong line is named in one answer."""
+
+    items = BasketItemSerializer(many=True, max_length=MAX_LINES)
+
+    @classmethod
+    def of(cls, body: Any) -> Self:
+        """The serializer of `body`, knowing what can be known of the products that stand in it."""
+        ids = Counter(_product_ids(body))
+        doubled = {product_id for product_id, count in ids.items() if count > 1}
+        return cls(data=body, context={"sold": catalogue.sold(ids.keys()), "doubled": doubled})
+
+    @property
+    def lines(self) -> list[tuple[str, int]]:
+        """The lines, after `is_valid`."""
+        return [(item["product_id"], item["quantity"]) for item in self.validated_data["items"]]
+
+
+class BasketLineSerializer(serializers.Serializer[Line]):
+    """A line at today's name and price."""
+
+    product_id = serializers.CharField()
+    name = serializers.CharField()
+    unit_price = serializers.DecimalField(max_digits=12, decimal_places=2)
+    quantity = serializers.IntegerField()
+    line_total = serializers.DecimalField(max_digits=20, decimal_places=2)
+
+
+class BasketSerializer(serializers.Serializer[Basket]):
+    """A basket."""
+
+    items = BasketLineSerializer(many=True)
+    total = serializers.DecimalField(max_digits=20, decimal_places=2)
+    currency = serializers.CharField(help_text="ISO 4217")
+    version = serializers.IntegerField(help_text="rises with every change; 0: nothing was ever put in")
+
+
+def _product_ids(body: Any) -> list[str]:
+    """The product ids that stand in a body of any shape; no more than a good body could have."""
+    items = body.get("items") if isinstance(body, dict) else None
+    found = [item.get("product_id") for item in items[:MAX_LINES] if isinstance(item, dict)] if isinstance(items, list) else []
+    return [product_id for product_id in found if isinstance(product_id, str)]
