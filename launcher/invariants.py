@@ -1,0 +1,158 @@
+"""The invariants of a shop that lost nothing and sold nothing twice (promises: docs/reliability.md).
+
+Usable against any running platform. While orders are under way it waits for them, up to a limit; then it
+compares what the services' own databases say with each other, row by row.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from launcher import evidence
+from launcher.instance import Instance
+
+FINAL_EVENTS = {"confirmed": "order.confirmed", "rejected": "order.rejected", "cancelled": "order.cancelled"}
+MOST_SHOWN = 20  # violations of one invariant
+Violations = Iterator[str]
+
+
+@dataclass
+class Evidence:
+    """What the databases said at one moment."""
+
+    orders: Mapping[str, tuple[Any, ...]]  # order id -> (status, customer id)
+    sagas: Mapping[str, tuple[Any, ...]]  # order id -> (status, stuck)
+    reservations: Mapping[str, tuple[Any, ...]]  # order id -> (state,)
+    told: Mapping[str, Counter[str]]  # order id -> event -> how often
+    unsent: Mapping[str, int]
+    parked: Mapping[str, int]
+    lag: Mapping[str, int]
+    dead_letters: int
+    numbering: list[tuple[Any, ...]]  # customers whose notification ids have a gap
+    stock: list[str] = field(default_factory=list)
+
+
+def gather(instance: Instance) -> Evidence:
+    """Read everything once."""
+    told: dict[str, Counter[str]] = {}
+    for order_id, event, count in evidence.ask(
+        instance, "notification", "SELECT order_id, event, count(*) FROM notification_notification GROUP BY 1, 2"
+    ):
+        told.setdefault(str(order_id), Counter())[event] = count
+    letters = evidence.ask(instance, "saga", "SELECT count(*) FROM saga_deadletter WHERE status = 'waiting'")
+    return Evidence(
+        orders=evidence.by_order(instance, "order", "SELECT id, status, customer_id FROM order_order"),
+        sagas=evidence.by_order(instance, "saga", "SELECT order_id, status, is_stuck FROM saga_saga"),
+        reservations=evidence.by_order(instance, "stock", "SELECT order_id, state FROM stock_reservation"),
+        told=told,
+        unsent=evidence.unsent(instance),
+        parked=evidence.parked(instance),
+        lag=evidence.lag(instance),
+        dead_letters=letters[0][0],
+        numbering=evidence.ask(instance, "notification", GAPS),
+    )
+
+
+GAPS = """
+    SELECT customer_id, count(*), max(id), min(id) FROM notification_notification
+    GROUP BY customer_id HAVING count(*) <> max(id) OR min(id) <> 1
+"""
+
+
+def is_quiet(found: Evidence) -> bool:
+    """Whether nothing is under way any more."""
+    moving = any(status == "submitted" for status, _ in found.orders.values()) or any(
+        status in {"running", "compensating"} and not stuck for status, stuck in found.sagas.values()
+    )
+    return not moving and not any((*found.unsent.values(), *found.parked.values(), *found.lag.values()))
+
+
+def stock_adds_up(found: Evidence) -> Violations:
+    """Initial and adjustments are available, reserved and sold; nothing is negative; the ledger sums."""
+    yield from found.stock
+
+
+def nothing_stays_reserved(found: Evidence) -> Violations:
+    """With nothing in flight no reservation is held."""
+    for order_id, (state,) in found.reservations.items():
+        if state == "held":
+            yield f"order {order_id}: its reservation is still held"
+
+
+def orders_end(found: Evidence) -> Violations:
+    """Every order is decided."""
+    for order_id, (status, _) in found.orders.items():
+        if status == "submitted":
+            yield f"order {order_id} is still submitted"
+
+
+# order status -> (saga status, what the reservation may be)
+AGREEMENT = {
+    **dict.fromkeys(("confirmed", "shipped", "delivered"), ("completed", {"committed"})),
+    **dict.fromkeys(("rejected", "cancelled"), ("compensated", {"released", "rejected", "expired", None})),
+}
+
+
+def all_agree(found: Evidence) -> Violations:
+    """For each order the saga, the order and the reservation say the same."""
+    for order_id in found.orders.keys() | found.sagas.keys() | found.reservations.keys():
+        order, saga = found.orders.get(order_id), found.sagas.get(order_id)
+        state = found.reservations.get(order_id, (None,))[0]
+        if order is None:
+            yield f"order {order_id} does not exist, but its saga is {saga} and its reservation {state}"
+        elif saga is None or saga[1]:
+            yield f"order {order_id} is {order[0]}; its saga is {'stuck' if saga else 'missing'}"
+        elif order[0] in AGREEMENT and (saga[0] != AGREEMENT[order[0]][0] or state not in AGREEMENT[order[0]][1]):
+            yield f"order {order_id} is {order[0]}, its saga {saga[0]}, its reservation {state}"
+
+
+def nothing_waits(found: Evidence) -> Violations:
+    """Outboxes are empty, nothing is parked, every consumer has caught up."""
+    for what, counts in (("unsent", found.unsent), ("parked", found.parked), ("not consumed", found.lag)):
+        for name, count in counts.items():
+            if count:
+                yield f"{name}: {count} messages {what}"
+
+
+def no_dead_letters(found: Evidence) -> Violations:
+    """Nobody gave a message up that is not settled (replayed or discarded)."""
+    if found.dead_letters:
+        yield f"{found.dead_letters} dead letters wait for a manager: see /api/dead-letters/?status=waiting"
+
+
+def told_once(found: Evidence) -> Violations:
+    """One final notification for each order, and ids without a gap for each customer."""
+    for order_id, (status, _) in found.orders.items():
+        wanted = FINAL_EVENTS.get(status)
+        if wanted and found.told.get(order_id, Counter())[wanted] != 1:
+            yield f"order {order_id} is {status}; its customer was told so {found.told.get(order_id, Counter())[wanted]} times"
+    for order_id, events in found.told.items():
+        for event, count in events.items():
+            if count > 1:
+                yield f"order {order_id}: {event} was told {count} times"
+    for customer, count, last, first in found.numbering:
+        yield f"customer {customer}: {count} notifications, numbered {first} to {last}"
+
+
+INVARIANTS: Mapping[str, Callable[[Evidence], Violations]] = {
+    "stock adds up": stock_adds_up,
+    "nothing stays reserved": nothing_stays_reserved,
+    "every order ends": orders_end,
+    "saga, order and reservation agree": all_agree,
+    "nothing waits": nothing_waits,
+    "no dead letters": no_dead_letters,
+    "every customer was told once": told_once,
+}
+
+
+def check(instance: Instance, wait: float = 90.0) -> dict[str, list[str]]:
+    """Each invariant and what violates it. Waits up to `wait` seconds for what is under way."""
+    until = time.monotonic() + wait
+    found = gather(instance)
+    while not is_quiet(found) and time.monotonic() < until:
+        time.sleep(1)
+        found = gather(instance)
+    found.stock = evidence.stock_invariants(instance)
+    return {name: list(violations(found))[:MOST_SHOWN] for name, violations in INVARIANTS.items()}
