@@ -26,7 +26,7 @@ def answer(request: Request, shown: Shown, status: int = 200, headers: dict[str,
     if not _wants_json(request):
         return Response(shown, status=status, headers=headers)
     body = encoded(shown)
-    response = HttpResponse(body, content_type="application/json", status=status, headers=headers)
+    response = _json(body, status, headers)
     if request.method in READS:
         return conditional(request, response, tag_of(body))
     response["ETag"] = tag_of(body)
@@ -38,7 +38,12 @@ def answer_list(request: Request, render: Callable[[], Shown]) -> HttpResponseBa
     if not _wants_json(request):
         return Response(render())
     page = SHELF.page(request.get_full_path(), lambda: encoded(render()))
-    return conditional(request, HttpResponse(page.body, content_type="application/json"), page.tag)
+    return conditional(request, _json(page.body), page.tag)
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    sized = {"Content-Length": str(len(body)), **(headers or {})}
+    return HttpResponse(body, content_type="application/json", status=status, headers=sized)
 
 
 def _wants_json(request: Request) -> bool:

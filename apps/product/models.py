@@ -1,9 +1,7 @@
 """The catalogue as MongoDB keeps it: products, their categories, and which state of both is the newest."""
 
-from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from bson import ObjectId
 from django.db import models
 from django.utils import timezone
 from django_mongodb_backend.fields import ArrayField, ObjectIdField
@@ -76,10 +74,14 @@ class Product(models.Model):
             self.updated_at = timezone.now()
         return bool(different)
 
-    def save(self, *args: object, **kwargs: object) -> None:
-        """Save, with the words that a search finds it by."""
+    def index(self) -> None:
+        """Note the words that a search finds it by."""
         self.words = words_of(self.name, self.description)
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, findable."""
+        self.index()
+        super().save(*args, **kwargs)
 
 
 class Revision(models.Model):

@@ -49,9 +49,9 @@ def create_product(fields: ProductFields) -> Product:
     """Bring a product into the catalogue; raises SlugTaken, UnknownCategories."""
     product = Product(pk=ObjectId(), **fields)
     _check_categories(product.categories)
-    product.slug = _slug_for(product)
+    product.slug = free_slug(product)
     product.save(force_insert=True)
-    _announce(ProductCreated, [product])
+    announce(ProductCreated, [product])
     return product
 
 
@@ -65,7 +65,7 @@ def change_product(product_id: str, fields: ProductFields, precondition: Precond
         _check_categories(fields.get("categories", ()))
         _check_slug(product)
         product.save(force_update=True)
-        _announce(ProductArchived if was_active and not product.is_active else ProductUpdated, [product])
+        announce(ProductArchived if was_active and not product.is_active else ProductUpdated, [product])
     return product
 
 
@@ -78,9 +78,9 @@ def archive_product(product_id: str, precondition: Precondition = whatever_it_is
 def create_category(fields: CategoryFields) -> Category:
     """Set up a category; raises SlugTaken."""
     category = Category(pk=ObjectId(), **fields)
-    category.slug = _slug_for(category)
+    category.slug = free_slug(category)
     category.save(force_insert=True)
-    _renew()
+    renew()
     return category
 
 
@@ -94,7 +94,7 @@ def change_category(category_id: str, fields: CategoryFields) -> Category:
     if different:
         _check_slug(category)
         category.save(force_update=True)
-        _renew()
+        renew()
     return category
 
 
@@ -107,7 +107,7 @@ def delete_category(category_id: str) -> None:
         raise CategoryTooLarge
     _take_all_out(category, products)
     category.delete()
-    _announce(ProductUpdated, products)
+    announce(ProductUpdated, products)
 
 
 @in_transaction
@@ -132,7 +132,7 @@ def _recategorise(product: Product, categories: Iterable[ObjectId]) -> bool:
     changed = product.change(categories=list(dict.fromkeys(categories)))
     if changed:
         product.save(force_update=True)
-        _announce(ProductUpdated, [product])
+        announce(ProductUpdated, [product])
     return changed
 
 
@@ -146,9 +146,10 @@ def _take_all_out(category: Category, products: Sequence[Product]) -> None:
     )
 
 
-def _announce(kind: type[ProductEvent], products: Iterable[Product]) -> None:
+def announce(kind: type[ProductEvent], products: Iterable[Product]) -> None:
+    """Publish an event about each of `products` in the current transaction, and renew the catalogue."""
     outbox.publish(*(_event(kind, product) for product in products))
-    _renew()
+    renew()
 
 
 def _event(kind: type[ProductEvent], product: Product) -> ProductEvent:
@@ -162,7 +163,8 @@ def _event(kind: type[ProductEvent], product: Product) -> ProductEvent:
     )
 
 
-def _renew() -> None:
+def renew() -> None:
+    """Say in the current transaction that the catalogue is not what it was."""
     token = ObjectId()
     if not Revision.objects.filter(pk=queries.CATALOGUE).update(token=token):
         Revision.objects.create(pk=queries.CATALOGUE, token=token)
@@ -178,7 +180,7 @@ def _check_slug(item: Product | Category) -> None:
         raise SlugTaken
 
 
-def _slug_for(item: Product | Category) -> str:
+def free_slug(item: Product | Category) -> str:
     """The slug that was asked for, or one made from the name; made ones step aside, asked ones raise SlugTaken."""
     if item.slug:
         _check_slug(item)

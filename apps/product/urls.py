@@ -4,6 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
+from apps.product.pictures import picture
 from apps.product.views import CategoryViewSet, ProductViewSet
 from shared.http import health
 from shared.http.handlers import handler400, handler404, handler500
@@ -17,5 +18,6 @@ router.register("categories", CategoryViewSet, basename="category")
 urlpatterns = [
     path("api/", include(router.urls)),
     path("api/schema/", SpectacularAPIView.as_view()),
+    path("media/products/<slug:slug>.svg", picture, name="picture"),
     *health.urlpatterns,
 ]

@@ -1,0 +1,1 @@
+"""The demonstration shop: what it sells and how that looks."""

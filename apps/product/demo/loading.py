@@ -1,0 +1,53 @@
+"""Brings the demonstration into the catalogue: what is there already stays as managers have made it."""
+
+from datetime import UTC, datetime, timedelta
+
+from apps.product.demo import catalogue
+from apps.product.demo.catalogue import DemoCategory, DemoProduct
+from apps.product.models import Category, Product
+from apps.product.operations import announce, free_slug, renew
+from apps.product.transactions import in_transaction
+from shared.contracts import ProductCreated
+
+OPENED_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)  # the first product came, then one an hour
+CURRENCY = "EUR"
+
+
+@in_transaction
+def load(shelf: DemoCategory) -> int:
+    """Bring in what is missing of `shelf`, in one transaction; returns how many products that were."""
+    if not Category.objects.filter(pk=shelf.id).exists():
+        category = Category(pk=shelf.id, name=shelf.name)
+        category.slug = free_slug(category)
+        category.save(force_insert=True)
+        renew()
+    known = set(Product.objects.filter(pk__in=[item.id for item in shelf.products]).values_list("pk", flat=True))
+    missing = [_product(shelf, item) for item in shelf.products if item.id not in known]
+    if missing:
+        Product.objects.bulk_create(missing)
+        announce(ProductCreated, missing)
+    return len(missing)
+
+
+def _product(shelf: DemoCategory, item: DemoProduct) -> Product:
+    came_at = OPENED_AT + timedelta(hours=_place(shelf, item))
+    product = Product(
+        pk=item.id,
+        name=item.name,
+        description=item.description,
+        price=item.price,
+        currency=CURRENCY,
+        categories=[shelf.id],
+        image=item.image,
+        created_at=came_at,
+        updated_at=came_at,
+    )
+    product.slug = free_slug(product)
+    product.index()
+    return product
+
+
+def _place(shelf: DemoCategory, item: DemoProduct) -> int:
+    # The shelves take turns, so that the newest products show something of each.
+    shelves = catalogue.categories()
+    return shelf.products.index(item) * len(shelves) + shelves.index(shelf)
