@@ -135,6 +135,27 @@ def status(
 
 
 @app.command()
+def check(
+    port_offset: Offset = 0,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for orders that are under way.")] = 90.0,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Hold the running shop to its promises: nothing sold twice, nothing lost. Exit code 1: something is wrong."""
+    from launcher.invariants import check as held_to
+
+    outcome = held_to(Instance(port_offset), wait)
+    if as_json:
+        typer.echo(json.dumps(outcome, indent=2))
+    else:
+        for name, violations in outcome.items():
+            console.print(f"[red]✗[/] {name}" if violations else f"[green]✓[/] {name}")
+            for violation in violations:
+                console.print(f"    {violation}", markup=False)
+    if any(outcome.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
 def logs(
     name: Annotated[str, typer.Argument(help="A process, as `status` names it; none: the supervisor's own log.")] = "supervisor",
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it grows.")] = False,
@@ -153,9 +174,11 @@ def restart(
     port_offset: Offset = 0,
 ) -> None:
     """Stop a process gently and start it again, for example after a change to its code."""
+    from launcher.up import specification_of
+
     instance = Instance(port_offset)
     names = platform.named(instance, name)
-    platform.restart(instance, names)
+    platform.restart(instance, specification_of(instance, names))
     platform.wait_until_running(instance, names, 120)
     console.print(f"Running again: {', '.join(sorted(names))}")
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,15 +72,20 @@ def ensure_supervisor(instance: Instance) -> None:
     _await(lambda: is_supervised(instance), "The supervisor does not answer.", instance)
 
 
-def start(instance: Instance, specifications: Sequence[Specification]) -> None:
-    """Have these kept running from now on, each with the mark by which `kill_leftovers` would know it."""
-    marked = [replace(each, environment={**each.environment, MARK: str(instance.state)}) for each in specifications]
-    _checked(instance, {"do": "start", "processes": [each.to_json() for each in marked]})
+def start(instance: Instance, specifications: Iterable[Specification]) -> None:
+    """Have these kept running from now on."""
+    _checked(instance, {"do": "start", "processes": _marked(instance, specifications)})
 
 
-def restart(instance: Instance, names: Collection[str]) -> None:
-    """Stop these and start them again."""
-    _checked(instance, {"do": "restart", "names": sorted(names)})
+def restart(instance: Instance, specifications: Iterable[Specification]) -> None:
+    """Stop these and start them again, as they are specified now."""
+    _checked(instance, {"do": "restart", "processes": _marked(instance, specifications)})
+
+
+def _marked(instance: Instance, specifications: Iterable[Specification]) -> list[dict[str, Any]]:
+    """Each with the mark by which `kill_leftovers` would know it."""
+    mark = {MARK: str(instance.state)}
+    return [replace(each, environment={**each.environment, **mark}).to_json() for each in specifications]
 
 
 def stop(instance: Instance, names: Collection[str]) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from types import ModuleType
 
 from launcher import platform
@@ -13,6 +14,7 @@ from launcher.plan import Progress, Step, carry_out
 from launcher.ports import require_free
 from launcher.services import specifications
 from launcher.stores import kafka, keycloak, mongod, postgres, redis
+from launcher.supervisor.specification import Specification
 from launcher.system import SERVICES, STORES, Service
 from launcher.topics import create_topics
 
@@ -84,3 +86,10 @@ def _start_service(owner: Service, instance: Instance) -> None:
 def _demo(instance: Instance) -> Iterator[Step]:
     yield Step("demo catalogue", lambda: load_products(instance), ("migrate product",))
     yield Step("demo stock", lambda: load_stock(instance), ("demo catalogue", "product", "stock"))
+
+
+def specification_of(instance: Instance, names: Collection[str]) -> Iterator[Specification]:
+    """The processes with these names, as they are specified now."""
+    stores = (module.specification(instance) for name, module in MODULES.items() if name in names)
+    services = (each for owner in SERVICES for each in specifications(owner, instance) if each.name in names)
+    return chain(stores, services)

@@ -14,7 +14,7 @@ from launcher.supervisor.specification import Probe, Specification
 from launcher.system import store
 
 NAME = "kafka"
-JVM = ("-Xms128m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", "-XX:MaxMetaspaceSize=128m")
+JVM = ("-Xms128m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=128m")
 
 
 def settings(instance: Instance) -> dict[str, str]:

@@ -59,8 +59,8 @@ class Supervisor:
                 await self._start([Specification.from_json(each) for each in processes])
             case {"do": "stop", "names": list(names)}:
                 await self._stop(self._named(names))
-            case {"do": "restart", "names": list(names)}:
-                await self._restart(self._named(names))
+            case {"do": "restart", "processes": list(processes)}:
+                await self._restart([Specification.from_json(each) for each in processes])
             case {"do": "shutdown"}:
                 await self._stop_all()
                 self._done.set()
@@ -72,23 +72,19 @@ class Supervisor:
         return [self._children[name] for name in names if name in self._children]
 
     async def _start(self, specifications: Iterable[Specification]) -> None:
-        """Start each; one that runs with another specification is started anew."""
+        """Start each that does not run. One that runs is left alone: `restart` is how it gets to know a change."""
         for specification in specifications:
-            known = self._children.get(specification.name)
-            if known and known.specification != specification:
-                await known.stop()
-                known.specification = specification
-            child = known or Child(specification, say)
-            self._children[specification.name] = child
+            child = self._children.setdefault(specification.name, Child(specification, say))
+            if not child.active:
+                child.specification = specification
             child.start()
 
     async def _stop(self, children: Iterable[Child]) -> None:
         await asyncio.gather(*(child.stop() for child in children))
 
-    async def _restart(self, children: list[Child]) -> None:
-        await self._stop(children)
-        for child in children:
-            child.start()
+    async def _restart(self, specifications: list[Specification]) -> None:
+        await self._stop(self._named(each.name for each in specifications))
+        await self._start(specifications)
 
     async def _stop_all(self) -> None:
         """Services first, together; then the stores that they finish their work with."""
