@@ -226,8 +226,8 @@ class Consumer:
             return False
 
     def _until_reachable(self, work: Callable[[], None]) -> None:
-        """Do `work`; while a store or the dead-letter topic is away, wait and do it again."""
-        while not self._stopping:
+        """Do `work`, at least once; while a store or the dead-letter topic is away, wait and do it again."""
+        while True:
             try:
                 work()
             except (StoreAway, DeadLetterNotTaken) as error:
@@ -237,9 +237,10 @@ class Consumer:
                     raise
             else:
                 return
+            if self._stopping:
+                raise Stopped
             self.pulse.beat()
             time.sleep(STORE_WAIT)
-        raise Stopped
 
     def _commit(self, raws: Sequence[Raw]) -> None:
         offsets: dict[tuple[str, int], int] = {}
