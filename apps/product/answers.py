@@ -1,4 +1,4 @@
-"""Answers with a strong entity tag: one document, or a list from the shelf."""
+"""Answers with a strong entity tag, made from exactly the bytes that are sent."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,32 +13,28 @@ from apps.product.pages import SHELF
 from apps.product.serializers import Shown
 from shared.http.renderers import JSONRenderer
 
-READS = {"GET", "HEAD"}
-
 
 def encoded(shown: Any) -> bytes:
-    """What the API sends for `shown`; its tag is made from these bytes."""
+    """What the API sends for `shown`."""
     return JSONRenderer().render(shown)
 
 
-def answer(request: Request, shown: Shown, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponseBase:
-    """`shown` with its tag. The browsable API's page of it is another representation and has none."""
-    if not _wants_json(request):
-        return Response(shown, status=status, headers=headers)
-    body = encoded(shown)
-    response = _json(body, status, headers)
-    if request.method in READS:
-        return conditional(request, response, tag_of(body))
-    response["ETag"] = tag_of(body)
-    return response
-
-
-def answer_list(request: Request, render: Callable[[], Shown]) -> HttpResponseBase:
-    """The list that `render` makes, or made for the same address since the catalogue last changed."""
+def answer_read(request: Request, render: Callable[[], Shown]) -> HttpResponseBase:
+    """What `render` makes, or made for the same address since the catalogue last changed; 304 where it is known."""
     if not _wants_json(request):
         return Response(render())
     page = SHELF.page(request.get_full_path(), lambda: encoded(render()))
     return conditional(request, _json(page.body), page.tag)
+
+
+def answer_write(request: Request, shown: Shown, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponseBase:
+    """`shown` with the tag that the next `If-Match` names."""
+    if not _wants_json(request):
+        return Response(shown, status=status, headers=headers)
+    body = encoded(shown)
+    response = _json(body, status, headers)
+    response["ETag"] = tag_of(body)
+    return response
 
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
@@ -47,4 +43,5 @@ def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None)
 
 
 def _wants_json(request: Request) -> bool:
+    # The browsable API's page is another representation: it has no tag and is not kept.
     return request.accepted_renderer.format == "json"  # type: ignore[attr-defined] - set by the view's negotiation

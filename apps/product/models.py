@@ -37,7 +37,7 @@ class Product(models.Model):
     slug = models.SlugField(max_length=MAX_SLUG, unique=True)
     description = models.TextField(blank=True)
     price = models.DecimalField(max_digits=12, decimal_places=2)
-    currency = models.CharField(max_length=3)
+    currency = models.CharField(max_length=3, default="EUR")
     categories = ArrayField(ObjectIdField(), default=list, blank=True)
     image = models.CharField(max_length=2000, blank=True)
     is_active = models.BooleanField(default=True)

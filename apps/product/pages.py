@@ -1,6 +1,6 @@
-"""Rendered lists, kept in memory for as long as nothing in the catalogue changes.
+"""Rendered answers, kept in memory for as long as nothing in the catalogue changes.
 
-A list costs two or three queries and the writing of a hundred fields; whether it still holds costs one
+A list costs three or four queries and the writing of some hundred fields; whether it still holds costs one
 look-up by primary key. Every write of the catalogue replaces the revision in its own transaction, so a page
 that is kept under the newest revision is exactly what the queries would bring, in every process.
 """
@@ -15,12 +15,12 @@ from bson import ObjectId
 from apps.product import queries
 from apps.product.entity_tags import tag_of
 
-KEPT = 500  # pages: some 10 MB
-LONGEST_KEY = 500  # characters of a query: nobody asks a longer one twice
+KEPT_BYTES = 16 * 1024 * 1024
+LONGEST_KEY = 500  # characters of an address: nobody asks a longer one twice
 
 
 class Page(NamedTuple):
-    """A list as it is sent."""
+    """An answer as it is sent."""
 
     body: bytes
     tag: str
@@ -29,8 +29,9 @@ class Page(NamedTuple):
 class Shelf:
     """The pages of one process; thread-safe. The page that was not asked for longest goes first."""
 
-    def __init__(self, kept: int = KEPT) -> None:
-        self._kept = kept
+    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
+        self._kept_bytes = kept_bytes
+        self._bytes = 0
         self._revision: ObjectId | None = None
         self._pages: OrderedDict[str, Page] = OrderedDict()
         self._lock = threading.Lock()
@@ -58,10 +59,12 @@ class Shelf:
         with self._lock:
             if revision != self._revision:
                 self._pages.clear()
-                self._revision = revision
-            self._pages[key] = page
-            while len(self._pages) > self._kept:
-                self._pages.popitem(last=False)
+                self._bytes, self._revision = 0, revision
+            if key not in self._pages:
+                self._pages[key] = page
+                self._bytes += len(page.body)
+            while self._bytes > self._kept_bytes:
+                self._bytes -= len(self._pages.popitem(last=False)[1].body)
 
 
 SHELF = Shelf()

@@ -20,7 +20,7 @@ from pymongo import MongoClient, ReturnDocument
 from pymongo.change_stream import CollectionChangeStream
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from shared.messaging.models import OutboxMessage
 from shared.messaging.relay import IDLE_WAIT, OutboxRow, SourceAway
@@ -95,7 +95,9 @@ class MongoOutbox:
             return
         with _away():
             now: list[Document] = [{"$set": {"sent_at": "$$NOW"}}]
-            marked = self._outbox.update_many({"_id": {"$in": list(ids)}, "sent_at": None}, now).modified_count
+            marked = self._outbox.update_many(
+                {"_id": {"$in": list(ids)}, "sent_at": None}, now
+            ).modified_count
             if marked < len(ids):
                 self._send_what_followed_again(ids)
 
@@ -120,14 +122,22 @@ class MongoOutbox:
             client.close()
 
     def _take_lease(self) -> bool:
-        free = {"$or": [{"owner": self._owner}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]}
+        free = {"$or": [{"$eq": ["$owner", self._owner]}, {"$lt": ["$until", "$$NOW"]}]}
         until = {"$add": ["$$NOW", LEASE_SECONDS * 1000]}
-        mine: list[Document] = [{"$set": {"owner": {"$literal": self._owner}, "until": until}}]
-        try:
-            self._database[STATE].update_one({"_id": LEASE, **free}, mine, upsert=True)
-        except DuplicateKeyError:  # it is there, and it is not free
-            return False
-        return True
+        lease = self._database[STATE].find_one_and_update(
+            {"_id": LEASE},
+            [
+                {
+                    "$set": {
+                        "owner": {"$cond": [free, self._owner, "$owner"]},
+                        "until": {"$cond": [free, until, "$until"]},
+                    }
+                }
+            ],
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return bool(lease["owner"] == self._owner)
 
     def _send_what_followed_again(self, ids: Sequence[Hashable]) -> None:
         keys = self._outbox.distinct("key", {"_id": {"$in": list(ids)}})
@@ -154,4 +164,6 @@ def _away() -> Iterator[None]:
 
 
 def _row(document: Document) -> OutboxRow:
-    return OutboxRow(document["_id"], document["topic"], document["key"], document["headers"], document["payload"])
+    return OutboxRow(
+        document["_id"], document["topic"], document["key"], document["headers"], document["payload"]
+    )

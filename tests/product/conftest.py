@@ -1,21 +1,39 @@
 """Fixtures of the product service's tests: a real MongoDB, emptied between tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pymongo.monitoring
 import pytest
+
+from tests.product.commands import CommandLog
 
 if TYPE_CHECKING:
     from apps.product.models import Category, Product
 
 MakeProduct = Callable[..., "Product"]
 MakeCategory = Callable[..., "Category"]
+CommandsIn = Callable[[], AbstractContextManager[list[str]]]
+
+LOG = CommandLog()
+pymongo.monitoring.register(LOG)  # before the first client is made
 
 
 @pytest.fixture(autouse=True)
-def _empty_store(transactional_db: None) -> None:
+def empty_store(transactional_db: None) -> Iterator[None]:
     """Every test starts with nothing: Django's own atomic() does nothing on MongoDB, so nothing rolls back."""
+    from django.db import connection
+
+    yield
+    assert connection.session is None, "A transaction was left open."
+
+
+@pytest.fixture
+def commands_in() -> CommandsIn:
+    """`with commands_in() as commands:` notes the name of every command that goes to MongoDB meanwhile."""
+    return LOG.recording
 
 
 @pytest.fixture
@@ -24,7 +42,8 @@ def make_category() -> MakeCategory:
     from apps.product import operations
 
     def make(name: str = "Kitchen", **fields: Any) -> "Category":
-        return operations.create_category({"name": name, **fields})  # type: ignore[typeddict-item]
+        wanted: Any = {"name": name, **fields}
+        return operations.create_category(wanted)
 
     return make
 

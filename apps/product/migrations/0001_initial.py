@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                 ('slug', models.SlugField(max_length=200, unique=True)),
                 ('description', models.TextField(blank=True)),
                 ('price', models.DecimalField(decimal_places=2, max_digits=12)),
-                ('currency', models.CharField(max_length=3)),
+                ('currency', models.CharField(default='EUR', max_length=3)),
                 ('categories', django_mongodb_backend.fields.ArrayField(base_field=django_mongodb_backend.fields.ObjectIdField(), blank=True, default=list)),
                 ('image', models.CharField(blank=True, max_length=2000)),
                 ('is_active', models.BooleanField(default=True)),

@@ -12,7 +12,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
-from apps.product.answers import answer, answer_list
+from apps.product.answers import answer_read, answer_write
 from apps.product.models import Category
 from apps.product.serializers import (
     CategoryFilters,
@@ -49,19 +49,19 @@ class CategoryViewSet(GenericViewSet[Category]):
     @extend_schema(parameters=[CategoryFilters, IF_NONE_MATCH], responses={200: CategoryOutput(many=True), 304: UNCHANGED})
     def list(self, request: Request) -> HttpResponseBase:
         """A page of categories, by name."""
-        return answer_list(request, self._render)
+        return answer_read(request, self._render)
 
     @extend_schema(parameters=[CATEGORY_ID, IF_NONE_MATCH], responses={200: CategoryOutput, 304: UNCHANGED})
     def retrieve(self, request: Request, category_id: str) -> HttpResponseBase:
         """One category."""
-        return answer(request, show_category(self.get_object()))
+        return answer_read(request, lambda: show_category(self.get_object()))
 
     @extend_schema(responses={201: CategoryOutput})
     def create(self, request: Request) -> HttpResponseBase:
         """Set up a category."""
         category = operations.create_category(self._judged().validated_data)
         location = reverse("category-detail", args=[category.pk], request=request)
-        return answer(request, show_category(category), 201, {"Location": location})
+        return answer_write(request, show_category(category), 201, {"Location": location})
 
     @extend_schema(parameters=[CATEGORY_ID], responses=CategoryOutput)
     def update(self, request: Request, category_id: str) -> HttpResponseBase:
@@ -85,7 +85,7 @@ class CategoryViewSet(GenericViewSet[Category]):
         """Put a product in the category: 201, or 200 where it was in it already."""
         product_id = self._judged().validated_data["product_id"]
         product, added = operations.put_in_category(category_id, product_id)
-        return answer(request, show_product(product, queries.categories_of([product])), 201 if added else 200)
+        return answer_write(request, show_product(product, queries.categories_of([product])), 201 if added else 200)
 
     @extend_schema(parameters=[CATEGORY_ID, PRODUCT_ID], responses={204: DONE})
     @action(detail=True, methods=["delete"], url_path="products/<str:product_id>", url_name="product")
@@ -96,7 +96,7 @@ class CategoryViewSet(GenericViewSet[Category]):
 
     def _change(self, request: Request, category_id: str, *, partial: bool) -> HttpResponseBase:
         fields = self._judged(instance=self.get_object(), partial=partial).validated_data
-        return answer(request, show_category(operations.change_category(category_id, fields)))
+        return answer_write(request, show_category(operations.change_category(category_id, fields)))
 
     def _judged(self, **kwargs: Any) -> Any:
         body = self.get_serializer(data=self.request.data, **kwargs)

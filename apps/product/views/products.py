@@ -12,7 +12,7 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
-from apps.product.answers import answer, answer_list, encoded
+from apps.product.answers import answer_read, answer_write, encoded
 from apps.product.entity_tags import refuse_stale, tag_of
 from apps.product.models import Product
 from apps.product.operations import Precondition
@@ -45,19 +45,19 @@ class ProductViewSet(GenericViewSet[Product]):
     def list(self, request: Request) -> HttpResponseBase:
         """A page of products; a search, a category, prices and an order narrow and sort it."""
         self._refuse_archive(request)
-        return answer_list(request, self._render)
+        return answer_read(request, self._render)
 
     @extend_schema(parameters=[PRODUCT_ID, IF_NONE_MATCH], responses={200: ProductOutput, 304: UNCHANGED})
     def retrieve(self, request: Request, product_id: str) -> HttpResponseBase:
         """One product, archived or not."""
-        return answer(request, shown(self.get_object()))
+        return answer_read(request, lambda: shown(self.get_object()))
 
     @extend_schema(responses={201: ProductOutput})
     def create(self, request: Request) -> HttpResponseBase:
         """Bring a product into the catalogue."""
         product = operations.create_product(self._judged().validated_data)
         location = reverse("product-detail", args=[product.pk], request=request)
-        return answer(request, shown(product), 201, {"Location": location})
+        return answer_write(request, shown(product), 201, {"Location": location})
 
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], responses=ProductOutput)
     def update(self, request: Request, product_id: str) -> HttpResponseBase:
@@ -77,7 +77,7 @@ class ProductViewSet(GenericViewSet[Product]):
 
     def _change(self, request: Request, product_id: str, *, partial: bool) -> HttpResponseBase:
         fields = self._judged(instance=self.get_object(), partial=partial).validated_data
-        return answer(request, shown(operations.change_product(product_id, fields, _precondition(request))))
+        return answer_write(request, shown(operations.change_product(product_id, fields, _precondition(request))))
 
     def _judged(self, **kwargs: Any) -> Any:
         body = self.get_serializer(data=self.request.data, **kwargs)
