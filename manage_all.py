@@ -6,10 +6,13 @@ Needs Python 3.11 or later and nothing else; what it needs beyond that it instal
 
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python reads
     sys.exit(
-        "Microcommerce needs Python 3.11 or later; this is Python %d.%d (%s).\n"
-        "Run it with a newer one, for example: python3.11 manage_all.py up" % (*sys.version_info[:2], sys.executable)
+        "Microcommerce needs Python 3.11 or later; this is "
+        + sys.version.split()[0]
+        + " ("
+        + sys.executable
+        + ").\nRun it with a newer one, for example: python3.11 manage_all.py up"
     )
 
 from launcher import bootstrap

@@ -22,7 +22,9 @@ from launcher.errors import LauncherError
 
 LOCK = Path(__file__).with_name("artifacts.json")
 KAFKA = "org.apache.kafka:kafka_2.13:4.4.0"
-LOG4J_BINDING = "org.apache.logging.log4j:log4j-slf4j-impl"  # Kafka logs through SLF4J 1.7 and brings no binding
+LOG4J_BINDING = (
+    "org.apache.logging.log4j:log4j-slf4j-impl"  # Kafka logs through SLF4J 1.7 and brings no binding
+)
 KEYCLOAK = "org.keycloak:keycloak-quarkus-dist:26.7.3"
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 30
@@ -121,7 +123,9 @@ def _check(file: Locked, path: Path) -> None:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != file.sha256:
         path.unlink()
-        raise requests.ConnectionError(f"what came is not {file.name}: its SHA-256 is {found}, not {file.sha256}")
+        raise requests.ConnectionError(
+            f"what came is not {file.name}: its SHA-256 is {found}, not {file.sha256}"
+        )
 
 
 def lock() -> None:

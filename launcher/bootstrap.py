@@ -62,7 +62,9 @@ def _ensure(lock: str) -> None:
     if _installed().get(lock) == _digest(lock) and _works():
         return
     began = time.monotonic()
-    _say(f"Installing what Microcommerce needs into {VENV} (once for each version of requirements/{lock}.txt) …")
+    _say(
+        f"Installing what Microcommerce needs into {VENV} (once for each version of requirements/{lock}.txt) …"
+    )
     if not _works():
         _make_venv()
     _install(lock)
@@ -112,18 +114,20 @@ def _make_venv() -> None:
 
 def _install(lock: str) -> None:
     requirements = REQUIREMENTS / f"{lock}.txt"
-    hashed = ["install", "--require-hashes", "--requirement"]
+    hashed: list[str | Path] = ["install", "--require-hashes", "--requirement"]
     uv = VENV / "bin" / "uv"
     if _run([PYTHON, "-m", "pip", *hashed, REQUIREMENTS / "uv.txt", "--quiet"], must=False):
         environment = environment_for_uv(str(PYTHON))
-        target = ["--python", PYTHON, "--compile-bytecode"]
+        target: list[str | Path] = ["--python", PYTHON, "--compile-bytecode"]
         if _run([uv, "pip", *hashed, requirements, *target], environment, must=False):
             return
         _say("uv could not install it; trying pip, which is slower …")
     _run([PYTHON, "-m", "pip", *hashed, requirements])
 
 
-def _run(command: Sequence[str | Path], environment: dict[str, str] | None = None, *, must: bool = True) -> bool:
+def _run(
+    command: Sequence[str | Path], environment: dict[str, str] | None = None, *, must: bool = True
+) -> bool:
     done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         sys.stderr.write(done.stderr)

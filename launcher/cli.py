@@ -2,10 +2,10 @@
 
 import json
 import os
-import shutil
 import signal
 import sys
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.memory import memory_by_group
 from launcher.status import status as status_of
-from launcher.system import SERVICES, Service, service
+from launcher.system import SERVICES, Service
 
 EPILOG = """
 Examples:\n
@@ -41,7 +41,9 @@ app = typer.Typer(
 )
 NOT_RUNNING = 3
 INTERRUPTED = 130
-Offset = Annotated[int, typer.Option("--port-offset", metavar="N", help="Move every port by N; a platform of its own.")]
+Offset = Annotated[
+    int, typer.Option("--port-offset", metavar="N", help="Move every port by N; a platform of its own.")
+]
 
 
 @app.command()
@@ -50,22 +52,27 @@ def up(
     only: Annotated[
         str, typer.Option(help="`infrastructure`, or services separated by commas, with every store.")
     ] = "",
-    foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and take it down at Ctrl-C.")] = False,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay, and take it down at Ctrl-C.")
+    ] = False,
     demo: Annotated[bool, typer.Option(help="Load the demo catalogue into an empty shop.")] = True,
 ) -> None:
     """Start everything and wait until it is healthy. Data of an earlier run are still there."""
-    from launcher.up import bring_up
+    from launcher.up import Parts, bring_up
 
     instance, services, began = Instance(port_offset), _chosen(only), time.monotonic()
-    complete = len(services) == len(SERVICES)
     try:
         with Ticker() as ticker:
-            changed = bring_up(instance, ticker, services, demo=demo and complete)
+            changed = bring_up(instance, ticker, Parts(services=services, demo=demo))
     except KeyboardInterrupt:
         console.print("\nInterrupted: stopping what was started. The data are kept.")
         platform.shut_down(instance)
         raise typer.Exit(INTERRUPTED) from None
-    console.print(f"\nEverything is up after {time.monotonic() - began:.0f} s." if changed else "Everything is up already.")
+    console.print(
+        f"\nEverything is up after {time.monotonic() - began:.0f} s."
+        if changed
+        else "Everything is up already."
+    )
     welcome(instance)
     if foreground:
         _stay(instance)
@@ -78,12 +85,14 @@ def _chosen(only: str) -> tuple[Service, ...]:
     unknown = set(names) - {each.name for each in SERVICES}
     if unknown:
         known = ", ".join(each.name for each in SERVICES)
-        raise LauncherError(f"There is no service {', '.join(sorted(unknown))}.", f"Choose from infrastructure, {known}.")
+        raise LauncherError(
+            f"There is no service {', '.join(sorted(unknown))}.", f"Choose from infrastructure, {known}."
+        )
     return tuple(each for each in SERVICES if each.name in names)
 
 
 def _stay(instance: Instance) -> None:
-    def end(*_: Any) -> None:  # noqa: ANN401
+    def end(*_: Any) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
@@ -108,12 +117,9 @@ def down(port_offset: Offset = 0) -> None:
 @app.command()
 def reset(port_offset: Offset = 0) -> None:
     """Stop everything and forget the data, logs and configuration of this platform."""
-    from launcher.stores import postgres
+    from launcher.up import forget
 
-    instance = Instance(port_offset)
-    platform.shut_down(instance)
-    postgres.forget(instance)
-    shutil.rmtree(instance.state, ignore_errors=True)
+    forget(Instance(port_offset))
     console.print("The data are gone. The next `up` begins anew.")
 
 
@@ -157,7 +163,9 @@ def check(
 
 @app.command()
 def logs(
-    name: Annotated[str, typer.Argument(help="A process, as `status` names it; none: the supervisor's own log.")] = "supervisor",
+    name: Annotated[
+        str, typer.Argument(help="A process, as `status` names it; none: the supervisor's own log.")
+    ] = "supervisor",
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it grows.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", help="How many lines from its end.")] = 100,
     port_offset: Offset = 0,
@@ -183,7 +191,9 @@ def restart(
     console.print(f"Running again: {', '.join(sorted(names))}")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
 def manage(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="SERVICE", help="product, order, stock, …")],
@@ -204,6 +214,30 @@ def _take_offset(arguments: list[str]) -> tuple[int, list[str]]:
         return 0, arguments
     at = arguments.index("--port-offset")
     return int(arguments[at + 1]), arguments[:at] + arguments[at + 2 :]
+
+
+@app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_tests(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Suites: a service, shared, launcher, unit (all of these), system, static. None: everything."
+        ),
+    ] = None,
+    keyword: Annotated[
+        str, typer.Option("-k", help="Only tests whose names match, as pytest understands it.")
+    ] = "",
+    keep: Annotated[
+        bool, typer.Option(help="Leave the platform under test running, for a quick next run.")
+    ] = False,
+) -> None:
+    """Run the tests, on ports and data of their own. What is not known here is passed on to pytest: `-x`, `-v`."""
+    from launcher.testing.run import run
+
+    names = list(takewhile(lambda each: not each.startswith("-"), what or ()))
+    arguments = [*(what or ())[len(names) :], *(["-k", keyword] if keyword else [])]
+    if not run(names, arguments, keep=keep):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """What the person at the terminal sees."""
 
 import threading
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.status import Status
@@ -13,7 +13,13 @@ from launcher.status import urls
 from launcher.system import USERS
 
 console = Console(highlight=False)
-STYLES = {"running": "green", "stopped": "red", "starting": "yellow", "restarting": "yellow", "stopping": "yellow"}
+STYLES = {
+    "running": "green",
+    "stopped": "red",
+    "starting": "yellow",
+    "restarting": "yellow",
+    "stopping": "yellow",
+}
 
 
 class Ticker:
@@ -25,7 +31,7 @@ class Ticker:
         self._lock = threading.Lock()
         self._status = Status("", console=console)
 
-    def __enter__(self) -> "Ticker":
+    def __enter__(self) -> Self:
         if console.is_terminal:
             self._status.start()
         return self
@@ -58,7 +64,12 @@ def process_table(processes: list[dict[str, Any]], memory: dict[int, int]) -> Ta
     for each in processes:
         state = f"[{STYLES[each['state']]}]{each['state']}[/]"
         used = memory.get(each["pid"] or 0)
-        numbers = (str(each["pid"] or ""), str(each["port"]), str(each["restarts"]), f"{used >> 20}" if used else "")
+        numbers = (
+            str(each["pid"] or ""),
+            str(each["port"]),
+            str(each["restarts"]),
+            f"{used >> 20}" if used else "",
+        )
         table.add_row(each["name"], state, *numbers)
     return table
 
@@ -76,7 +87,10 @@ def welcome(instance: Instance) -> None:
 
 
 def _try(where: dict[str, str], option: str) -> str:
-    gateway, token = where["gateway"], f"{where['keycloak']}/realms/microcommerce/protocol/openid-connect/token"
+    gateway, token = (
+        where["gateway"],
+        f"{where['keycloak']}/realms/microcommerce/protocol/openid-connect/token",
+    )
     return f"""\
   curl {gateway}/api/products/?search=coffee
   TOKEN=$(curl -s {token} -d client_id=microcommerce-cli \\

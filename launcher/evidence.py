@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from confluent_kafka import Consumer, TopicPartition
 from pymongo import MongoClient
+from pymongo.collection import Collection
 
 from launcher.errors import LauncherError
 from launcher.instance import Instance
@@ -22,7 +23,7 @@ TIMEOUT = 10  # seconds for one question to Kafka
 def ask(instance: Instance, owner: str, query: str) -> Rows:
     """The rows that `query` finds in the database of the service `owner`."""
     with psycopg.connect(database_url(service(owner), instance), connect_timeout=5) as connection:
-        return connection.execute(query).fetchall()  # type: ignore[arg-type]
+        return connection.execute(query).fetchall()
 
 
 def by_order(instance: Instance, owner: str, query: str) -> dict[str, tuple[Any, ...]]:
@@ -35,7 +36,12 @@ def stock_invariants(instance: Instance) -> list[str]:
     owner = service("stock")
     command = [PYTHON, "apps/stock/manage.py", "invariants"]
     done = subprocess.run(
-        command, cwd=instance.root, env=environment(owner, instance), capture_output=True, text=True, check=False
+        command,
+        cwd=instance.root,
+        env=environment(owner, instance),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     try:
         found = json.loads(done.stdout)
@@ -50,7 +56,7 @@ def unsent(instance: Instance) -> dict[str, int]:
     counts = {owner.name: int(ask(instance, owner.name, query)[0][0]) for owner in with_postgres()}
     client: MongoClient[dict[str, Any]]
     with MongoClient(database_url(service("product"), instance), serverSelectionTimeoutMS=5000) as client:
-        outbox = client.get_default_database()["messaging_outboxmessage"]
+        outbox: Collection[dict[str, Any]] = client.get_default_database()["messaging_outboxmessage"]
         counts["product"] = outbox.count_documents({"sent_at": None})
     return counts
 
@@ -67,7 +73,11 @@ def lag(instance: Instance) -> Mapping[str, int]:
 
 
 def _lag_of(instance: Instance, owner: Service) -> int:
-    settings = {"bootstrap.servers": kafka.address(instance), "group.id": owner.name, "enable.auto.commit": False}
+    settings = {
+        "bootstrap.servers": kafka.address(instance),
+        "group.id": owner.name,
+        "enable.auto.commit": False,
+    }
     consumer = Consumer(settings)
     try:
         topics = consumer.list_topics(timeout=TIMEOUT).topics

@@ -38,7 +38,9 @@ def gather(instance: Instance) -> Evidence:
     """Read everything once."""
     told: dict[str, Counter[str]] = {}
     for order_id, event, count in evidence.ask(
-        instance, "notification", "SELECT order_id, event, count(*) FROM notification_notification GROUP BY 1, 2"
+        instance,
+        "notification",
+        "SELECT order_id, event, count(*) FROM notification_notification GROUP BY 1, 2",
     ):
         told.setdefault(str(order_id), Counter())[event] = count
     letters = evidence.ask(instance, "saga", "SELECT count(*) FROM saga_deadletter WHERE status = 'waiting'")
@@ -89,7 +91,7 @@ def orders_end(found: Evidence) -> Violations:
 
 
 # order status -> (saga status, what the reservation may be)
-AGREEMENT = {
+AGREEMENT: Mapping[str, tuple[str, set[str | None]]] = {
     **dict.fromkeys(("confirmed", "shipped", "delivered"), ("completed", {"committed"})),
     **dict.fromkeys(("rejected", "cancelled"), ("compensated", {"released", "rejected", "expired", None})),
 }
@@ -104,7 +106,9 @@ def all_agree(found: Evidence) -> Violations:
             yield f"order {order_id} does not exist, but its saga is {saga} and its reservation {state}"
         elif saga is None or saga[1]:
             yield f"order {order_id} is {order[0]}; its saga is {'stuck' if saga else 'missing'}"
-        elif order[0] in AGREEMENT and (saga[0] != AGREEMENT[order[0]][0] or state not in AGREEMENT[order[0]][1]):
+        elif order[0] in AGREEMENT and (
+            saga[0] != AGREEMENT[order[0]][0] or state not in AGREEMENT[order[0]][1]
+        ):
             yield f"order {order_id} is {order[0]}, its saga {saga[0]}, its reservation {state}"
 
 

@@ -15,7 +15,12 @@ from launcher.system import Service
 
 def migrate(owner: Service, instance: Instance) -> None:
     """Run the service's migrations, unless exactly these have been run on this data."""
-    once(instance, f"{owner.name}.migrated", _fingerprint(owner, instance.root), lambda: run_django(owner, instance, "migrate", "--no-input"))
+    once(
+        instance,
+        f"{owner.name}.migrated",
+        _fingerprint(owner, instance.root),
+        lambda: run_django(owner, instance, "migrate", "--no-input"),
+    )
 
 
 def once(instance: Instance, name: str, fingerprint: str, action: Callable[[], None]) -> None:
@@ -28,7 +33,11 @@ def once(instance: Instance, name: str, fingerprint: str, action: Callable[[], N
 
 def _fingerprint(owner: Service, root: Path) -> str:
     directory = root / owner.package.replace(".", "/")
-    sources = [*directory.glob("migrations/*.py"), *(root / "shared").rglob("*migrations/*.py"), directory / "settings.py"]
+    sources = [
+        *directory.glob("migrations/*.py"),
+        *(root / "shared").rglob("*migrations/*.py"),
+        directory / "settings.py",
+    ]
     digest = hashlib.sha256(version("django").encode())
     for source in sorted(path for path in sources if path.exists()):
         digest.update(source.read_bytes())
@@ -54,4 +63,6 @@ def run_django(owner: Service, instance: Instance, *arguments: str) -> None:
     log.write_text(done.stdout + done.stderr)
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise LauncherError(f"`manage {owner.name} {' '.join(arguments)}` failed:\n{tail}", f"All of it: {log}")
+        raise LauncherError(
+            f"`manage {owner.name} {' '.join(arguments)}` failed:\n{tail}", f"All of it: {log}"
+        )

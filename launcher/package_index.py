@@ -20,12 +20,14 @@ VARIABLES = {
 
 def environment_for_uv(python: str) -> dict[str, str]:
     """This process's environment, with pip's settings where uv's own are not set."""
-    done = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
     return {**translated(done.stdout), **os.environ}
 
 
 def translated(configuration: str) -> dict[str, str]:
-    """uv's variables for what `pip config list` printed, such as `global.index-url='…'`; the last one counts."""
+    """The variables of uv for what `pip config list` printed, such as `global.index-url='…'`; the last one counts."""
     found = {}
     for line in configuration.splitlines():
         key, _, value = line.partition("=")

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,26 @@ from launcher.system import ROLE_PORTS, SERVICES, STORES, process_name
 MARK = "MICROCOMMERCE_INSTANCE"
 SUPERVISOR_SECONDS = 20
 STOP_SECONDS = 90
+HOPELESS_RESTARTS = 4  # so often in one `up`, a process will not come to life by itself
 
 
 def table(instance: Instance) -> list[dict[str, Any]]:
     """Every process that belongs to a platform, as `status` shows it when none of them runs."""
     stores = [(store.name, "infrastructure", store.port) for store in STORES]
     services = [
-        (process_name(owner, role), owner.name, owner.port + ROLE_PORTS[role]) for owner in SERVICES for role in owner.roles
+        (process_name(owner, role), owner.name, owner.port + ROLE_PORTS[role])
+        for owner in SERVICES
+        for role in owner.roles
     ]
     return [
-        {"name": name, "service": owner, "pid": None, "port": instance.port(port), "state": "stopped", "restarts": 0}
+        {
+            "name": name,
+            "service": owner,
+            "pid": None,
+            "port": instance.port(port),
+            "state": "stopped",
+            "restarts": 0,
+        }
         for name, owner, port in (*stores, *services)
     ]
 
@@ -39,7 +49,9 @@ def table(instance: Instance) -> list[dict[str, Any]]:
 def processes(instance: Instance) -> list[dict[str, Any]]:
     """Every process of the table, as its supervisor knows it."""
     try:
-        known = {each["name"]: each for each in ask(instance.state, {"do": "status"}, timeout=10)["processes"]}
+        known = {
+            each["name"]: each for each in ask(instance.state, {"do": "status"}, timeout=10)["processes"]
+        }
     except SupervisorAwayError:
         known = {}
     return [known.get(each["name"], each) for each in table(instance)]
@@ -54,15 +66,18 @@ def is_supervised(instance: Instance) -> bool:
     return True
 
 
-def ensure_supervisor(instance: Instance) -> None:
-    """Start the supervisor, unless it is there already, after clearing away what a killed one left behind."""
+def ensure_supervisor(instance: Instance, *, tied: bool = False) -> None:
+    """Start the supervisor, unless it is there already, after clearing away what a killed one left behind.
+
+    A tied supervisor takes its platform down when this process ends.
+    """
     if is_supervised(instance):
         return
     _await(lambda: not is_claimed(instance.state), "An earlier supervisor does not end.", instance)
     kill_leftovers(instance)
     with (instance.logs / "supervisor.log").open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "launcher.supervisor", str(instance.state)],
+            [sys.executable, "-m", "launcher.supervisor", str(instance.state), *(["--tied"] if tied else [])],
             cwd=instance.root,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -96,8 +111,10 @@ def stop(instance: Instance, names: Collection[str]) -> None:
 def wait_until_running(instance: Instance, names: Collection[str], seconds: float) -> None:
     """Return when each of these answered that it is ready; raises LauncherError that names who is not."""
     until = time.monotonic() + seconds
-    while waiting := [each for each in processes(instance) if each["name"] in names and each["state"] != "running"]:
-        failing = next((each for each in waiting if each["restarts"] >= 4), None)
+    while waiting := [
+        each for each in processes(instance) if each["name"] in names and each["state"] != "running"
+    ]:
+        failing = next((each for each in waiting if each["restarts"] >= HOPELESS_RESTARTS), None)
         if failing or time.monotonic() > until:
             raise LauncherError(*_why_not(instance, failing or waiting[0]))
         time.sleep(0.1)
@@ -153,17 +170,21 @@ def _checked(instance: Instance, request: dict[str, Any]) -> None:
         answer = ask(instance.state, request)
     except SupervisorAwayError as error:
         raise LauncherError(
-            "The platform is not up, or was stopped in the meantime.", f"Start it: python manage_all.py up{instance.option()}"
+            "The platform is not up, or was stopped in the meantime.",
+            f"Start it: python manage_all.py up{instance.option()}",
         ) from error
     if "error" in answer:
         raise LauncherError(str(answer["error"]))
 
 
-def _await(condition: Any, complaint: str, instance: Instance) -> None:  # noqa: ANN401
+def _await(condition: Callable[[], bool], complaint: str, instance: Instance) -> None:
     until = time.monotonic() + SUPERVISOR_SECONDS
     while not condition():
         if time.monotonic() > until:
-            raise LauncherError(complaint, f"See {instance.logs / 'supervisor.log'}:\n{last_lines(instance.logs / 'supervisor.log', 10)}")
+            raise LauncherError(
+                complaint,
+                f"See {instance.logs / 'supervisor.log'}:\n{last_lines(instance.logs / 'supervisor.log', 10)}",
+            )
         time.sleep(0.05)
 
 
@@ -172,7 +193,8 @@ def named(instance: Instance, name: str) -> set[str]:
     found = {
         each["name"]
         for each in table(instance)
-        if name in (each["name"], each["service"]) or (name == "services" and each["service"] != "infrastructure")
+        if name in (each["name"], each["service"])
+        or (name == "services" and each["service"] != "infrastructure")
     }
     if not found:
         raise LauncherError(f"There is no process or service {name!r}.", "`manage_all.py status` lists them.")

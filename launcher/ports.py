@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import psutil
 
@@ -32,10 +32,12 @@ def is_free(port: int) -> bool:
     return True
 
 
-def require_free(instance: Instance) -> None:
-    """Raise LauncherError that names each port in use and who uses it; the platform's own processes may."""
-    own = {each["name"] for each in platform.processes(instance) if each["state"] != "stopped"}
-    taken = [(name, port) for name, port in all_ports(instance) if name not in own and not is_free(port)]
+def require_free(instance: Instance, names: Collection[str]) -> None:
+    """Raise LauncherError that says who uses a port of these processes, unless they are running themselves."""
+    waiting = {each["name"] for each in platform.processes(instance) if each["state"] == "stopped"} & set(
+        names
+    )
+    taken = [(name, port) for name, port in all_ports(instance) if name in waiting and not is_free(port)]
     if taken:
         lines = [f"  {port} (for {name}) is in use by {_holder(port)}" for name, port in taken]
         raise LauncherError(
@@ -48,7 +50,7 @@ def require_free(instance: Instance) -> None:
 def _holder(port: int) -> str:
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port and connection.pid:
                 process = psutil.Process(connection.pid)
                 return f"{process.name()} (pid {process.pid}): {' '.join(process.cmdline())[:100]}"
     return "a process of another user"

@@ -70,7 +70,15 @@ BLOCKING_THREADS = 8  # requests that a service answers at once, and its databas
 _GRANIAN = (PYTHON, "-m", "granian", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1",
             "--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "warning")  # fmt: skip
 SERVERS: dict[Server, tuple[str, ...]] = {
-    "wsgi": (*_GRANIAN, "--interface", "wsgi", "--no-ws", "--blocking-threads", str(BLOCKING_THREADS), "{package}.wsgi:application"),
+    "wsgi": (
+        *_GRANIAN,
+        "--interface",
+        "wsgi",
+        "--no-ws",
+        "--blocking-threads",
+        str(BLOCKING_THREADS),
+        "{package}.wsgi:application",
+    ),
     "gateway": (PYTHON, "-m", "gateway", "--host", "127.0.0.1", "--port", "{port}"),
     "channels": (PYTHON, "-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "{package}.asgi:application"),
 }
@@ -79,8 +87,21 @@ ROLES = {
     "relay": (PYTHON, "{directory}/manage.py", "relay"),
     # One task at a time in the worker's own process: a task moves a whole batch of sagas, so more workers add
     # replicas and not children, and what is killed is what was working.
-    "worker": (PYTHON, "-m", "celery", "-A", "{package}", "worker", "--pool", "solo", "--loglevel", "WARNING",
-               "--without-gossip", "--without-mingle", "--without-heartbeat"),
+    "worker": (
+        PYTHON,
+        "-m",
+        "celery",
+        "-A",
+        "{package}",
+        "worker",
+        "--pool",
+        "solo",
+        "--loglevel",
+        "WARNING",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ),
     "beat": (PYTHON, "-m", "celery", "-A", "{package}", "beat", "--loglevel", "WARNING"),
 }
 

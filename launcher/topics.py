@@ -14,14 +14,18 @@ DAY_MILLISECONDS = 24 * 3600 * 1000
 
 def create_topics(instance: Instance) -> None:
     """Each topic of the contracts, and beside it the one for its dead letters."""
-    client = AdminClient({"bootstrap.servers": kafka.address(instance), "socket.timeout.ms": 30_000, "log_level": 0})
+    client = AdminClient(
+        {"bootstrap.servers": kafka.address(instance), "socket.timeout.ms": 30_000, "log_level": 0}
+    )
     try:
         existing = set(client.list_topics(timeout=TIMEOUT_SECONDS).topics)
         missing = [each for each in _wanted() if each.topic not in existing]
         for future in (client.create_topics(missing) if missing else {}).values():
             future.result(timeout=TIMEOUT_SECONDS)
     except (KafkaException, TimeoutError) as error:
-        raise LauncherError(f"Kafka's topics could not be made: {error}", "See `manage_all.py logs kafka`.") from error
+        raise LauncherError(
+            f"Kafka's topics could not be made: {error}", "See `manage_all.py logs kafka`."
+        ) from error
 
 
 def _wanted() -> list[NewTopic]:

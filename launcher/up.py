@@ -1,8 +1,11 @@
 """From nothing to a platform in which everything is healthy."""
 
 import fcntl
+import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from types import ModuleType
 
@@ -15,7 +18,7 @@ from launcher.ports import require_free
 from launcher.services import specifications
 from launcher.stores import kafka, keycloak, mongod, postgres, redis
 from launcher.supervisor.specification import Specification
-from launcher.system import SERVICES, STORES, Service
+from launcher.system import SERVICES, STORES, Service, Store, process_name
 from launcher.topics import create_topics
 
 START_SECONDS = 240
@@ -28,16 +31,39 @@ INITIALISE: dict[str, Callable[[Instance], None]] = {
 }
 
 
-def bring_up(instance: Instance, progress: Progress, only: Collection[Service] = SERVICES, *, demo: bool = True) -> bool:
-    """Start the stores and `only` these services; whether there was anything to do."""
+@dataclass(frozen=True)
+class Parts:
+    """How much of the system is wanted. The demo catalogue comes with the whole of it."""
+
+    stores: tuple[Store, ...] = STORES
+    services: tuple[Service, ...] = SERVICES
+    demo: bool = True
+    tied: bool = False  # the platform ends with this process
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self.stores == STORES and self.services == SERVICES
+
+    @property
+    def processes(self) -> set[str]:
+        """The names of their processes."""
+        return {each.name for each in self.stores} | {
+            process_name(owner, role) for owner in self.services for role in owner.roles
+        }
+
+
+def bring_up(instance: Instance, progress: Progress, parts: Parts = Parts()) -> bool:
+    """Start these parts and wait until they are healthy; whether there was anything to do."""
     instance.make_directories()
     with _alone(instance):
-        wanted = _names(only)
-        if all(each["state"] == "running" for each in platform.processes(instance) if each["name"] in wanted):
+        states = {each["state"] for each in platform.processes(instance) if each["name"] in parts.processes}
+        if states == {"running"}:
             return False
-        require_free(instance)
-        platform.ensure_supervisor(instance)
-        carry_out([*_stores(instance), *_services(instance, only), *(_demo(instance) if demo else ())], progress)
+        require_free(instance, parts.processes)
+        platform.ensure_supervisor(instance, tied=parts.tied)
+        demo = _demo(instance) if parts.demo and parts.is_everything else ()
+        carry_out([*_stores(instance, parts), *_services(instance, parts), *demo], progress)
         return True
 
 
@@ -49,32 +75,29 @@ def _alone(instance: Instance) -> Iterator[None]:
         yield
 
 
-def _names(services: Collection[Service]) -> set[str]:
-    owners = {"infrastructure", *(each.name for each in services)}
-    return {each["name"] for each in platform.table(Instance()) if each["service"] in owners}
-
-
-def _stores(instance: Instance) -> Iterator[Step]:
-    for store in STORES:
+def _stores(instance: Instance, parts: Parts) -> Iterator[Step]:
+    for store in parts.stores:
         module = MODULES[store.name]
-        yield Step(f"prepare {store.name}", lambda module=module: module.prepare(instance))
-        after = (f"prepare {store.name}", *store.waits_for)
-        yield Step(store.name, lambda module=module: _start_store(module, instance), after)
+        yield Step(f"prepare {store.name}", partial(module.prepare, instance))
+        yield Step(
+            store.name, partial(_start_store, module, instance), (f"prepare {store.name}", *store.waits_for)
+        )
 
 
 def _start_store(module: ModuleType, instance: Instance) -> None:
     platform.start(instance, [module.specification(instance)])
     platform.wait_until_running(instance, {module.NAME}, START_SECONDS)
-    INITIALISE.get(module.NAME, lambda _: None)(instance)
+    if initialise := INITIALISE.get(module.NAME):
+        initialise(instance)
 
 
-def _services(instance: Instance, services: Collection[Service]) -> Iterator[Step]:
-    for owner in services:
+def _services(instance: Instance, parts: Parts) -> Iterator[Step]:
+    for owner in parts.services:
         after = owner.waits_for
         if owner.database:
-            yield Step(f"migrate {owner.name}", lambda owner=owner: migrate(owner, instance), (owner.database,))
+            yield Step(f"migrate {owner.name}", partial(migrate, owner, instance), (owner.database,))
             after = (*after, f"migrate {owner.name}")
-        yield Step(owner.name, lambda owner=owner: _start_service(owner, instance), after)
+        yield Step(owner.name, partial(_start_service, owner, instance), after)
 
 
 def _start_service(owner: Service, instance: Instance) -> None:
@@ -84,8 +107,8 @@ def _start_service(owner: Service, instance: Instance) -> None:
 
 
 def _demo(instance: Instance) -> Iterator[Step]:
-    yield Step("demo catalogue", lambda: load_products(instance), ("migrate product",))
-    yield Step("demo stock", lambda: load_stock(instance), ("demo catalogue", "product", "stock"))
+    yield Step("demo catalogue", partial(load_products, instance), ("migrate product",))
+    yield Step("demo stock", partial(load_stock, instance), ("demo catalogue", "product", "stock"))
 
 
 def specification_of(instance: Instance, names: Collection[str]) -> Iterator[Specification]:
@@ -93,3 +116,10 @@ def specification_of(instance: Instance, names: Collection[str]) -> Iterator[Spe
     stores = (module.specification(instance) for name, module in MODULES.items() if name in names)
     services = (each for owner in SERVICES for each in specifications(owner, instance) if each.name in names)
     return chain(stores, services)
+
+
+def forget(instance: Instance) -> None:
+    """Stop everything and remove whatever this platform kept."""
+    platform.shut_down(instance)
+    postgres.forget(instance)
+    shutil.rmtree(instance.state, ignore_errors=True)

@@ -56,7 +56,15 @@ def prepare(instance: Instance) -> None:
     (instance.config / "log4j2-kafka.xml").write_text(_LOGGING)
     if not (instance.data / NAME / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-        command = [*_java(instance), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(_configuration(instance))]
+        command = [
+            *_java(instance),
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            cluster,
+            "-c",
+            str(_configuration(instance)),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise LauncherError(

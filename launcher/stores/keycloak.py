@@ -1,6 +1,5 @@
 """Keycloak: built once for each version into the user's cache, then started in its fast, production-like way."""
 
-import os
 import shutil
 import subprocess
 import zipfile
@@ -18,7 +17,14 @@ from launcher.supervisor.specification import Probe, Specification
 from launcher.system import OIDC_CLIENT_SECRET, service, store
 
 NAME = "keycloak"
-BUILD = ("--db=postgres", "--cache=local", "--health-enabled=true", "--metrics-enabled=false", "--features-disabled=kerberos")
+BUILD = (
+    "--db=postgres",
+    "--cache=local",
+    "--health-enabled=true",
+    "--metrics-enabled=false",
+    "--features-disabled=kerberos",
+)
+_FORK_JOIN = "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory"
 # As kc.sh starts it; kc.sh itself would stand between the supervisor and the server. Only the quick compiler:
 # that halves the processor time until it is ready (20 s to 10 s here), and a log-in is slower by 50 ms.
 JVM = (
@@ -29,8 +35,7 @@ JVM = (
     "--add-opens=java.base/java.lang=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED",
     "-Duser.language=en", "-Duser.country=US", "-Dpicocli.disable.closures=true",
     "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
-    "-Djava.util.concurrent.ForkJoinPool.common.threadFactory="
-    "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory",
+    f"-Djava.util.concurrent.ForkJoinPool.common.threadFactory={_FORK_JOIN}",
 )  # fmt: skip
 
 
@@ -54,7 +59,9 @@ def _build(target: Path) -> None:
     home = next(unfinished.iterdir())
     done = subprocess.run([*_java(home), "build", *BUILD], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise LauncherError(f"Keycloak could not be built:\n{done.stdout}{done.stderr}", "Is there room on the disk?")
+        raise LauncherError(
+            f"Keycloak could not be built:\n{done.stdout}{done.stderr}", "Is there room on the disk?"
+        )
     home.rename(target)
     shutil.rmtree(unfinished)
 
@@ -72,7 +79,7 @@ def prepare(instance: Instance) -> None:
     (home / "data" / "import").mkdir(parents=True)
     for part in installation().iterdir():
         if part.name != "data":
-            os.symlink(part, home / part.name)
+            (home / part.name).symlink_to(part)
     shutil.copy(realm.path("development"), home / "data" / "import")
 
 
@@ -117,5 +124,3 @@ def url(instance: Instance) -> str:
 
 def _home(instance: Instance) -> Path:
     return instance.state / NAME
-
-

@@ -1,4 +1,4 @@
-"""`python -m launcher.supervisor DIRECTORY`: the daemon of the platform that lives in DIRECTORY."""
+"""`python -m launcher.supervisor DIRECTORY [--tied]`: the daemon of the platform that lives in DIRECTORY."""
 
 import sys
 from pathlib import Path
@@ -6,4 +6,4 @@ from pathlib import Path
 from launcher.supervisor.guardian import guard
 
 if __name__ == "__main__":
-    sys.exit(guard(Path(sys.argv[1])))
+    sys.exit(guard(Path(sys.argv[1]), tied="--tied" in sys.argv))

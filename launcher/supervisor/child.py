@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from launcher.supervisor.probes import answers
@@ -101,7 +101,9 @@ class Child:
         if not self._ended.is_set():
             await self._end()
         elif self._wanted:
-            self._say(f"{self.specification.name} (pid {self.pid}) ended with {self.last_exit}; starting it again")
+            self._say(
+                f"{self.specification.name} (pid {self.pid}) ended with {self.last_exit}; starting it again"
+            )
         self._kill_group()
         self.pid = None
 
@@ -164,7 +166,7 @@ class Child:
             self._say(f"{self.specification.name}: the supervisor itself failed: {error!r}")
 
 
-async def _first_of(*waits: Any) -> None:  # noqa: ANN401 - any awaitable
+async def _first_of(*waits: Awaitable[object]) -> None:
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:

@@ -27,7 +27,7 @@ async def listen(directory: Path, handle: Handler) -> asyncio.Server:
     server = socket.socket(socket.AF_UNIX)
     with _short(directory) as address:
         server.bind(address)
-    os.chmod(directory / SOCKET, 0o600)
+    (directory / SOCKET).chmod(0o600)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer):

@@ -15,9 +15,14 @@ from launcher.supervisor.spawn import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, 
 GRACE_SECONDS = 5.0
 
 
-def guard(directory: Path) -> int:
-    """Run the supervisor of `directory` in a child process, and clean up behind it however it ends."""
+def guard(directory: Path, *, tied: bool = False) -> int:
+    """Run the supervisor of `directory` in a child process, and clean up behind it however it ends.
+
+    A tied one ends with the process that started it: a platform for tests must not outlive them.
+    """
     claim(directory)
+    if tied:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphans come to us, so that none is overlooked
     guardian = os.getpid()
     supervisor = os.fork()

@@ -28,7 +28,9 @@ async def _ask(probe: Probe) -> bool:
             return True
         writer.write(_question(probe))
         await writer.drain()
-        return _is_well(probe, await reader.readline() if probe.kind != "postgres" else await reader.readexactly(1))
+        return _is_well(
+            probe, await reader.readline() if probe.kind != "postgres" else await reader.readexactly(1)
+        )
     finally:
         writer.close()
 

@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def prctl(option: int, value: int) -> None:
-    """Linux's prctl(2); raises OSError."""
+    """Set a property of this process (prctl(2) of Linux); raises OSError."""
     if _libc.prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
@@ -58,7 +58,7 @@ def _become(specification: Specification, parent: int) -> NoReturn:
         if os.getppid() != parent:
             os._exit(1)
         os.chdir(specification.directory)
-        os.execvpe(specification.command[0], specification.command, dict(specification.environment))  # noqa: S606 - no shell wanted
+        os.execvpe(specification.command[0], specification.command, dict(specification.environment))
     except OSError:
         traceback.print_exc()
     finally:

@@ -2,6 +2,17 @@
 
 from shared.settings import service_settings
 
-APPS = ["apps.order", "apps.stock", "apps.product", "apps.basket", "apps.notification", "apps.saga", "gateway"]
+APPS = [
+    "apps.order",
+    "apps.stock",
+    "apps.product",
+    "apps.basket",
+    "apps.notification",
+    "apps.saga",
+    "gateway",
+]
 
 globals().update(service_settings("order", apps=APPS))
+
+# What single services add
+BASKET_URL = ""

@@ -1,0 +1,95 @@
+"""The whole of `manage_all.py test`, from static checks to the summary."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
+
+from rich.table import Table
+
+from launcher import platform
+from launcher.console import Ticker, console
+from launcher.instance import Instance
+from launcher.system import STORES
+from launcher.testing.grounds import grounds
+from launcher.testing.pytest_runs import Result, run_suite
+from launcher.testing.static import Outcome, run_all
+from launcher.testing.suites import chosen
+from launcher.up import Parts, bring_up, specification_of
+
+# Unit tests make their own tokens: they need no Keycloak, which takes the longest to start.
+STORES_ONLY = Parts(stores=tuple(each for each in STORES if each.name != "keycloak"), services=())
+
+
+def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool) -> bool:
+    """Run what `names` mean and print the summary; whether all of it passed."""
+    suites = chosen(names)
+    static = "static" in names or not (names or arguments)
+    results: list[Result] = []
+    with ThreadPoolExecutor(1) as pool, grounds(keep=keep) if suites else nullcontext(Instance()) as instance:
+        instance.make_directories()
+        checks = pool.submit(run_all, instance) if static else None
+        if any(suite.needs != "nothing" for suite in suites):
+            _bring_up(instance, replace(STORES_ONLY, tied=not keep))
+        outcomes = _outcomes(checks)
+        for suite in suites:
+            if suite.needs == "everything":
+                _bring_up(instance, Parts(tied=not keep))
+            console.rule(f"tests/{suite.name}")
+            results.append(run_suite(suite, instance, arguments, filtered=bool(arguments)))
+        if results:
+            _report_coverage(instance)
+    return _summarise(outcomes, results)
+
+
+def _bring_up(instance: Instance, parts: Parts) -> None:
+    console.rule("the platform under test" if parts.is_everything else "the stores under test")
+    with Ticker() as ticker:
+        changed = bring_up(instance, ticker, parts)
+    if parts.is_everything and not changed:
+        names = platform.named(instance, "services")  # a kept platform: its code may be of yesterday
+        platform.restart(instance, specification_of(instance, names))
+        platform.wait_until_running(instance, names, 120)
+
+
+def _outcomes(checks: Future[list[Outcome]] | None) -> list[Outcome]:
+    if checks is None:
+        return []
+    outcomes = checks.result()
+    for outcome in outcomes:
+        console.print(f"  {'[green]✓[/]' if outcome.passed else '[red]✗[/]'} {outcome.name}")
+        if not outcome.passed:
+            console.print(outcome.output, markup=False, soft_wrap=True)
+    return outcomes
+
+
+def _report_coverage(instance: Instance) -> None:
+    console.rule("coverage")
+    directory = instance.state / "coverage"
+    total = instance.root / ".coverage"
+    coverage = [sys.executable, "-m", "coverage"]
+    subprocess.run(
+        [*coverage, "combine", "--quiet", f"--data-file={total}", str(directory)],
+        cwd=instance.root,
+        check=False,
+    )
+    subprocess.run([*coverage, "report", f"--data-file={total}"], cwd=instance.root, check=False)
+
+
+def _summarise(outcomes: Sequence[Outcome], results: Sequence[Result]) -> bool:
+    table = Table(box=None, header_style="bold")
+    for heading in ("suite", "passed", "failed", "seconds"):
+        table.add_column(heading, justify="left" if heading == "suite" else "right")
+    if outcomes:
+        good = sum(outcome.passed for outcome in outcomes)
+        table.add_row("static checks", str(good), str(len(outcomes) - good), "")
+    for result in results:
+        table.add_row(result.name, str(result.passed), str(result.failed), f"{result.seconds:.0f}")
+    console.rule("summary")
+    console.print(table)
+    passed = sum(outcome.passed for outcome in outcomes) + sum(result.passed for result in results)
+    failed = sum(not outcome.passed for outcome in outcomes) + sum(result.failed for result in results)
+    print(f"\n{passed} passed, {failed} failed")
+    return failed == 0

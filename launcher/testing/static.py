@@ -1,0 +1,67 @@
+"""What is checked without running the platform: style, types, who imports whom, migrations."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.instance import Instance
+from launcher.migrations import django_command
+from launcher.services import environment
+from launcher.system import SERVICES
+
+TOOLS = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Check:
+    """A command that exits 0 when all is well."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check came to."""
+
+    name: str
+    passed: bool
+    output: str
+
+
+def checks(instance: Instance) -> Iterator[Check]:
+    """Every check, the long one first."""
+    yield Check("mypy", (str(TOOLS / "mypy"),))
+    yield Check("ruff check", (str(TOOLS / "ruff"), "check", "--quiet", "--output-format", "concise", "."))
+    yield Check("ruff format", (str(TOOLS / "ruff"), "format", "--check", "--quiet", "."))
+    yield Check("imports", (str(TOOLS / "lint-imports"),))
+    for owner in SERVICES:
+        if owner.database:
+            arguments = django_command(owner, "makemigrations", "--check", "--dry-run")
+            yield Check(f"migrations of {owner.name}", tuple(arguments), environment(owner, instance))
+    for owner in SERVICES:
+        arguments = django_command(owner, "check", "--fail-level", "WARNING")
+        yield Check(f"settings of {owner.name}", tuple(arguments), environment(owner, instance))
+
+
+def run_all(instance: Instance) -> list[Outcome]:
+    """Run every check, two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda check: _run(check, instance.root), checks(instance)))
+
+
+def _run(check: Check, root: Path) -> Outcome:
+    done = subprocess.run(
+        check.command,
+        cwd=root,
+        env=check.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Outcome(check.name, done.returncode == 0, done.stdout)

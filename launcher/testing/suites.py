@@ -1,0 +1,54 @@
+"""Every suite of tests: one pytest run each, because Django knows one settings module a process."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.errors import LauncherError
+from launcher.instance import Instance
+from launcher.services import environment
+from launcher.system import SERVICES, service
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A directory below `tests/`, the service whose environment it runs in, and how much of a platform it needs."""
+
+    name: str
+    runs_as: str | None = None
+    needs: str = "stores"  # nothing, stores, or everything
+
+    @property
+    def directory(self) -> str:
+        """Where its tests are."""
+        return f"tests/{self.name}"
+
+    def environment(self, instance: Instance) -> dict[str, str]:
+        """What pytest runs with: the caller's environment, the service's addresses, the platform's number."""
+        owned = environment(service(self.runs_as), instance) if self.runs_as else {}
+        found = {**os.environ, **owned, "MICROCOMMERCE_PORT_OFFSET": str(instance.offset)}
+        if self.runs_as:
+            found["DJANGO_SETTINGS_MODULE"] = f"{service(self.runs_as).package}.settings"
+        return found
+
+
+SUITES = (
+    Suite("launcher", needs="nothing"),
+    Suite("shared", runs_as="order"),
+    *(Suite(each.name, runs_as=each.name) for each in SERVICES),
+    Suite("system", needs="everything"),
+)
+GROUPS = {"unit": tuple(each for each in SUITES if each.name != "system"), "static": ()}
+
+
+def chosen(names: Iterable[str]) -> tuple[Suite, ...]:
+    """The suites that these names mean; all of them for no name. Raises LauncherError for an unknown one."""
+    by_name = {each.name: (each,) for each in SUITES} | GROUPS
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise LauncherError(
+            f"There are no tests called {', '.join(unknown)}.", f"Choose from {', '.join(by_name)}."
+        )
+    wanted = [suite for name in names for suite in by_name[name]] if names else SUITES
+    return tuple(each for each in wanted if any(Path(each.directory).rglob("test_*.py")))
