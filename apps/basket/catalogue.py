@@ -59,7 +59,11 @@ def sold(product_ids: Collection[str]) -> set[str]:
         texts, partitions = pipe.execute()
     if None in texts and not is_complete(partitions):
         raise CatalogueIncomplete
-    return {product for product, text in zip(wanted, texts, strict=True) if text is not None and parse(text).is_active}
+    return {
+        product
+        for product, text in zip(wanted, texts, strict=True)
+        if text is not None and parse(text).is_active
+    }
 
 
 def is_complete(partitions: int) -> bool:

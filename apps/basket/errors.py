@@ -45,7 +45,7 @@ class CatalogueIncomplete(Problem):
     slug = "store-unavailable"
     status_code = 503
     title = "The catalogue is being read"
-    default_detail = "This service's copy of the catalogue is being rebuilt. Nothing was changed; try again shortly."
+    default_detail = "The copy of the catalogue is being rebuilt. Nothing was changed; try again shortly."
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": str(RETRY_AFTER)})

@@ -8,6 +8,7 @@ given any message again, and "one unit" holds for each message by itself rather 
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from typing import Any
 
 from apps.basket.scripts import redis, run
 from shared.contracts import Message
@@ -75,9 +76,9 @@ def _name(place: str) -> str:
     return f"{PARKED}:{place}"
 
 
-def _fields(raw: Raw) -> dict[str, str | bytes | int]:
+def _fields(raw: Raw) -> dict[str, Any]:
     headers = [[name, None if value is None else b64encode(value).decode()] for name, value in raw.headers]
-    fields: dict[str, str | bytes | int] = {
+    fields: dict[str, Any] = {
         "topic": raw.topic,
         "partition": raw.partition,
         "offset": raw.offset,

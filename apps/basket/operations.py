@@ -6,10 +6,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.conf import settings
-
 from apps.basket import store
-from apps.basket.errors import BasketChanged, BasketFull, CatalogueIncomplete, MixedCurrencies, ProductNotFound
+from apps.basket.errors import (
+    BasketChanged,
+    BasketFull,
+    CatalogueIncomplete,
+    MixedCurrencies,
+    ProductNotFound,
+)
 from apps.basket.scripts import run
 from apps.basket.store import Basket
 from shared.contracts import RemoveBasketItems
@@ -68,4 +72,4 @@ def _change(script: str, customer: str, versions: str, *args: Any) -> Basket:
 
 
 def _seconds() -> int:
-    return int(settings.BASKET_KEPT.total_seconds())
+    return int(store.KEPT.total_seconds())

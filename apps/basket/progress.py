@@ -10,7 +10,7 @@ it reads it from the beginning, and until the end is reached the copy of the cat
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from apps.basket.catalogue import COMPLETE
 from apps.basket.scripts import redis, run
@@ -19,7 +19,8 @@ from shared.messaging.envelope import Raw
 
 logger = logging.getLogger(__name__)
 
-PROGRESS = "progress"  # a hash: "topic/partition" -> the offset after the last message whose effect is in here
+# A hash: "topic/partition" -> the offset after the last message whose effect is in here.
+PROGRESS = "progress"
 TIMEOUT = 5.0  # seconds to wait for Kafka's answer
 NOTHING = -1
 
@@ -32,21 +33,22 @@ class Progress:
 
     def __init__(self) -> None:
         self._reached: Offsets = {}
-        self._ends: Offsets = {}  # of partitions being read from the beginning: where that is done
+        # Of the partitions that are not yet read to their end: where that is, once Kafka has said so.
+        self._ends: dict[Place, int | None] = {}
 
     def __call__(self, kafka: Consumer, handled: Sequence[Raw]) -> None:
         """Note how far `handled` reaches, and go back where Redis does not reach as far."""
         try:
             self._follow(kafka, handled)
         except KafkaException as error:
-            logger.warning("Kafka does not say how far it has got; asking again after the next messages: %s", error)
+            logger.warning("Kafka does not answer; asking again later: %s", error)
 
     def _follow(self, kafka: Consumer, handled: Sequence[Raw]) -> None:
         before = self._meet(kafka, handled)
         self._reached = {**before, **_ends_of(handled, before)}
         for place, offset in _advance(before, self._reached).items():
             self._go_back(kafka, place, offset)
-        self._finish()
+        self._finish(kafka)
 
     def _meet(self, kafka: Consumer, handled: Sequence[Raw]) -> Offsets:
         """Where each partition of this process stood before this turn; for a new one that is what Kafka says."""
@@ -55,7 +57,7 @@ class Progress:
         if not new:
             return {place: self._reached[place] for place in assigned}
         started = {**_committed(kafka, new), **_starts_of(handled), **self._reached}
-        self._ends.update(_ends_to_reach(kafka, new))
+        self._ends.update(dict.fromkeys(_incomplete(new)))
         return {place: started[place] for place in assigned}
 
     def _go_back(self, kafka: Consumer, place: Place, offset: int) -> None:
@@ -71,20 +73,22 @@ class Progress:
 
     def _begin(self, kafka: Consumer, place: Place) -> None:
         """Read a partition of the catalogue from its beginning."""
-        low, high = kafka.get_watermark_offsets(TopicPartition(*place), timeout=TIMEOUT)
-        logger.warning("The copy of %s[%d] is gone: it is read again up to %d", *place, high)
+        logger.warning("The copy of %s[%d] is not there: it is read from the beginning", *place)
         # In this order a kill at any point leaves Redis saying that it knows less than it does.
         redis().srem(COMPLETE, place[1])
-        kafka.seek(TopicPartition(*place, low))
-        _note(place, low)
-        self._reached[place], self._ends[place] = low, high
+        kafka.seek(TopicPartition(*place, OFFSET_BEGINNING))
+        _note(place, 0)
+        self._reached[place], self._ends[place] = 0, None
 
-    def _finish(self) -> None:
-        done = [place for place, end in self._ends.items() if self._reached.get(place, NOTHING) >= end]
+    def _finish(self, kafka: Consumer) -> None:
+        """Say which partitions of the catalogue have been read to the end that they had when reading began."""
+        ends = {place: end for place, end in self._ends.items() if place in self._reached}
+        self._ends = {place: _end_of(kafka, place) if end is None else end for place, end in ends.items()}
+        done = {p for p, end in self._ends.items() if end is not None and self._reached[p] >= end}
         if done:
             redis().sadd(COMPLETE, *(partition for _, partition in done))
-            logger.info("The copy of the catalogue is complete for %s", ", ".join(f"{t}[{p}]" for t, p in done))
-        self._ends = {place: end for place, end in self._ends.items() if place in self._reached and place not in done}
+            logger.info("The copy of the catalogue is complete for %s", ", ".join(map(_name, sorted(done))))
+        self._ends = {place: end for place, end in self._ends.items() if place not in done}
 
 
 def _advance(before: Offsets, reached: Offsets) -> Offsets:
@@ -114,11 +118,19 @@ def _committed(kafka: Consumer, places: Iterable[Place]) -> Offsets:
     return {(p.topic, p.partition): max(p.offset, 0) for p in found}
 
 
-def _ends_to_reach(kafka: Consumer, places: Iterable[Place]) -> Offsets:
-    """The ends of those partitions of the catalogue that have not been read to their end before."""
+def _incomplete(places: Iterable[Place]) -> list[Place]:
+    """The partitions of the catalogue that were not read to their end before."""
     complete = {int(partition) for partition in redis().smembers(COMPLETE)}
-    wanted = [place for place in places if place[0] == PRODUCT_EVENTS.name and place[1] not in complete]
-    return {place: kafka.get_watermark_offsets(TopicPartition(*place), timeout=TIMEOUT)[1] for place in wanted}
+    return [place for place in places if place[0] == PRODUCT_EVENTS.name and place[1] not in complete]
+
+
+def _end_of(kafka: Consumer, place: Place) -> int | None:
+    """Where a partition ends, as Kafka said with the last messages from it; None where it has not said yet.
+
+    Asking anew would wait behind the fetch that is under way, half a second for each partition.
+    """
+    _, high = kafka.get_watermark_offsets(TopicPartition(*place), cached=True)
+    return high if high >= 0 else None
 
 
 def _name(place: Place) -> str:

@@ -1,5 +1,6 @@
 """The shapes of a basket in the API: what comes in, what goes out."""
 
+import re
 from collections import Counter
 from typing import Any, ClassVar, Self
 
@@ -9,20 +10,20 @@ from apps.basket import catalogue
 from apps.basket.store import MAX_LINES, MAX_QUANTITY, Basket, Line
 from shared.http.fields import StrictIntegerField
 
-PRODUCT_ID = r"^[0-9a-f]{24}\Z"
+PRODUCT_ID = re.compile(r"^[0-9a-f]{24}\Z")
 
 
 class ProductIdField(serializers.RegexField):
     """24 lower-case hexadecimal characters; a number of 24 digits is not taken for one."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(PRODUCT_ID, **kwargs)
+        super().__init__(PRODUCT_ID, trim_whitespace=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         """The id, unchanged."""
         if not isinstance(data, str):
             self.fail("invalid")
-        return super().to_internal_value(data)  # type: ignore[no-any-return]
+        return super().to_internal_value(data)
 
 
 class LineQuantitySerializer(serializers.Serializer[dict[str, int]]):
@@ -53,7 +54,7 @@ class BasketItemSerializer(LineQuantitySerializer):
 class ReplaceBasketSerializer(serializers.Serializer[dict[str, Any]]):
     """The body of `PUT /api/basket/`: every wrong line is named in one answer."""
 
-    items = BasketItemSerializer(many=True, max_length=MAX_LINES)
+    items = BasketItemSerializer(many=True, max_length=MAX_LINES)  # type: ignore[call-arg] # the list takes it
 
     @classmethod
     def of(cls, body: Any) -> Self:
@@ -90,5 +91,8 @@ class BasketSerializer(serializers.Serializer[Basket]):
 def _product_ids(body: Any) -> list[str]:
     """The product ids that stand in a body of any shape; no more than a good body could have."""
     items = body.get("items") if isinstance(body, dict) else None
-    found = [item.get("product_id") for item in items[:MAX_LINES] if isinstance(item, dict)] if isinstance(items, list) else []
-    return [product_id for product_id in found if isinstance(product_id, str)]
+    lines = items[:MAX_LINES] if isinstance(items, list) else []
+    found = [line.get("product_id") for line in lines if isinstance(line, dict)]
+    return [
+        product_id for product_id in found if isinstance(product_id, str) and PRODUCT_ID.match(product_id)
+    ]

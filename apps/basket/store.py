@@ -6,16 +6,17 @@ but is not part of the basket that anybody sees, pays for or orders; it is back 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-
-from django.conf import settings
 
 from apps.basket.catalogue import COMPLETE, COPIES, is_complete, parse
 from apps.basket.scripts import run
 
 MAX_LINES = 100
 MAX_QUANTITY = 999
+KEPT = timedelta(days=180)  # since its last change
+EMPTY_CURRENCY = "EUR"  # what the total of a basket without lines is written in
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def lines_text(lines: Sequence[tuple[str, int]]) -> str:
 def _basket(version: int, lines: Sequence[tuple[bytes, int, bytes | None]]) -> Basket:
     copies = [(product, quantity, parse(copy)) for product, quantity, copy in lines if copy is not None]
     sold = [(product, quantity, copy) for product, quantity, copy in copies if copy.is_active]
-    currency = sold[0][2].currency if sold else settings.EMPTY_CURRENCY
+    currency = sold[0][2].currency if sold else EMPTY_CURRENCY
     items = [
         Line(product.decode(), copy.name, copy.price, quantity)
         for product, quantity, copy in sold

@@ -31,12 +31,19 @@ class BasketView(APIView):
         """What is in the basket."""
         return _shown(queries.basket_of(principal_of(request).subject))
 
-    @extend_schema(operation_id="basket_replace", parameters=[IF_MATCH], request=ReplaceBasketSerializer, responses=BasketSerializer)
+    @extend_schema(
+        operation_id="basket_replace",
+        parameters=[IF_MATCH],
+        request=ReplaceBasketSerializer,
+        responses=BasketSerializer,
+    )
     def put(self, request: Request) -> Response:
         """Replace everything in the basket."""
         body = ReplaceBasketSerializer.of(request.data)
         body.is_valid(raise_exception=True)
-        return _shown(operations.replace(principal_of(request).subject, body.lines, versions_to_change(request)))
+        return _shown(
+            operations.replace(principal_of(request).subject, body.lines, versions_to_change(request))
+        )
 
     @extend_schema(operation_id="basket_clear", parameters=[IF_MATCH], responses={204: GONE})
     def delete(self, request: Request) -> Response:
@@ -50,7 +57,12 @@ class BasketItemView(APIView):
 
     permission_classes = [IsCustomer]
 
-    @extend_schema(operation_id="basket_item_set", parameters=[IF_MATCH], request=LineQuantitySerializer, responses=BasketSerializer)
+    @extend_schema(
+        operation_id="basket_item_set",
+        parameters=[IF_MATCH],
+        request=LineQuantitySerializer,
+        responses=BasketSerializer,
+    )
     def put(self, request: Request, product_id: str) -> Response:
         """Set how many of a product are in the basket."""
         body = LineQuantitySerializer(data=request.data)

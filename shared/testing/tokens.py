@@ -45,7 +45,9 @@ def realm_verifier() -> TokenVerifier:
     return TokenVerifier(settings.ENVIRONMENT.issuer, KeySource(jwks_url()))
 
 
-def make_claims(subject: str = ALICE, roles: Iterable[str] = ("customer",), **overrides: Any) -> dict[str, Any]:
+def make_claims(
+    subject: str = ALICE, roles: Iterable[str] = ("customer",), **overrides: Any
+) -> dict[str, Any]:
     """The claims of a good access token; an override replaces a claim, None takes it away."""
     now = int(time.time())
     claims = {

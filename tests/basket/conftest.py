@@ -1,11 +1,10 @@
 """A Redis database of the tests' own, and a catalogue to shop from."""
 
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django_redis import get_redis_connection
 from pytest_django import Settings
-from redis import Redis
 
 from tests.basket import shop
 
@@ -13,17 +12,17 @@ TEST_DATABASE = 12
 
 
 @pytest.fixture(autouse=True)
-def redis(settings: Settings) -> Iterator[Redis]:
+def redis(settings: Settings) -> Any:
     """An empty Redis database; a service that runs on the same server is not disturbed."""
     server = settings.CACHES["default"]["LOCATION"].rpartition("/")[0]
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": f"{server}/{TEST_DATABASE}"}}
     connection = get_redis_connection("default")
     connection.flushdb()
-    yield connection
+    return connection
 
 
 @pytest.fixture
-def catalogue(redis: Redis) -> None:
+def catalogue(redis: Any) -> None:
     """A pen for 1.20, a cup for 8.50 and a hat for 25.00, all sold; and nothing else."""
     shop.know_every_product()
     shop.offer(shop.PEN, "Pen", "1.20")

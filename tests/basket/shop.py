@@ -31,10 +31,17 @@ def know_every_product() -> None:
     get_redis_connection("default").sadd(COMPLETE, *range(PARTITIONS))
 
 
-def updated(product_id: str, name: str, price: str, version: int = 1, currency: str = "EUR") -> ProductUpdated:
+def updated(
+    product_id: str, name: str, price: str, version: int = 1, currency: str = "EUR"
+) -> ProductUpdated:
     """The event of a product that is sold."""
     return ProductUpdated(
-        product_id=product_id, name=name, price=Decimal(price), currency=currency, is_active=True, version=version
+        product_id=product_id,
+        name=name,
+        price=Decimal(price),
+        currency=currency,
+        is_active=True,
+        version=version,
     )
 
 
@@ -43,12 +50,21 @@ def offer(product_id: str, name: str, price: str, version: int = 1, currency: st
     copy_products([received(updated(product_id, name, price, version, currency))])
 
 
+def archived(product_id: str, version: int = 99) -> ProductArchived:
+    """The event of a product that is not sold any more."""
+    return ProductArchived(
+        product_id=product_id,
+        name="Gone",
+        price=Decimal("1.00"),
+        currency="EUR",
+        is_active=False,
+        version=version,
+    )
+
+
 def archive(product_id: str, version: int = 2) -> None:
     """A product is not sold any more."""
-    event = ProductArchived(
-        product_id=product_id, name="Gone", price=Decimal("1.00"), currency="EUR", is_active=False, version=version
-    )
-    copy_products([received(event)])
+    copy_products([received(archived(product_id, version))])
 
 
 def ordered(*lines: tuple[str, int], order: UUID | None = None, customer: str = ALICE) -> RemoveBasketItems:

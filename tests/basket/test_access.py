@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from redis import Redis
 from rest_framework.test import APIClient
 
 from shared.testing.tokens import ALICE, make_claims, make_token, sign
@@ -25,7 +24,7 @@ endpoints = pytest.mark.parametrize("send", ENDPOINTS.values(), ids=ENDPOINTS.ke
 
 @endpoints
 def test_no_token_is_401_and_changes_nothing(
-    anonymous_client: APIClient, redis: Redis, send: Callable[[APIClient], Any]
+    anonymous_client: APIClient, redis: Any, send: Callable[[APIClient], Any]
 ) -> None:
     before = sorted(redis.keys())
 
@@ -38,7 +37,9 @@ def test_no_token_is_401_and_changes_nothing(
 
 
 @endpoints
-def test_a_bad_token_is_401(anonymous_client: APIClient, redis: Redis, send: Callable[[APIClient], Any]) -> None:
+def test_a_bad_token_is_401(
+    anonymous_client: APIClient, redis: Any, send: Callable[[APIClient], Any]
+) -> None:
     expired = make_token(exp=int(time.time()) - 60)
     anonymous_client.credentials(HTTP_AUTHORIZATION=f"Bearer {expired}")
 
@@ -50,9 +51,16 @@ def test_a_bad_token_is_401(anonymous_client: APIClient, redis: Redis, send: Cal
 
 
 @endpoints
-@pytest.mark.parametrize("claims", [{"roles": ["courier"]}, {"roles": [], "resource_access": {"microcommerce": {"roles": ["customer"]}}}, {"roles": [], "groups": ["customer"]}])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"roles": ["courier"]},
+        {"roles": [], "resource_access": {"microcommerce": {"roles": ["customer"]}}},
+        {"roles": [], "groups": ["customer"]},
+    ],
+)
 def test_a_role_that_is_missing_is_403(
-    anonymous_client: APIClient, redis: Redis, send: Callable[[APIClient], Any], claims: dict[str, Any]
+    anonymous_client: APIClient, redis: Any, send: Callable[[APIClient], Any], claims: dict[str, Any]
 ) -> None:
     token = sign(make_claims(ALICE, **claims))
     anonymous_client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")

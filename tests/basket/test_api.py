@@ -111,7 +111,9 @@ def test_a_product_that_is_not_sold_cannot_be_put_in(customer_client: APIClient,
 
 
 def test_what_is_not_sold_any_more_is_left_out_until_it_is_sold_again(customer_client: APIClient) -> None:
-    customer_client.put(BASKET, {"items": [{"product_id": HAT, "quantity": 2}, {"product_id": PEN, "quantity": 1}]})
+    customer_client.put(
+        BASKET, {"items": [{"product_id": HAT, "quantity": 2}, {"product_id": PEN, "quantity": 1}]}
+    )
 
     archive(HAT, version=2)
     without = customer_client.get(BASKET).json()

@@ -1,12 +1,23 @@
 """The version of a basket: rising, never repeated, and what `If-Match` guards."""
 
+from typing import Any
+
 import pytest
-from redis import Redis
 from rest_framework.test import APIClient
 
 from apps.basket import operations, queries
 from shared.testing.tokens import ALICE
-from tests.basket.shop import BASKET, CUP, PEN, item_url, know_every_product, offer, ordered, quantities, take_out
+from tests.basket.shop import (
+    BASKET,
+    CUP,
+    PEN,
+    item_url,
+    know_every_product,
+    offer,
+    ordered,
+    quantities,
+    take_out,
+)
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -37,7 +48,7 @@ def test_what_changes_nothing_makes_no_version() -> None:
     assert operations.clear(ALICE).version == emptied > version
 
 
-def test_a_version_is_not_repeated_after_redis_was_emptied(redis: Redis) -> None:
+def test_a_version_is_not_repeated_after_redis_was_emptied(redis: Any) -> None:
     before = [operations.set_line(ALICE, PEN, 1).version for _ in range(5)]
 
     redis.flushdb()
@@ -49,12 +60,12 @@ def test_a_version_is_not_repeated_after_redis_was_emptied(redis: Redis) -> None
 
 def change(client: APIClient, what: str, if_match: str) -> int:
     """Send one kind of change with an `If-Match`; returns the status."""
-    headers = {"HTTP_IF_MATCH": if_match}
+    headers = {"If-Match": if_match}
     sent = {
-        "set": lambda: client.put(item_url(PEN), {"quantity": 7}, **headers),
-        "replace": lambda: client.put(BASKET, {"items": []}, **headers),
-        "remove": lambda: client.delete(item_url(PEN), **headers),
-        "clear": lambda: client.delete(BASKET, **headers),
+        "set": lambda: client.put(item_url(PEN), {"quantity": 7}, headers=headers),
+        "replace": lambda: client.put(BASKET, {"items": []}, headers=headers),
+        "remove": lambda: client.delete(item_url(PEN), headers=headers),
+        "clear": lambda: client.delete(BASKET, headers=headers),
     }
     return sent[what]().status_code
 
@@ -72,7 +83,9 @@ def test_a_stale_if_match_changes_nothing(customer_client: APIClient, what: str)
 
 @pytest.mark.parametrize("what", ["set", "replace", "remove", "clear"])
 @pytest.mark.parametrize("template", ['"%d"', '"1", "%d"', "*"])
-def test_a_good_if_match_lets_the_change_through(customer_client: APIClient, what: str, template: str) -> None:
+def test_a_good_if_match_lets_the_change_through(
+    customer_client: APIClient, what: str, template: str
+) -> None:
     version = customer_client.put(item_url(PEN), {"quantity": 1}).json()["version"]
 
     assert change(customer_client, what, template.replace("%d", str(version))) < 300

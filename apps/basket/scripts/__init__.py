@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from django_redis import get_redis_connection
-from redis import Redis
 from redis.commands.core import Script
 
 FOLDER = Path(__file__).parent
 ABOUT_BASKETS = {"read", "set_line", "replace", "remove_line", "clear", "remove_ordered"}
 
 
-def redis() -> Redis:
-    """This thread's connection to the service's Redis."""
+def redis() -> Any:
+    """This thread's connection to the service's Redis.
+
+    Any, since redis-py's annotations say of every answer that it may be an asynchronous one.
+    """
     return get_redis_connection("default")
 
 

@@ -1,0 +1,162 @@
+"""The ledger in Redis keeps what `shared.messaging.ledger.Ledger` promises."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from apps.basket import operations, queries
+from apps.basket.handlers import HANDLERS
+from apps.basket.inbox import RedisLedger
+from shared.contracts import Message
+from shared.messaging.dispatch import dispatch
+from shared.messaging.envelope import Raw, Received, decode
+from shared.messaging.ledger import LEASE
+from shared.testing.messages import raw
+from shared.testing.tokens import ALICE, BOB
+from tests.basket.shop import PEN, ordered
+
+
+@pytest.fixture
+def ledger() -> RedisLedger:
+    return RedisLedger()
+
+
+def command(offset: int, customer: str = ALICE) -> Raw:
+    return raw(ordered((PEN, 1), customer=customer), offset=offset)
+
+
+def apply(batch: Sequence[Received[Message]]) -> None:
+    dispatch(batch, HANDLERS)
+
+
+def lease_over(redis: Any) -> None:
+    """Let every parked message's time come."""
+    for name in redis.keys("parked:*"):
+        redis.hset(name, "next_try_at", 0)
+
+
+def test_a_parked_message_comes_back_byte_for_byte(ledger: RedisLedger) -> None:
+    odd = Raw(
+        "basket.commands", 3, 17, b"\xff\x00 key", [("a", b"\xfe"), ("a", None), ("b", b"")], b"\x00\xff{"
+    )
+    without_key = Raw("basket.commands", 3, 18, None, [], b"")
+
+    ledger.park([odd, without_key])
+
+    found = [ledger.claim(), ledger.claim()]
+    assert [parked.raw for parked in found if parked] == [odd, without_key]
+    assert ledger.parked_keys() == {("basket.commands", b"\xff\x00 key"), ("basket.commands", None)}
+
+
+def test_parking_is_safe_to_repeat(ledger: RedisLedger, redis: Any) -> None:
+    ledger.park([command(1)])
+    first = ledger.claim()
+    ledger.park([command(1)])
+
+    lease_over(redis)
+    again = ledger.claim()
+    assert first is not None
+    assert again is not None
+    assert (again.id, again.starts) == (first.id, 2)
+    ledger.drop(again)
+    assert (ledger.claim(), ledger.parked_keys(), redis.keys("parked*")) == (None, set(), [])
+
+
+def test_the_oldest_of_a_key_comes_first_and_holds_up_only_its_key(ledger: RedisLedger) -> None:
+    ledger.park([command(9), command(10), command(11, BOB)])
+
+    first, second, third = ledger.claim(), ledger.claim(), ledger.claim()
+
+    assert first is not None
+    assert second is not None
+    assert [(parked.raw.offset, parked.raw.key) for parked in (first, second)] == [
+        (9, ALICE.encode()),
+        (11, BOB.encode()),
+    ]
+    assert third is None
+    ledger.drop(first)
+    third = ledger.claim()
+    assert third is not None
+    assert third.raw.offset == 10
+
+
+def test_offsets_are_ordered_as_numbers(ledger: RedisLedger) -> None:
+    ledger.park([command(100), command(99)])
+
+    first = ledger.claim()
+
+    assert first is not None
+    assert first.raw.offset == 99
+
+
+def test_a_claim_holds_for_its_lease_and_every_try_is_counted(ledger: RedisLedger, redis: Any) -> None:
+    ledger.park([command(1)])
+    parked = ledger.claim()
+    assert parked is not None
+    assert (parked.starts, parked.failures, parked.crashes) == (1, 0, 0)
+
+    assert ledger.claim() is None
+    seconds, microseconds = redis.time()
+    until = int(redis.hget(f"parked:{parked.id}", "next_try_at") or 0)
+    assert 0 < until - (seconds * 1000 + microseconds // 1000) <= LEASE.total_seconds() * 1000
+
+    lease_over(redis)
+    second = ledger.claim()
+    assert second is not None
+    assert (second.starts, second.failures, second.crashes) == (2, 0, 1)
+
+
+def test_a_failure_is_counted_and_waits(ledger: RedisLedger, redis: Any) -> None:
+    ledger.park([command(1)])
+    parked = ledger.claim()
+    assert parked is not None
+
+    ledger.put_off(parked, 4.0, "ValueError: no")
+
+    assert ledger.claim() is None
+    kept = redis.hgetall(f"parked:{parked.id}")
+    wait = int(kept[b"next_try_at"]) - int(redis.time()[0]) * 1000
+    assert (kept[b"failures"], kept[b"error"]) == (b"1", b"ValueError: no")
+    assert 2000 < wait <= 5000
+    lease_over(redis)
+    again = ledger.claim()
+    assert again is not None
+    assert (again.starts, again.failures, again.crashes) == (2, 1, 0)
+
+
+def test_putting_off_what_is_gone_leaves_nothing_behind(ledger: RedisLedger, redis: Any) -> None:
+    ledger.park([command(1)])
+    parked = ledger.claim()
+    assert parked is not None
+    redis.flushdb()
+
+    ledger.put_off(parked, 1.0, "x")
+
+    assert redis.keys("*") == []
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_parked_message_takes_effect_once_and_leaves(ledger: RedisLedger, redis: Any) -> None:
+    operations.set_line(ALICE, PEN, 5)
+    message = command(1)
+    ledger.park([message])
+    parked = ledger.claim()
+    assert parked is not None
+
+    apply([decode(message)])  # by a process that was killed before the message left the parking lot
+    ledger.handle_parked(parked, decode(message), apply)
+
+    assert queries.basket_of(ALICE).items[0].quantity == 4
+    assert redis.keys("parked*") == []
+
+
+def test_two_consumers_never_claim_the_same_message(ledger: RedisLedger) -> None:
+    ledger.park([command(offset, f"customer {offset}") for offset in range(60)])
+
+    with ThreadPoolExecutor(6) as pool:
+        claimed = list(pool.map(lambda _: RedisLedger().claim(), range(80)))
+
+    offsets = [parked.raw.offset for parked in claimed if parked]
+    assert sorted(offsets) == list(range(60))
