@@ -64,7 +64,9 @@ def hold_or_reject(case: Case) -> Message:
     lines = dict(case.lines)
     if shortages:
         said = [shortage.model_dump() for shortage in shortages]
-        case.book.write(Reservation(order_id=case.order_id, state=State.REJECTED, lines=lines, shortages=said))
+        case.book.write(
+            Reservation(order_id=case.order_id, state=State.REJECTED, lines=lines, shortages=said)
+        )
         return StockRejected(order_id=case.order_id, shortages=shortages)
     case.book.shelves.hold(lines)
     expires_at = case.book.expires_at

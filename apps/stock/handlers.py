@@ -15,7 +15,9 @@ EXPIRE_EVERY = 5.0  # seconds
 def keep_stock_of(events: Sequence[Received[contracts.ProductEvent]]) -> None:
     """A stock item for every product, empty at first. Whatever is told of a product, it exists."""
     ids = sorted({event.message.product_id for event in events})
-    StockItem.objects.bulk_create((StockItem(product_id=product_id) for product_id in ids), ignore_conflicts=True)
+    StockItem.objects.bulk_create(
+        (StockItem(product_id=product_id) for product_id in ids), ignore_conflicts=True
+    )
 
 
 HANDLERS: Handlers = {

@@ -38,7 +38,7 @@ def lock(product_ids: Iterable[str]) -> Shelves:
 
 
 def save(shelves: Shelves) -> list[StockLevelChanged]:
-    """Write what changed on `shelves` and the movements that say why. Returns what the others must be told."""
+    """Write what changed on `shelves`, and the movements that say why. Returns what others must be told."""
     touched = shelves.touched()
     if not touched:
         return []
@@ -62,5 +62,9 @@ def _update(shelves: Sequence[Shelf]) -> list[StockLevelChanged]:
 
 def _level_changed(product_id: str, on_hand: int, reserved: int, version: int) -> StockLevelChanged:
     return StockLevelChanged(
-        product_id=product_id, on_hand=on_hand, reserved=reserved, available=on_hand - reserved, version=version
+        product_id=product_id,
+        on_hand=on_hand,
+        reserved=reserved,
+        available=on_hand - reserved,
+        version=version,
     )

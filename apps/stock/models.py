@@ -24,7 +24,9 @@ class StockItem(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(on_hand__gte=0), name="stock_on_hand_not_negative"),
             models.CheckConstraint(condition=models.Q(reserved__gte=0), name="stock_reserved_not_negative"),
-            models.CheckConstraint(condition=models.Q(on_hand__gte=models.F("reserved")), name="stock_reserved_is_on_hand"),
+            models.CheckConstraint(
+                condition=models.Q(on_hand__gte=models.F("reserved")), name="stock_reserved_is_on_hand"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -64,7 +66,7 @@ TRANSITIONS: Mapping[State, tuple[State, ...]] = {
 
 
 class WrongTransition(Exception):
-    """A reservation was asked to go where it cannot go from its state: a mistake in the table of decisions."""
+    """A reservation cannot go there from its state: a mistake in the table of decisions."""
 
 
 class Reservation(models.Model):
@@ -85,10 +87,14 @@ class Reservation(models.Model):
     class Meta:
         ordering: ClassVar = ["-created_at", "-order_id"]
         indexes: ClassVar = [
-            models.Index(fields=["expires_at"], name="stock_reservation_held", condition=models.Q(state=State.HELD)),
+            models.Index(
+                fields=["expires_at"], name="stock_reservation_held", condition=models.Q(state=State.HELD)
+            ),
         ]
         constraints: ClassVar = [
-            models.CheckConstraint(condition=models.Q(state__in=State.values), name="stock_reservation_state_known"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=State.values), name="stock_reservation_state_known"
+            ),
             models.CheckConstraint(
                 condition=~models.Q(state=State.HELD) | models.Q(expires_at__isnull=False),
                 name="stock_reservation_held_expires",
@@ -101,7 +107,9 @@ class Reservation(models.Model):
     def move_to(self, state: State, reason: str = "") -> None:
         """Take the reservation on to `state`; raises WrongTransition."""
         if state not in TRANSITIONS[State(self.state)]:
-            raise WrongTransition(f"A reservation that is {self.state} cannot become {state}: order {self.order_id}.")
+            raise WrongTransition(
+                f"A reservation that is {self.state} cannot become {state}: order {self.order_id}."
+            )
         self.state, self.reason, self.updated_at = state, reason, timezone.now()
 
 

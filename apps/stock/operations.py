@@ -32,7 +32,12 @@ def adjust(product_id: str, delta: int, reason: str, actor: str, key: str | None
     Raises UnknownProduct, BelowReserved, TooMany, IdempotencyKeyReused.
     """
     wanted = Movement(
-        product_id=product_id, kind=Kind.ADJUSTMENT, delta=delta, reason=reason, actor=actor, idempotency_key=key
+        product_id=product_id,
+        kind=Kind.ADJUSTMENT,
+        delta=delta,
+        reason=reason,
+        actor=actor,
+        idempotency_key=key,
     )
     try:
         return _adjust(wanted)
@@ -49,7 +54,11 @@ def _adjust(wanted: Movement) -> Movement:
     earlier = _first_with_key_of(wanted)
     if earlier is None:
         return _move(shelves, wanted)
-    if (earlier.product_id, earlier.delta, earlier.reason) != (wanted.product_id, wanted.delta, wanted.reason):
+    if (earlier.product_id, earlier.delta, earlier.reason) != (
+        wanted.product_id,
+        wanted.delta,
+        wanted.reason,
+    ):
         raise IdempotencyKeyReused
     return earlier
 
@@ -72,7 +81,7 @@ def _move(shelves: Shelves, movement: Movement) -> Movement:
     left = shelf.on_hand + movement.delta
     if left < shelf.reserved:
         raise BelowReserved(
-            f"{shelf.on_hand} are on hand and {shelf.reserved} of them are reserved for orders: {left} is too few.",
+            f"{shelf.on_hand} are on hand and orders hold {shelf.reserved} of them: {left} is too few.",
             on_hand=shelf.on_hand,
             reserved=shelf.reserved,
         )

@@ -17,6 +17,14 @@ INVARIANTS: Mapping[str, str] = {
             USING (product_id)
         WHERE item.on_hand <> coalesce(ledger.total, 0)
     """,
+    "each movement goes on from the one before": """
+        SELECT product_id, id, delta, on_hand, before FROM (
+            SELECT product_id, id, delta, on_hand,
+                lag(on_hand, 1, 0) OVER (PARTITION BY product_id ORDER BY id) AS before
+            FROM stock_movement
+        ) AS ledger
+        WHERE on_hand <> before + delta
+    """,
     "reserved is what reservations hold": """
         WITH held AS (
             SELECT line.key AS product_id, sum(line.value::int) AS total
@@ -33,7 +41,8 @@ INVARIANTS: Mapping[str, str] = {
     "what is sold was committed, once": """
         WITH moved AS (
             SELECT order_id, product_id,
-                -sum(delta) FILTER (WHERE kind = 'sale') AS sold, sum(delta) FILTER (WHERE kind = 'restock') AS restocked
+                -sum(delta) FILTER (WHERE kind = 'sale') AS sold,
+                sum(delta) FILTER (WHERE kind = 'restock') AS restocked
             FROM stock_movement WHERE order_id IS NOT NULL GROUP BY order_id, product_id
         ), due AS (
             SELECT order_id, line.key AS product_id, line.value::int AS sold,
@@ -41,7 +50,8 @@ INVARIANTS: Mapping[str, str] = {
             FROM stock_reservation, jsonb_each_text(lines) AS line
             WHERE state = 'committed' OR reason = 'restocked'
         )
-        SELECT order_id, product_id, due.sold, moved.sold AS moved, due.restocked, moved.restocked AS moved_back
+        SELECT order_id, product_id, due.sold, moved.sold AS moved,
+            due.restocked, moved.restocked AS moved_back
         FROM moved FULL JOIN due USING (order_id, product_id)
         WHERE moved.sold IS DISTINCT FROM due.sold OR moved.restocked IS DISTINCT FROM due.restocked
     """,
@@ -84,7 +94,11 @@ def never_moved(limit: int, among: Iterable[str] | None = None) -> list[str]:
 
 def violations() -> list[dict[str, object]]:
     """What does not add up: the invariant that is broken, how often, and the first rows that break it."""
-    return [{"invariant": name, "count": len(rows), "rows": rows[:MOST_SHOWN]} for name in INVARIANTS if (rows := _broken(name))]
+    return [
+        {"invariant": name, "count": len(rows), "rows": rows[:MOST_SHOWN]}
+        for name in INVARIANTS
+        if (rows := _broken(name))
+    ]
 
 
 def _broken(name: str) -> list[dict[str, str]]:

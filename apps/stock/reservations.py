@@ -1,4 +1,4 @@
-"""Reserving, selling and giving back for whole batches of orders, in a number of statements that does not grow.
+"""Reserving, selling and giving back for whole batches of orders, in statements that do not grow in number.
 
 The order of locks is the same everywhere: first reservations by order id, then products by product id. A new
 reservation is inserted last; should another process have inserted the same one meanwhile, the primary key
@@ -30,7 +30,8 @@ ON_THE_SHELF = (State.HELD, State.COMMITTED)  # what a command may still move
 UPDATE = """
     UPDATE stock_reservation AS reservation
     SET state = change.state, reason = change.reason, updated_at = change.updated_at
-    FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[]) AS change (order_id, state, reason, updated_at)
+    FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[])
+        AS change (order_id, state, reason, updated_at)
     WHERE reservation.order_id = change.order_id
 """
 
@@ -39,7 +40,9 @@ def obey(commands: Sequence[Received[StockCommand]]) -> None:
     """Decide each command in turn and answer it. Belongs into the transaction of the messages."""
     book = _open(commands)
     replies: list[Outgoing] = []
-    causes: dict[str, Received[StockCommand]] = {}  # a changed level is put down to the last order that names it
+    causes: dict[
+        str, Received[StockCommand]
+    ] = {}  # a changed level is put down to the last order that names it
     for command in commands:
         case = Case(command.message.order_id, lines_of(command.message.items), book)
         replies.append((decisions.decide(type(command.message), case), command))
@@ -104,14 +107,16 @@ def _book(reservations: dict[UUID, Reservation], wanted: Iterable[Lines] = ()) -
 def _save(book: Book) -> Sequence[StockLevelChanged]:
     changed = levels.save(book.shelves)
     written = [book.written[key] for key in sorted(book.written)]
-    known = [reservation for reservation in written if not reservation._state.adding]  # noqa: SLF001 - Django documents it
+    known = [reservation for reservation in written if not reservation._state.adding]
     if known:
         _update(known)
-    Reservation.objects.bulk_create(reservation for reservation in written if reservation._state.adding)  # noqa: SLF001
+    Reservation.objects.bulk_create(reservation for reservation in written if reservation._state.adding)
     return changed
 
 
 def _update(reservations: Sequence[Reservation]) -> None:
-    columns = zip(*((row.order_id, row.state, row.reason, row.updated_at) for row in reservations), strict=True)
+    columns = zip(
+        *((row.order_id, row.state, row.reason, row.updated_at) for row in reservations), strict=True
+    )
     with connection.cursor() as cursor:
         cursor.execute(UPDATE, [list(column) for column in columns])

@@ -38,7 +38,9 @@ class OnHandSerializer(serializers.Serializer[dict[str, int]]):
 class AdjustmentSerializer(serializers.Serializer[dict[str, Any]]):
     """The body of `POST /api/stock/{product_id}/adjustments/`."""
 
-    delta = StrictIntegerField(min_value=-MAX_ON_HAND, max_value=MAX_ON_HAND, help_text="so many more, or fewer")
+    delta = StrictIntegerField(
+        min_value=-MAX_ON_HAND, max_value=MAX_ON_HAND, help_text="so many more, or fewer"
+    )
     reason = TextField(max_length=200)
 
     def validate_delta(self, delta: int) -> int:
@@ -55,7 +57,17 @@ class MovementSerializer(serializers.ModelSerializer[Movement]):
 
     class Meta:
         model = Movement
-        fields: ClassVar = ["id", "product_id", "kind", "delta", "on_hand", "reason", "order_id", "actor", "created_at"]
+        fields: ClassVar = [
+            "id",
+            "product_id",
+            "kind",
+            "delta",
+            "on_hand",
+            "reason",
+            "order_id",
+            "actor",
+            "created_at",
+        ]
         read_only_fields = fields
 
 

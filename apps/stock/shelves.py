@@ -1,4 +1,4 @@
-"""The levels of some products in memory: decisions change them here, `levels.save` writes them down at once."""
+"""The levels of some products in memory: decisions change them, `levels.save` writes them down at once."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Lines = Mapping[str, int]  # product id -> quantity
 
 @dataclass(slots=True)
 class Shelf:
-    """One product: how much is there, how much of it is promised, and how both differ from what was locked."""
+    """One product: how much there is, how much is promised, and how both differ from what was locked."""
 
     product_id: str
     on_hand: int
@@ -57,7 +57,8 @@ class Shelves:
         return tuple(
             Shortage(product_id=product_id, requested=quantity, available=available)
             for product_id, quantity in sorted(lines.items())
-            if (available := self._shelves[product_id].available if product_id in self._shelves else 0) < quantity
+            if (available := self._shelves[product_id].available if product_id in self._shelves else 0)
+            < quantity
         )
 
     def hold(self, lines: Lines) -> None:

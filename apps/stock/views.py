@@ -44,7 +44,10 @@ class StockView(GenericAPIView[StockItem]):
     def get_serializer_context(self) -> dict[str, Any]:
         """With whether the caller may see everything."""
         caller = self.request.user if self.request else None
-        return {**super().get_serializer_context(), "is_manager": isinstance(caller, Principal) and caller.is_manager}
+        return {
+            **super().get_serializer_context(),
+            "is_manager": isinstance(caller, Principal) and caller.is_manager,
+        }
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """The answer depends on who asks: a cache has to know."""
@@ -58,7 +61,7 @@ class StockList(StockView):
 
     @extend_schema(auth=ANYONE, parameters=[ProductIdsSerializer], responses=StockItemSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """All levels in pages; with `product_id` those products in one page, without the ids that nobody knows."""
+        """All levels in pages; with `product_id` those products in one page, without ids that nobody knows."""
         if "product_id" in request.query_params:
             return Response(self._of(request.query_params.getlist("product_id")))
         page = self.paginate_queryset(queries.stock_items())
@@ -89,7 +92,7 @@ class StockDetail(StockView):
         return Response(self.get_serializer(item).data)
 
 
-class Adjustments(GenericAPIView[Movement]):
+class Adjustments(GenericAPIView[Any]):
     """So many came or went."""
 
     queryset = Movement.objects.all()
@@ -106,7 +109,10 @@ class Adjustments(GenericAPIView[Movement]):
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         movement = operations.adjust(
-            product_id, **body.validated_data, actor=principal_of(request).subject, key=_idempotency_key(request)
+            product_id,
+            **body.validated_data,
+            actor=principal_of(request).subject,
+            key=_idempotency_key(request),
         )
         return Response(MovementSerializer(movement).data, status=status.HTTP_201_CREATED)
 

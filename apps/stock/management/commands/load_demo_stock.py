@@ -18,8 +18,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """How many products to wait for."""
-        parser.add_argument("--expect", type=int, default=0, help="wait until so many products are known here")
-        parser.add_argument("--timeout", type=float, default=120.0, help="seconds to wait for them (default 120)")
+        parser.add_argument(
+            "--expect", type=int, default=0, help="wait until so many products are known here"
+        )
+        parser.add_argument(
+            "--timeout", type=float, default=120.0, help="seconds to wait for them (default 120)"
+        )
 
     def handle(self, *args: Any, expect: int, timeout: float, **options: Any) -> None:
         """Wait, then put the stock."""
