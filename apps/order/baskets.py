@@ -1,6 +1,7 @@
 """The one call from service to service: checkout reads the customer's basket, with the customer's own token."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import urllib3
@@ -9,6 +10,8 @@ from django.conf import settings
 from apps.order.errors import BasketEmpty, BasketUnavailable
 from shared.auth import Principal
 from shared.telemetry import trace
+
+TIMEOUT = 3.0  # seconds that checkout waits for the basket service
 
 # Connections are kept between requests; checkouts in flight are bounded by the server's threads.
 _pool = urllib3.PoolManager(maxsize=16, retries=urllib3.Retry(connect=1, read=1, redirect=0))
@@ -28,8 +31,10 @@ def read_basket(customer: Principal) -> Basket:
     if hop := trace.current():
         headers[trace.HEADER] = str(hop)
     try:
-        response = _pool.request("GET", f"{settings.BASKET_URL}/api/basket/", headers=headers, timeout=settings.BASKET_TIMEOUT)
-        body = response.json() if response.status == 200 else None
+        response = _pool.request(
+            "GET", f"{settings.BASKET_URL}/api/basket/", headers=headers, timeout=TIMEOUT
+        )
+        body = response.json() if response.status == HTTPStatus.OK else None
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise BasketUnavailable(headers={"Retry-After": "2"}) from error
     if body is None:

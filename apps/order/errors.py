@@ -36,7 +36,9 @@ class PriceChanged(Problem):
     slug = "price-changed"
     status_code = 409
     title = "A price has changed"
-    default_detail = "The total is not what you expected. Look at the new prices and order again with the new total."
+    default_detail = (
+        "The total is not what you expected. Look at the new prices and order again with the new total."
+    )
 
 
 class ProductUnavailable(Problem):
@@ -63,7 +65,9 @@ class TotalTooLarge(Problem):
     slug = "total-too-large"
     status_code = 409
     title = "The total is too large"
-    default_detail = "The total of this order is larger than an order can be. Order less, or in several orders."
+    default_detail = (
+        "The total of this order is larger than an order can be. Order less, or in several orders."
+    )
 
 
 class IdempotencyKeyReused(Problem):

@@ -7,7 +7,7 @@ from django_filters import rest_framework as filters
 from apps.order.models import Order, Status
 
 
-class OrderFilter(filters.FilterSet):
+class OrderFilter(filters.FilterSet):  # type: ignore[misc]  # comes without types
     """`status`, `created_after`, `created_before` (RFC 3339)."""
 
     status = filters.ChoiceFilter(choices=Status.choices)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import connection
 
@@ -45,7 +46,9 @@ def obey(commands: Commands) -> None:
             order.move_to(target, command.message.reason or "")
             changed.append(order)
         elif order.status not in ANSWERS or order.status == Status.CONFIRMED != target:
-            logger.warning("%s of an order that is %s is not for now: %s", command.message.TYPE, order.status, order.id)
+            logger.warning(
+                "%s of an order that is %s is not for now: %s", command.message.TYPE, order.status, order.id
+            )
             continue
         replies.append((event(ANSWERS[Status(order.status)], order), command))
     Order.objects.bulk_update(changed, CHANGING)
@@ -59,10 +62,10 @@ def _may_go(order: Order, target: Status, origins: Sequence[Status]) -> bool:
     return order.status in origins
 
 
-def _locked(ids: set[object]) -> dict[object, Order]:
+def _locked(ids: set[UUID]) -> dict[UUID, Order]:
     """The orders, locked in one order so that two consumers cannot deadlock; raises UnknownOrder."""
     rows = Order.objects.select_for_update().filter(pk__in=ids).order_by("pk").prefetch_related("lines")
-    orders: dict[object, Order] = {order.pk: order for order in rows}
+    orders: dict[UUID, Order] = {order.pk: order for order in rows}
     missing = ids - orders.keys()
     if missing:
         raise UnknownOrder(f"There is no order {', '.join(str(order_id) for order_id in missing)}.")

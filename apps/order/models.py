@@ -69,7 +69,9 @@ class Order(models.Model):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["customer_id", "idempotency_key"], name="order_once_per_key"),
-            models.UniqueConstraint(fields=["customer_id", "basket_version"], name="order_once_per_basket_version"),
+            models.UniqueConstraint(
+                fields=["customer_id", "basket_version"], name="order_once_per_basket_version"
+            ),
             models.CheckConstraint(condition=models.Q(total__gte=0), name="order_total_not_negative"),
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="order_status_known"),
         ]
@@ -95,7 +97,9 @@ class Order(models.Model):
     def move_to(self, status: Status, reason: str = "") -> None:
         """Take the order on to `status`; raises WrongState where it cannot go there from here."""
         if status not in TRANSITIONS[Status(self.status)]:
-            raise WrongState(f"An order that is {self.status} cannot become {status}.", order_status=self.status)
+            raise WrongState(
+                f"An order that is {self.status} cannot become {status}.", order_status=self.status
+            )
         self.status, self.status_reason, self.updated_at = status, reason, timezone.now()
 
     def ship(self) -> None:

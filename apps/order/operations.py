@@ -51,7 +51,12 @@ def _store(order: Order) -> None:
 
 
 def _new_order(
-    customer: Principal, body: dict[str, Any], found: Quote, basket: Basket | None, key: str | None, fingerprint: str
+    customer: Principal,
+    body: dict[str, Any],
+    found: Quote,
+    basket: Basket | None,
+    key: str | None,
+    fingerprint: str,
 ) -> Order:
     order = Order(
         customer_id=customer.subject,
@@ -70,7 +75,11 @@ def _new_order(
 
 
 def _ordered_with(customer: Principal, key: str, fingerprint: str) -> Order | None:
-    order = Order.objects.filter(customer_id=customer.subject, idempotency_key=key).prefetch_related("lines").first()
+    order = (
+        Order.objects.filter(customer_id=customer.subject, idempotency_key=key)
+        .prefetch_related("lines")
+        .first()
+    )
     if order is not None and order.fingerprint != fingerprint:
         raise IdempotencyKeyReused
     return order
@@ -111,7 +120,10 @@ def deliver(order_id: UUID) -> Order:
 
 @transaction.atomic
 def _change(
-    order_id: UUID, transition: Callable[[Order], type[contracts.OrderEvent] | None], *, only_of: str | None = None
+    order_id: UUID,
+    transition: Callable[[Order], type[contracts.OrderEvent] | None],
+    *,
+    only_of: str | None = None,
 ) -> Order:
     orders = Order.objects.select_for_update()
     if only_of is not None:

@@ -47,7 +47,7 @@ class PlaceOrderSerializer(serializers.Serializer[dict[str, Any]]):
     """The body of `POST /api/orders/`."""
 
     shipping_address = AddressSerializer()
-    items = ItemSerializer(many=True, required=False, allow_empty=False, max_length=MAX_LINES)
+    items = ItemSerializer(many=True, required=False, allow_empty=False, max_length=MAX_LINES)  # type: ignore[call-arg]  # of the list
     expected_total = MoneyField(required=False)
 
     def validate_items(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -55,7 +55,9 @@ class PlaceOrderSerializer(serializers.Serializer[dict[str, Any]]):
         ids = [item["product_id"] for item in items]
         doubled = {product_id for product_id in ids if ids.count(product_id) > 1}
         if doubled:
-            raise serializers.ValidationError(f"These products stand there twice: {', '.join(sorted(doubled))}.", "duplicate")
+            raise serializers.ValidationError(
+                f"These products stand there twice: {', '.join(sorted(doubled))}.", "duplicate"
+            )
         return items
 
 

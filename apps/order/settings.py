@@ -6,4 +6,3 @@ environment = Environment.of("order")
 globals().update(service_settings("order", apps=["apps.order"], environment=environment))
 
 BASKET_URL = environment.basket_url.rstrip("/")
-BASKET_TIMEOUT = 3.0  # seconds that checkout waits for the basket service

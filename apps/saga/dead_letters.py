@@ -81,14 +81,20 @@ def _producer() -> Producer:
 
 
 def _row(raw: Raw) -> DeadLetter:
-    said = {name: (value or b"").decode("utf-8", "replace") for name, value in raw.headers if name.startswith(PREFIX)}
+    said = {
+        name: (value or b"").decode("utf-8", "replace")
+        for name, value in raw.headers
+        if name.startswith(PREFIX)
+    }
     attempts = said.get("dl_attempts", "")
     return DeadLetter(
         topic=raw.topic.removesuffix(DEAD_LETTER),
         partition=raw.partition,
         offset=raw.offset,
         key=raw.key,
-        headers=[[name, None if value is None else base64.b64encode(value).decode()] for name, value in raw.headers],
+        headers=[
+            [name, None if value is None else base64.b64encode(value).decode()] for name, value in raw.headers
+        ],
         payload=raw.payload,
         error=said.get("dl_error", "").replace("\x00", ""),
         attempts=int(attempts) if attempts.isdecimal() and len(attempts) < 7 else 0,  # noqa: PLR2004

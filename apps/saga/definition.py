@@ -84,4 +84,3 @@ class Definition:
         asks = [ask for step in self.steps for ask in (step.forward, step.backward) if ask]
         heard = [kind for ask in asks for kind in (*ask.done, *ask.refused)]
         return tuple(dict.fromkeys([*heard, *self.cancelled_by, *self.too_late]))
-

@@ -119,7 +119,9 @@ def _backward(saga: Saga, definition: Definition, event: Message, now: datetime)
     return _undo_next(saga, definition, definition.index(saga.step), now)
 
 
-def _late(saga: Saga, definition: Definition, event: Message, now: datetime, already_asked: Ask | None = None) -> Commands:
+def _late(
+    saga: Saga, definition: Definition, event: Message, now: datetime, already_asked: Ask | None = None
+) -> Commands:
     """An answer to something that is being undone, or is undone, is undone again; never acted upon."""
     undo = definition.too_late.get(type(event))
     if undo is None or (already_asked and undo is already_asked.command):
@@ -164,7 +166,9 @@ def _current(saga: Saga, definition: Definition) -> Ask:
     return ask
 
 
-def _finish(record: dict[str, Any], status: StepStatus, now: datetime, *, error: str = "", keep_error: bool = False) -> None:
+def _finish(
+    record: dict[str, Any], status: StepStatus, now: datetime, *, error: str = "", keep_error: bool = False
+) -> None:
     record.update(status=status, finished_at=stamp(now))
     if not keep_error:
         record["error"] = error or None
@@ -176,10 +180,19 @@ def _end(saga: Saga, status: Status, now: datetime) -> None:
 
 
 def _blank(name: str) -> dict[str, Any]:
-    return {"name": name, "status": StepStatus.PENDING, "attempts": 0, "started_at": None, "finished_at": None, "error": None}
+    return {
+        "name": name,
+        "status": StepStatus.PENDING,
+        "attempts": 0,
+        "started_at": None,
+        "finished_at": None,
+        "error": None,
+    }
 
 
 def _why(event: Message) -> str:
     if isinstance(event, StockRejected) and event.shortages:
-        return "; ".join(f"{s.product_id}: {s.requested} wanted, {s.available} available" for s in event.shortages)[:500]
+        return "; ".join(
+            f"{s.product_id}: {s.requested} wanted, {s.available} available" for s in event.shortages
+        )[:500]
     return getattr(event, "reason", None) or "refused"

@@ -60,7 +60,9 @@ class Saga(models.Model):
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]
         indexes: ClassVar = [
-            models.Index(fields=["deadline"], name="saga_deadline", condition=models.Q(deadline__isnull=False)),
+            models.Index(
+                fields=["deadline"], name="saga_deadline", condition=models.Q(deadline__isnull=False)
+            ),
             models.Index(fields=["customer_id", "-created_at"], name="saga_of_customer"),
             models.Index(fields=["-created_at", "-id"], name="saga_newest"),
         ]

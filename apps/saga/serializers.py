@@ -30,7 +30,9 @@ class HistorySerializer(serializers.Serializer[dict[str, Any]]):
 class SagaSerializer(serializers.ModelSerializer[Saga]):
     """Where an order placement stands."""
 
-    status = serializers.ChoiceField(source="shown_status", choices=[*Status.choices, (STUCK, STUCK)], read_only=True)
+    status = serializers.ChoiceField(
+        source="shown_status", choices=[*Status.choices, (STUCK, STUCK)], read_only=True
+    )
     steps = StepSerializer(many=True, read_only=True)
     history = HistorySerializer(many=True, read_only=True)
     trace_id = serializers.CharField(read_only=True)
@@ -60,7 +62,9 @@ class DeadLetterSerializer(serializers.ModelSerializer[DeadLetter]):
 
     def get_headers(self, letter: DeadLetter) -> dict[str, str | None]:
         """Header by name; of a doubled one the last."""
-        return {name: None if value is None else text(base64.b64decode(value)) for name, value in letter.headers}
+        return {
+            name: None if value is None else text(base64.b64decode(value)) for name, value in letter.headers
+        }
 
     def get_payload(self, letter: DeadLetter) -> str:
         """The body, cut where it is long."""

@@ -27,5 +27,9 @@ CELERY_BEAT_SCHEDULER = "apps.saga.processes:PulsingScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = SWEEP_SECONDS
 CELERY_BEAT_SCHEDULE = {
     # A sweep that nobody took in time is not worth taking: the next one sees the same.
-    "sweep": {"task": "apps.saga.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 2 * SWEEP_SECONDS}},
+    "sweep": {
+        "task": "apps.saga.tasks.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": 2 * SWEEP_SECONDS},
+    },
 }

@@ -12,14 +12,14 @@ from apps.saga import orchestrator
 from apps.saga.processes import logger
 
 
-@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(ignore_result=True)
 def advance(order_ids: list[str]) -> None:
     """Apply what waits for these orders' sagas."""
     close_old_connections()
     orchestrator.advance(UUID(order_id) for order_id in order_ids)
 
 
-@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(ignore_result=True)
 def sweep() -> None:
     """Wake every saga that waits for it: a wake-up was lost, or a deadline has passed."""
     close_old_connections()
@@ -29,6 +29,6 @@ def sweep() -> None:
 def wake(order_ids: Iterable[UUID]) -> None:
     """Send one wake-up for a whole batch. Redis away costs time, not truth: the sweep sees the same."""
     try:
-        advance.apply_async(args=[[str(order_id) for order_id in order_ids]], retry=False)
+        advance.apply_async(args=([str(order_id) for order_id in order_ids],), retry=False)
     except OperationalError as error:
         logger.warning("The wake-up was not sent; the sweep will find the sagas: %s", error)

@@ -20,7 +20,7 @@ from apps.saga.serializers import DeadLetterSerializer, SagaSerializer
 from shared.auth.drf import IsCustomer, IsManager, principal_of
 
 
-class SagaFilter(filters.FilterSet):
+class SagaFilter(filters.FilterSet):  # type: ignore[misc]  # comes without types
     """`order_id`, `status`."""
 
     order_id = filters.UUIDFilter()
@@ -61,7 +61,7 @@ class SagaViewSet(ReadOnlyModelViewSet[Saga]):
         return Response(SagaSerializer(saga).data)
 
 
-class DeadLetterFilter(filters.FilterSet):
+class DeadLetterFilter(filters.FilterSet):  # type: ignore[misc]  # comes without types
     """`topic`, `service`, `status`."""
 
     class Meta:

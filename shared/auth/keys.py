@@ -29,8 +29,11 @@ SigningKey = RSAKey | ECKey
 class Cache(Protocol):
     """What is needed of a Django cache."""
 
-    def get(self, key: str) -> Any: ...
-    def set(self, key: str, value: Any, timeout: float) -> Any: ...
+    def get(self, key: str) -> Any:
+        """The value, or None."""
+
+    def set(self, key: str, value: Any, timeout: float) -> Any:
+        """Keep the value for `timeout` seconds."""
 
 
 class KeySource:

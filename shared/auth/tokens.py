@@ -121,7 +121,9 @@ def _principal(claims: dict[str, Any], token: str) -> Principal:
     return Principal(
         subject=subject,
         username=str(claims.get("preferred_username") or subject),
-        roles=frozenset(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else frozenset(),
+        roles=frozenset(role for role in roles if isinstance(role, str))
+        if isinstance(roles, list)
+        else frozenset(),
         expires_at=float(claims["exp"]),
         token=token,
     )

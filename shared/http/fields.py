@@ -30,7 +30,7 @@ class StrictIntegerField(serializers.IntegerField):
         """The number, unchanged."""
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
-        return super().to_internal_value(data)  # type: ignore[no-any-return]
+        return super().to_internal_value(data)
 
 
 class TextField(serializers.CharField):

@@ -56,5 +56,10 @@ class RequestContextMiddleware:
         REQUESTS.labels(method, response.status_code).inc()
         SECONDS.labels(method).observe(seconds)
         if not request.path.startswith(QUIET):
-            fields = {"method": method, "path": request.path, "status": response.status_code, "ms": round(seconds * 1000, 1)}
+            fields = {
+                "method": method,
+                "path": request.path,
+                "status": response.status_code,
+                "ms": round(seconds * 1000, 1),
+            }
             logger.info("request", extra=fields)

@@ -19,12 +19,19 @@ class StrictJSONParser(BaseParser):
     media_type = "application/json"
     renderer_class = JSONRenderer  # the browsable API writes its examples with it
 
-    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
         """The value in the body; raises ParseError that says what is wrong."""
         body = stream.read()
         try:
             text = body.decode("utf-8")
-            value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique, parse_float=_finite)
+            value = json.loads(
+                text, parse_constant=_refuse_constant, object_pairs_hook=_unique, parse_float=_finite
+            )
         except UnicodeDecodeError as error:
             raise ParseError("The body is not UTF-8.") from error
         except RecursionError as error:

@@ -48,7 +48,9 @@ class Problem(exceptions.APIException):
     title: ClassVar[str] = ""
     status_code = 400
 
-    def __init__(self, detail: str | None = None, *, headers: dict[str, str] | None = None, **extra: Any) -> None:
+    def __init__(
+        self, detail: str | None = None, *, headers: dict[str, str] | None = None, **extra: Any
+    ) -> None:
         super().__init__(detail)
         self.extra = extra
         self.headers = headers or {}
@@ -148,12 +150,16 @@ def _plain(request: HttpRequest, status: int, slug: str, detail: str) -> JsonRes
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
     """Django's handler404."""
-    return _plain(request, 404, "not-found", "There is nothing at this address. /api/docs/ lists what there is.")
+    return _plain(
+        request, 404, "not-found", "There is nothing at this address. /api/docs/ lists what there is."
+    )
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
     """Django's handler500: says nothing of the cause, which is in the log under the same trace id."""
-    return _plain(request, 500, "internal-error", "Something broke on our side. The trace id names the log lines.")
+    return _plain(
+        request, 500, "internal-error", "Something broke on our side. The trace id names the log lines."
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:

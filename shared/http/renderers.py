@@ -1,6 +1,7 @@
 """JSON answers, with the content type of RFC 9457 where the answer is a problem."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from rest_framework import renderers
@@ -11,10 +12,19 @@ from shared.http.documents import CONTENT_TYPE
 class JSONRenderer(renderers.JSONRenderer):
     """DRF's renderer; errors leave as `application/problem+json`."""
 
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None) -> bytes:
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
         """The body; sets the content type of an error on the way."""
         response = (renderer_context or {}).get("response")
         # Inside a page of the browsable API this renderer writes only a part: the page is HTML.
-        if response is not None and response.status_code >= 400 and response.accepted_renderer is self:
+        if (
+            response is not None
+            and response.status_code >= HTTPStatus.BAD_REQUEST
+            and response.accepted_renderer is self
+        ):
             response["Content-Type"] = CONTENT_TYPE
-        return super().render(data, accepted_media_type, renderer_context)  # type: ignore[no-any-return]
+        return super().render(data, accepted_media_type, renderer_context)

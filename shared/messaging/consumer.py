@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -41,6 +42,8 @@ IDLE_WAIT = 0.5  # seconds to wait for a first message
 BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0)  # seconds between the tries of a failing message: 45 in all
 MAX_CRASHES = 3
 STORE_WAIT = 1.0  # seconds between two looks at a store that is away
+
+Pairs = list[tuple[str, str | bytes | None]]
 
 # Called after each turn with what it handled (or parked); may seek, where a store lost what it had taken.
 AfterTurn = Callable[[KafkaConsumer, Sequence[Raw]], None]
@@ -152,7 +155,7 @@ class Consumer:
     def _handle_now(self, batch: Sequence[Received[Message]]) -> None:
         try:
             self._attempt(batch)
-        except Exception as error:  # noqa: BLE001 - any failure of a handler is answered the same way
+        except Exception as error:
             if not self._is_reachable():
                 raise StoreAway from error
             self._isolate(batch, error)
@@ -270,7 +273,7 @@ def _raw(message: KafkaMessage) -> Raw | None:
             partition=message.partition() or 0,
             offset=message.offset() or 0,
             key=_bytes(message.key()),
-            headers=[(name, _bytes(value)) for name, value in message.headers() or []],
+            headers=[(name, _bytes(value)) for name, value in cast("Pairs", message.headers() or [])],
             payload=_bytes(message.value()) or b"",
         )
     if error.fatal() or error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - the library's public name for it

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from shared.contracts import BY_TYPE, TOPICS, Message, Topic
 from shared.telemetry import trace
 
-M = TypeVar("M", bound=Message, covariant=True)
+M_co = TypeVar("M_co", bound=Message, covariant=True)
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -39,10 +39,10 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
-class Received(Generic[M]):
+class Received(Generic[M_co]):
     """A message that was understood. `id` is `ce_id`: the same id is the same message, however often it comes."""
 
-    message: M
+    message: M_co
     id: str
     time: datetime
     traceparent: str | None
@@ -126,7 +126,9 @@ def _contract(name: str, topic: str) -> type[Message]:
     if contract is None:
         stem = name.rpartition(".v")[0]
         known = any(other.rpartition(".v")[0] == stem for other in BY_TYPE)
-        raise Poison(f"{name} is a version that is not known here." if known else f"No contract names the type {name}.")
+        raise Poison(
+            f"{name} is a version that is not known here." if known else f"No contract names the type {name}."
+        )
     if contract.TOPIC.name != topic:
         raise Poison(f"{name} does not belong on {topic}.")
     return contract

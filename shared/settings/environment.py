@@ -27,7 +27,10 @@ SERVICES = {
 }
 DEVELOPMENT_DATABASES = {
     "product": "mongodb://127.0.0.1:8017/product?replicaSet=rs0&directConnection=true",
-    **{name: f"postgresql://{name}:{name}@127.0.0.1:8432/{name}" for name in ("order", "stock", "saga", "notification")},
+    **{
+        name: f"postgresql://{name}:{name}@127.0.0.1:8432/{name}"
+        for name in ("order", "stock", "saga", "notification")
+    },
 }
 
 
@@ -42,7 +45,9 @@ class Environment(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "json"
     database_url: str = ""
-    database_pool: int = Field(default=0, ge=0, le=64, description="connections; 0: one per thread, kept open")
+    database_pool: int = Field(
+        default=0, ge=0, le=64, description="connections; 0: one per thread, kept open"
+    )
     redis_url: str
     kafka: str
     gateway_url: str
@@ -58,7 +63,9 @@ class Environment(BaseSettings):
         """The environment of `service`; raises ImproperlyConfigured that names every wrong variable at once."""
         production = os.environ.get(f"{PREFIX}ENVIRONMENT") == "production"
         defaults = {} if production else development_defaults(service)
-        missing = {name: value for name, value in defaults.items() if f"{PREFIX}{name.upper()}" not in os.environ}
+        missing = {
+            name: value for name, value in defaults.items() if f"{PREFIX}{name.upper()}" not in os.environ
+        }
         try:
             return cls(**missing)
         except ValidationError as error:
@@ -69,7 +76,9 @@ class Environment(BaseSettings):
         if self.environment != "production":
             return self
         if self.secret_key == DEVELOPMENT_SECRET:
-            raise ValueError("secret_key is the development secret: set MICROCOMMERCE_SECRET_KEY to one of your own")
+            raise ValueError(
+                "secret_key is the development secret: set MICROCOMMERCE_SECRET_KEY to one of your own"
+            )
         if self.debug:
             raise ValueError("debug is on: unset MICROCOMMERCE_DEBUG in production")
         if self.issuer.startswith("http://"):
@@ -93,7 +102,9 @@ def development_defaults(service: str) -> dict[str, Any]:
         "issuer": "http://localhost:8080/realms/microcommerce",
         "keycloak_url": "http://127.0.0.1:8080",
         "basket_url": f"http://127.0.0.1:{SERVICES['basket'][0]}",
-        "upstreams": {name: f"http://127.0.0.1:{port}" for name, (port, _) in SERVICES.items() if name != "gateway"},
+        "upstreams": {
+            name: f"http://127.0.0.1:{port}" for name, (port, _) in SERVICES.items() if name != "gateway"
+        },
         "oidc_client_secret": DEVELOPMENT_SECRET,
         "log_format": "console",
     }

@@ -35,13 +35,26 @@ def service_settings(name: str, *, apps: list[str], environment: Environment | N
         "SECURE_PROXY_SSL_HEADER": ("microcommerce.scheme", "https"),
         "GATEWAY_URL": env.gateway_url.rstrip("/"),
         "ROOT_URLCONF": f"{apps[0]}.urls",
-        "INSTALLED_APPS": [*apps, "shared.messaging", "rest_framework", "django_filters", "drf_spectacular", "django.contrib.staticfiles"],
+        "INSTALLED_APPS": [
+            *apps,
+            "shared.messaging",
+            "rest_framework",
+            "django_filters",
+            "drf_spectacular",
+            "django.contrib.staticfiles",
+        ],
         "MIDDLEWARE": [
             "shared.http.middleware.RequestContextMiddleware",
             "django.middleware.security.SecurityMiddleware",
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
         ],
-        "TEMPLATES": [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True, "OPTIONS": {"context_processors": ["django.template.context_processors.request"]}}],
+        "TEMPLATES": [
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+            }
+        ],
         "DATABASES": {"default": database(env)} if env.database_url else {},
         "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
         "CACHES": {"default": cache(env.redis_url, name)},
@@ -73,7 +86,10 @@ SILENCED = ["security.W003", "security.W004", "security.W008", "security.W020"]
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["shared.auth.drf.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["shared.auth.drf.IsManager"],
-    "DEFAULT_RENDERER_CLASSES": ["shared.http.renderers.JSONRenderer", "rest_framework.renderers.BrowsableAPIRenderer"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "shared.http.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
     "DEFAULT_PARSER_CLASSES": ["shared.http.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "shared.http.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

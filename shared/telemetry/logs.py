@@ -33,7 +33,11 @@ SHARED_PROCESSORS: list[Any] = [
 
 def logging_settings(service: str, env: "Environment") -> dict[str, Any]:
     """Django's LOGGING for `service`, written to standard error."""
-    renderer: Any = structlog.processors.JSONRenderer() if env.log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if env.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
     return {
         "version": 1,
         "disable_existing_loggers": False,

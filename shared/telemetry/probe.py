@@ -42,7 +42,11 @@ def serve(port: int, pulse: Pulse, host: str = "127.0.0.1") -> ThreadingHTTPServ
                 self._send(200, CONTENT_TYPE_LATEST, generate_latest())
             elif answer := answers.get(self.path):
                 good = answer()
-                self._send(200 if good else 503, "application/json", json.dumps({"status": "ok" if good else "unavailable"}).encode())
+                self._send(
+                    200 if good else 503,
+                    "application/json",
+                    json.dumps({"status": "ok" if good else "unavailable"}).encode(),
+                )
             else:
                 self._send(404, "text/plain", b"")
 

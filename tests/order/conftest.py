@@ -18,18 +18,35 @@ TEA = "a" * 24
 CUP = "b" * 24
 GONE = "c" * 24
 UNKNOWN = "d" * 24
-ADDRESS = {"name": "Alice", "line1": "Main Street 1", "city": "Berlin", "postal_code": "10115", "country": "DE"}
+ADDRESS = {
+    "name": "Alice",
+    "line1": "Main Street 1",
+    "city": "Berlin",
+    "postal_code": "10115",
+    "country": "DE",
+}
 
 
 def product(product_id: str, price: str, *, version: int = 1, is_active: bool = True) -> c.ProductCreated:
     return c.ProductCreated(
-        product_id=product_id, name=product_id[:3], price=Decimal(price), currency="EUR", is_active=is_active, version=version
+        product_id=product_id,
+        name=product_id[:3],
+        price=Decimal(price),
+        currency="EUR",
+        is_active=is_active,
+        version=version,
     )
 
 
 @pytest.fixture
 def shop(transactional_db: None) -> None:
-    copy_products([received(product(TEA, "2.50")), received(product(CUP, "10.00")), received(product(GONE, "1.00", is_active=False))])
+    copy_products(
+        [
+            received(product(TEA, "2.50")),
+            received(product(CUP, "10.00")),
+            received(product(GONE, "1.00", is_active=False)),
+        ]
+    )
 
 
 class BasketService:

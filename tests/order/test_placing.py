@@ -15,7 +15,10 @@ from shared.testing.tokens import ALICE, BOB
 from tests.order.conftest import ADDRESS, CUP, GONE, TEA, UNKNOWN, BasketService
 
 pytestmark = pytest.mark.usefixtures("shop")
-BODY: dict[str, Any] = {"shipping_address": ADDRESS, "items": [{"product_id": TEA, "quantity": 2}, {"product_id": CUP, "quantity": 1}]}
+BODY: dict[str, Any] = {
+    "shipping_address": ADDRESS,
+    "items": [{"product_id": TEA, "quantity": 2}, {"product_id": CUP, "quantity": 1}],
+}
 
 
 def place(client: APIClient, body: Any = BODY, key: str | None = None) -> Any:
@@ -36,8 +39,19 @@ def test_the_answer(customer_client: APIClient) -> None:
     shown = answer.json()
     assert answer.status_code == 201
     assert answer["Location"] == f"http://localhost:8000/api/orders/{shown['id']}/"
-    assert shown["items"][0] == {"product_id": TEA, "name": "aaa", "unit_price": "2.50", "quantity": 2, "line_total": "5.00"}
-    assert (shown["status"], shown["total"], shown["currency"], shown["customer_id"]) == ("submitted", "15.00", "EUR", ALICE)
+    assert shown["items"][0] == {
+        "product_id": TEA,
+        "name": "aaa",
+        "unit_price": "2.50",
+        "quantity": 2,
+        "line_total": "5.00",
+    }
+    assert (shown["status"], shown["total"], shown["currency"], shown["customer_id"]) == (
+        "submitted",
+        "15.00",
+        "EUR",
+        ALICE,
+    )
     assert shown["shipping_address"] == ADDRESS
     assert shown["number"].startswith("MC-")
     assert customer_client.get(f"/api/orders/{shown['id']}/").json() == shown
@@ -49,7 +63,9 @@ def test_it_is_told_in_the_same_transaction(customer_client: APIClient) -> None:
     assert (sent.topic, sent.key, sent.headers["ce_type"]) == ("order.events", order_id, "order.submitted.v1")
 
 
-def test_a_failure_before_the_commit_leaves_nothing(customer_client: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_before_the_commit_leaves_nothing(
+    customer_client: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Red when the order and its message are two transactions."""
 
     def die(*_: object, **__: object) -> None:
@@ -63,7 +79,9 @@ def test_a_failure_before_the_commit_leaves_nothing(customer_client: APIClient, 
 
 def test_prices_are_the_services_own(customer_client: APIClient) -> None:
     items = [{"product_id": TEA, "quantity": 1, "unit_price": "0.01", "line_total": "0.01"}]
-    shown = place(customer_client, {**BODY, "items": items, "total": "0.01", "status": "confirmed", "customer_id": BOB}).json()
+    shown = place(
+        customer_client, {**BODY, "items": items, "total": "0.01", "status": "confirmed", "customer_id": BOB}
+    ).json()
     assert (shown["total"], shown["status"], shown["customer_id"]) == ("2.50", "submitted", ALICE)
 
 
@@ -76,7 +94,11 @@ def test_a_price_that_changed(customer_client: APIClient) -> None:
 
 def test_an_archived_product(customer_client: APIClient) -> None:
     answer = place(customer_client, {**BODY, "items": [{"product_id": GONE, "quantity": 1}]})
-    assert (answer.status_code, slug(answer), answer.json()["product_ids"]) == (409, "product-unavailable", [GONE])
+    assert (answer.status_code, slug(answer), answer.json()["product_ids"]) == (
+        409,
+        "product-unavailable",
+        [GONE],
+    )
     assert nothing_happened()
 
 
@@ -87,7 +109,9 @@ class TestBasket:
     def body(self) -> dict[str, Any]:
         return {"shipping_address": ADDRESS}
 
-    def test_it_is_ordered(self, customer_client: APIClient, basket: BasketService, body: dict[str, Any]) -> None:
+    def test_it_is_ordered(
+        self, customer_client: APIClient, basket: BasketService, body: dict[str, Any]
+    ) -> None:
         basket.fill(7, tea=3)
         shown = place(customer_client, body).json()
         assert [(item["product_id"], item["quantity"]) for item in shown["items"]] == [(TEA, 3)]
@@ -118,7 +142,9 @@ class TestBasket:
         assert (again.status_code, again.json()) == (201, first.json())
 
     @pytest.mark.parametrize("status", [500, 503, 404])
-    def test_away(self, customer_client: APIClient, basket: BasketService, body: dict[str, Any], status: int) -> None:
+    def test_away(
+        self, customer_client: APIClient, basket: BasketService, body: dict[str, Any], status: int
+    ) -> None:
         basket.status = status
         answer = place(customer_client, body)
         assert (answer.status_code, slug(answer)) == (503, "basket-unavailable")
@@ -193,6 +219,8 @@ class TestIdempotencyKey:
         assert answers == [201] + [409] * 29
 
 
+BAD_QUANTITIES: list[Any] = [0, -1, 1000, 10**30, 1.5, "1", True, None, [], {}]
+BAD_TOTALS: list[Any] = ["1e2", "15.001", 15.0, True, "-1.00", "x", [], "9" * 40]
 BAD_BODIES: list[tuple[str, Any, list[str]]] = [
     ("nothing", {}, ["shipping_address"]),
     ("no-items", {**BODY, "items": []}, ["items"]),
@@ -208,11 +236,11 @@ BAD_BODIES: list[tuple[str, Any, list[str]]] = [
     ("both", {**BODY, "items": [{"product_id": "x", "quantity": 0}]}, ["items.0.product_id", "items.0.quantity"]),
     *[
         (f"quantity-{value!r}", {**BODY, "items": [{"product_id": TEA, "quantity": value}]}, ["items.0.quantity"])
-        for value in (0, -1, 1000, 10**30, 1.5, "1", True, None, [], {})
+        for value in BAD_QUANTITIES
     ],
     *[
         (f"expected-{value!r}", {**BODY, "expected_total": value}, ["expected_total"])
-        for value in ("1e2", "15.001", 15.0, True, "-1.00", "x", [], "9" * 40)
+        for value in BAD_TOTALS
     ],
     ("address-text", {**BODY, "shipping_address": "x"}, ["shipping_address"]),
     ("address-empty", {**BODY, "shipping_address": {}}, [f"shipping_address.{f}" for f in ("city", "country", "line1", "name", "postal_code")]),
@@ -223,7 +251,9 @@ BAD_BODIES: list[tuple[str, Any, list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("body", "fields"), [bad[1:] for bad in BAD_BODIES], ids=[bad[0] for bad in BAD_BODIES])
+@pytest.mark.parametrize(
+    ("body", "fields"), [bad[1:] for bad in BAD_BODIES], ids=[bad[0] for bad in BAD_BODIES]
+)
 def test_bad_bodies(customer_client: APIClient, body: Any, fields: list[str]) -> None:
     """All wrong fields are named at once, nothing is stored, nothing is sent."""
     answer = place(customer_client, body)
@@ -234,7 +264,8 @@ def test_bad_bodies(customer_client: APIClient, body: Any, fields: list[str]) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "nul", '{"items": NaN}', '{"a":1,"a":2}', '"\\ud800"', '"\\u0000"', "[" * 5000, '{"a":1e999}']
+    "text",
+    ["", "{", "nul", '{"items": NaN}', '{"a":1,"a":2}', '"\\ud800"', '"\\u0000"', "[" * 5000, '{"a":1e999}'],
 )
 def test_bad_json(customer_client: APIClient, text: str) -> None:
     answer = customer_client.post("/api/orders/", text, content_type="application/json")
@@ -243,7 +274,12 @@ def test_bad_json(customer_client: APIClient, text: str) -> None:
 
 
 def test_other_content_types(customer_client: APIClient) -> None:
-    assert customer_client.post("/api/orders/", "a=b", content_type="application/x-www-form-urlencoded").status_code == 415
+    assert (
+        customer_client.post(
+            "/api/orders/", "a=b", content_type="application/x-www-form-urlencoded"
+        ).status_code
+        == 415
+    )
 
 
 def test_total_too_large(customer_client: APIClient) -> None:

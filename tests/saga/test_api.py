@@ -1,6 +1,6 @@
 """Who sees which saga, and what managers do with sagas and dead letters."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -82,7 +82,12 @@ def test_unknown_ids(manager_client: APIClient) -> None:
 
 def a_dead_letter(message_id: str) -> Raw:
     sent = raw(c.StockReserved(order_id=UUID(int=7)), message_id, offset=3)
-    reasons = [("dl_error", b"no"), ("dl_attempts", b"4"), ("dl_service", b"saga"), ("dl_at", b"2026-11-22T00:00:00Z")]
+    reasons = [
+        ("dl_error", b"no"),
+        ("dl_attempts", b"4"),
+        ("dl_service", b"saga"),
+        ("dl_at", b"2026-11-22T00:00:00Z"),
+    ]
     return Raw(sent.topic + ".dead-letter", 0, 3, sent.key, [*sent.headers, *reasons], sent.payload)
 
 
@@ -92,14 +97,21 @@ def test_a_dead_letter_is_kept_once(manager_client: APIClient, customer_client: 
     page = manager_client.get("/api/dead-letters/").json()
     assert page["count"] == 1
     shown: dict[str, Any] = page["results"][0]
-    assert (shown["topic"], shown["error"], shown["attempts"], shown["service"]) == ("stock.events", "no", 4, "saga")
+    assert (shown["topic"], shown["error"], shown["attempts"], shown["service"]) == (
+        "stock.events",
+        "no",
+        4,
+        "saga",
+    )
     assert shown["headers"]["ce_id"] == "m-1"
     assert customer_client.get("/api/dead-letters/").status_code == 403
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff\xfe\x00", b"x" * 100_000])
 def test_whatever_is_in_it(manager_client: APIClient, payload: bytes) -> None:
-    dead_letters.collect([Raw("stock.events.dead-letter", 0, 9, None, [("dl_attempts", b"\xff"), ("x", None)], payload)])
+    dead_letters.collect(
+        [Raw("stock.events.dead-letter", 0, 9, None, [("dl_attempts", b"\xff"), ("x", None)], payload)]
+    )
     assert manager_client.get("/api/dead-letters/").status_code == 200
 
 
@@ -123,7 +135,7 @@ def _headers_on_kafka(topic: str, message_id: str) -> dict[str, bytes]:
         for _ in range(20_000):
             message = consumer.poll(10)
             assert message is not None, f"{message_id} did not arrive on {topic}"
-            headers = dict(message.headers() or [])
+            headers = dict(cast("list[tuple[str, bytes]]", message.headers() or []))
             if headers.get("ce_id") == message_id.encode():
                 return headers
     finally:

@@ -19,12 +19,16 @@ WAIT = "wait"  # not an event: the deadline passes
 
 
 def order_event(kind: type[c.OrderEvent], reason: str | None = None) -> c.OrderEvent:
-    return kind(order_id=ORDER, customer_id="alice", items=(), total=Decimal(1), currency="EUR", reason=reason)
+    return kind(
+        order_id=ORDER, customer_id="alice", items=(), total=Decimal(1), currency="EUR", reason=reason
+    )
 
 
 EVENTS: dict[str, c.Message] = {
     "reserved": c.StockReserved(order_id=ORDER),
-    "short": c.StockRejected(order_id=ORDER, shortages=(c.Shortage(product_id=PRODUCT, requested=2, available=1),)),
+    "short": c.StockRejected(
+        order_id=ORDER, shortages=(c.Shortage(product_id=PRODUCT, requested=2, available=1),)
+    ),
     "committed": c.StockCommitted(order_id=ORDER),
     "released": c.StockReleased(order_id=ORDER, reason="released"),
     "expired": c.StockReleased(order_id=ORDER, reason="expired"),
@@ -62,7 +66,12 @@ class Story:
 
 @pytest.fixture
 def story() -> Story:
-    saga = Saga(kind=PLACEMENT.kind, order_id=ORDER, customer_id="alice", items=[{"product_id": PRODUCT, "quantity": 2}])
+    saga = Saga(
+        kind=PLACEMENT.kind,
+        order_id=ORDER,
+        customer_id="alice",
+        items=[{"product_id": PRODUCT, "quantity": 2}],
+    )
     assert [type(command) for command in engine.start(saga, PLACEMENT, START)] == [c.ReserveStock]
     return Story(saga, START)
 
@@ -74,34 +83,62 @@ TOLD = [
     ("reserved expired released rejected", ["commit", "release", "reject", ""], "compensated"),
     ("reserved short released rejected", ["commit", "release", "reject", ""], "compensated"),
     # every message twice
-    ("reserved reserved committed committed confirmed confirmed", ["commit", "", "confirm", "", "empty-basket", ""], "completed"),
+    (
+        "reserved reserved committed committed confirmed confirmed",
+        ["commit", "", "confirm", "", "empty-basket", ""],
+        "completed",
+    ),
     ("short short rejected rejected", ["reject", "", "", ""], "compensated"),
     # cancelled at each moment
     ("cancel released cancelled", ["release", "cancel", ""], "compensated"),
     ("cancel reserved released cancelled", ["release", "", "cancel", ""], "compensated"),
     ("reserved cancel released cancelled", ["commit", "release", "cancel", ""], "compensated"),
     ("reserved cancel committed released cancelled", ["commit", "release", "", "cancel", ""], "compensated"),
-    ("reserved committed cancel released cancelled", ["commit", "confirm", "release", "cancel", ""], "compensated"),
+    (
+        "reserved committed cancel released cancelled",
+        ["commit", "confirm", "release", "cancel", ""],
+        "compensated",
+    ),
     (
         "reserved committed confirmed cancel released cancelled",
         ["commit", "confirm", "empty-basket", "release", "cancel", ""],
         "compensated",
     ),
-    ("reserved committed cancel cancel released cancelled cancel", ["commit", "confirm", "release", "", "cancel", "", ""], "compensated"),
+    (
+        "reserved committed cancel cancel released cancelled cancel",
+        ["commit", "confirm", "release", "", "cancel", "", ""],
+        "compensated",
+    ),
     ("short cancel rejected", ["reject", "", ""], "compensated"),
     # cancelled while it goes back for another reason: the order is cancelled, not rejected
     ("reserved expired cancel released cancelled", ["commit", "release", "", "cancel", ""], "compensated"),
     # no answer: asked again, then undone, since what was asked may have been done
     ("wait wait wait released rejected", ["reserve", "reserve", "release", "reject", ""], "compensated"),
     ("reserved wait committed confirmed", ["commit", "commit", "confirm", "empty-basket"], "completed"),
-    ("reserved wait wait wait released rejected", ["commit", "commit", "commit", "release", "reject", ""], "compensated"),
+    (
+        "reserved wait wait wait released rejected",
+        ["commit", "commit", "commit", "release", "reject", ""],
+        "compensated",
+    ),
     # an answer that comes too late is undone again
-    ("wait wait wait released reserved rejected", ["reserve", "reserve", "release", "reject", "release", ""], "compensated"),
+    (
+        "wait wait wait released reserved rejected",
+        ["reserve", "reserve", "release", "reject", "release", ""],
+        "compensated",
+    ),
     ("cancel released cancelled reserved released", ["release", "cancel", "", "release", ""], "compensated"),
     ("cancel released cancelled committed", ["release", "cancel", "", "release"], "compensated"),
     # impossible or reordered answers move nothing
-    ("committed confirmed rejected reserved committed confirmed", ["", "", "", "commit", "confirm", "empty-basket"], "completed"),
-    ("reserved committed confirmed released expired short", ["commit", "confirm", "empty-basket", "", "", ""], "completed"),
+    (
+        "committed confirmed rejected reserved committed confirmed",
+        ["", "", "", "commit", "confirm", "empty-basket"],
+        "completed",
+    ),
+    (
+        "reserved committed confirmed released expired short",
+        ["commit", "confirm", "empty-basket", "", "", ""],
+        "completed",
+    ),
 ]
 
 
@@ -159,7 +196,13 @@ def test_what_the_customer_reads(story: Story) -> None:
     """The history and the steps tell the story to people."""
     for what in ("short", "rejected"):
         story.tell(what)
-    assert [step["status"] for step in story.saga.steps] == ["compensated", "refused", "skipped", "skipped", "skipped"]
+    assert [step["status"] for step in story.saga.steps] == [
+        "compensated",
+        "refused",
+        "skipped",
+        "skipped",
+        "skipped",
+    ]
     assert story.saga.reason == f"{PRODUCT}: 2 wanted, 1 available"
     assert [line["event"] for line in story.saga.history] == [
         "started",
@@ -172,5 +215,7 @@ def test_what_the_customer_reads(story: Story) -> None:
 
 def test_the_table_listens_to_what_it_waits_for() -> None:
     """An event that a step waits for and no handler takes would leave every saga to its time-outs."""
-    awaited = {kind for step in PLACEMENT.steps for ask in (step.forward, step.backward) if ask for kind in ask.done}
+    awaited = {
+        kind for step in PLACEMENT.steps for ask in (step.forward, step.backward) if ask for kind in ask.done
+    }
     assert awaited < set(PLACEMENT.events)

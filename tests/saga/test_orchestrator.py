@@ -37,7 +37,9 @@ def submit(*order_ids: UUID) -> None:
 
 def _submitted(order_id: UUID) -> c.OrderSubmitted:
     items = (c.OrderedItem(product_id=PRODUCT, quantity=2),)
-    return c.OrderSubmitted(order_id=order_id, customer_id="alice", items=items, total=Decimal(2), currency="EUR")
+    return c.OrderSubmitted(
+        order_id=order_id, customer_id="alice", items=items, total=Decimal(2), currency="EUR"
+    )
 
 
 def tell(*events: c.StockReserved | c.StockCommitted) -> None:
@@ -79,7 +81,7 @@ def test_a_failure_at_the_end_leaves_nothing_behind(monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(orchestrator.outbox, "publish_all", die)
+        patch.setattr("apps.saga.orchestrator.outbox.publish_all", die)
         with pytest.raises(KeyboardInterrupt):
             orchestrator.advance([order_id])
     assert SagaEvent.objects.count() == 1

@@ -1,0 +1,1 @@
+"""Measurements of a running platform. Each script says what it did, under which load, and prints medians."""
