@@ -1,6 +1,5 @@
 """What the person at the terminal sees."""
 
-import threading
 from typing import Any, Self
 
 from rich.console import Console
@@ -28,7 +27,6 @@ class Ticker:
     def __init__(self) -> None:
         """Nothing is shown before the `with` block."""
         self._running: dict[str, None] = {}
-        self._lock = threading.Lock()
         self._status = Status("", console=console)
 
     def __enter__(self) -> Self:
@@ -41,16 +39,14 @@ class Ticker:
 
     def began(self, step: Step) -> None:
         """Show that the step is under way."""
-        with self._lock:
-            self._running[step.name] = None
-            self._show()
+        self._running[step.name] = None
+        self._show()
 
     def ended(self, step: Step, seconds: float) -> None:
         """Show how long the step took."""
-        with self._lock:
-            del self._running[step.name]
-            console.print(f"  [green]✓[/] {step.name:<24}{seconds:6.1f} s")
-            self._show()
+        del self._running[step.name]
+        console.print(f"  [green]✓[/] {step.name:<24}{seconds:6.1f} s")
+        self._show()
 
     def _show(self) -> None:
         self._status.update(", ".join(self._running))

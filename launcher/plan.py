@@ -1,9 +1,10 @@
 """Steps that wait for one another, run side by side as far as that allows."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Protocol
 
 
@@ -14,7 +15,6 @@ class Step:
     name: str
     action: Callable[[], object]
     after: tuple[str, ...] = ()
-    title: str = ""
 
 
 class Progress(Protocol):
@@ -27,32 +27,38 @@ class Progress(Protocol):
         """The step is done."""
 
 
+Ended = tuple[Step, float, BaseException | None]
+
+
 def carry_out(steps: Sequence[Step], progress: Progress) -> None:
-    """Do every step; the first failure is raised as soon as the steps that were running have ended."""
+    """Do every step. The first failure is raised at once, without waiting for the steps beside it.
+
+    So is Ctrl-C: the threads are daemons, and what they had begun is for the caller to take down.
+    """
     names = {step.name for step in steps}
+    waiting, running = list(steps), 0
     done: set[str] = set()
-    waiting = list(steps)
-    running: dict[Future[None], Step] = {}
-    with ThreadPoolExecutor(max_workers=len(steps) or 1) as pool:
-        while waiting or running:
-            for step in [each for each in waiting if names & set(each.after) <= done]:
-                waiting.remove(step)
-                running[pool.submit(_timed, step, progress)] = step
-            if not running:
-                raise ValueError(f"these steps wait for each other: {[step.name for step in waiting]}")
-            ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
-                step = running.pop(future)
-                try:
-                    future.result()
-                except BaseException:
-                    waiting.clear()
-                    raise
-                done.add(step.name)
+    ended: SimpleQueue[Ended] = SimpleQueue()
+    while waiting or running:
+        for step in [each for each in waiting if names & set(each.after) <= done]:
+            waiting.remove(step)
+            running += 1
+            progress.began(step)
+            threading.Thread(target=_do, args=(step, ended), daemon=True).start()
+        if not running:
+            raise ValueError(f"these steps wait for each other: {[step.name for step in waiting]}")
+        step, seconds, failure = ended.get()
+        if failure:
+            raise failure
+        running -= 1
+        done.add(step.name)
+        progress.ended(step, seconds)
 
 
-def _timed(step: Step, progress: Progress) -> None:
-    progress.began(step)
-    began = time.monotonic()
-    step.action()
-    progress.ended(step, time.monotonic() - began)
+def _do(step: Step, ended: "SimpleQueue[Ended]") -> None:
+    began, failure = time.monotonic(), None
+    try:
+        step.action()
+    except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+        failure = error
+    ended.put((step, time.monotonic() - began, failure))

@@ -50,7 +50,12 @@ def require_free(instance: Instance, names: Collection[str]) -> None:
 def _holder(port: int) -> str:
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port and connection.pid:
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr
+                and connection.laddr.port == port
+                and connection.pid
+            ):
                 process = psutil.Process(connection.pid)
                 return f"{process.name()} (pid {process.pid}): {' '.join(process.cmdline())[:100]}"
     return "a process of another user"

@@ -36,6 +36,7 @@ class Supervisor:
         self._directory = directory
         self._children: dict[str, Child] = {}
         self._done = asyncio.Event()
+        self._closing = False
 
     async def run(self) -> None:
         """Serve until `shutdown` or a signal, then stop every child."""
@@ -55,6 +56,8 @@ class Supervisor:
         match request:
             case {"do": "status"}:
                 return {"processes": [child.describe() for child in self._children.values()]}
+            case {"do": "start" | "restart"} if self._closing:
+                return {"error": "the platform is being stopped"}
             case {"do": "start", "processes": list(processes)}:
                 await self._start([Specification.from_json(each) for each in processes])
             case {"do": "stop", "names": list(names)}:
@@ -62,6 +65,7 @@ class Supervisor:
             case {"do": "restart", "processes": list(processes)}:
                 await self._restart([Specification.from_json(each) for each in processes])
             case {"do": "shutdown"}:
+                self._closing = True
                 await self._stop_all()
                 self._done.set()
             case _:
