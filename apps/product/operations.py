@@ -48,6 +48,7 @@ def whatever_it_is(_: Product) -> None:
 def create_product(fields: ProductFields) -> Product:
     """Bring a product into the catalogue; raises SlugTaken, UnknownCategories."""
     product = Product(pk=ObjectId(), **fields)
+    product.updated_at = product.created_at
     _check_categories(product.categories)
     product.slug = free_slug(product)
     product.save(force_insert=True)

@@ -1,0 +1,169 @@
+"""A write and its event stand or fall together, and writers who meet try again."""
+
+import threading
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from bson import ObjectId
+from pymongo.errors import OperationFailure
+
+from tests.product.commands import outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pymongo.client_session import ClientSession
+
+    from tests.product.conftest import MakeCategory, MakeProduct
+
+
+def all_at_once(works: "list[Callable[[], object]]") -> list[BaseException]:
+    """Do every one of `works` in a thread of its own, at the same moment; returns what they raised."""
+    start, raised = threading.Barrier(len(works)), []
+
+    def run(work: "Callable[[], object]") -> None:
+        start.wait()
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - the test looks at each
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+def test_an_event_that_cannot_be_written_takes_the_document_with_it(make_product: "MakeProduct") -> None:
+    from apps.product import queries
+    from apps.product.models import Product
+    from shared.messaging.models import OutboxMessage
+
+    make_product("First")
+    revision = queries.revision()
+    # The next number is taken: the outbox refuses the message after the document was written.
+    last = OutboxMessage.objects.get().pk
+    taken = ObjectId((int.from_bytes(last.binary, "big") + 1).to_bytes(12, "big"))
+    OutboxMessage.objects.create(pk=taken, message_id="0" * 32, topic="t", key="k", headers={}, payload="")
+    with pytest.raises(Exception, match="Others are changing"):
+        make_product("Second")
+    assert [product.name for product in Product.objects.all()] == ["First"]
+    assert queries.revision() == revision
+
+
+def test_a_document_that_cannot_be_written_takes_its_event_with_it(make_product: "MakeProduct") -> None:
+    from apps.product import operations
+    from apps.product.models import Product
+    from apps.product.transactions import in_transaction
+
+    @in_transaction
+    def first_one_thing_then_a_mistake() -> None:
+        operations.create_product({"name": "Mug", "price": Decimal(1)})
+        raise ValueError("afterwards")
+
+    with pytest.raises(ValueError, match="afterwards"):
+        first_one_thing_then_a_mistake()
+    assert Product.objects.count() == 0
+    assert outbox() == []
+    make_product("Next")
+    assert len(outbox()) == 1
+
+
+def test_publishing_outside_a_transaction_is_a_mistake() -> None:
+    from shared.contracts import ProductCreated
+    from shared.messaging.outbox import OutsideTransaction, publish
+
+    event = ProductCreated(product_id="0" * 24, name="Mug", price=Decimal(1), currency="EUR", is_active=True, version=1)
+    with pytest.raises(OutsideTransaction):
+        publish(event)
+    assert outbox() == []
+
+
+def test_changes_of_one_product_at_once_are_all_made(make_product: "MakeProduct") -> None:
+    from apps.product import operations
+    from apps.product.transactions import RETRIES, in_transaction
+
+    mug = make_product(price=Decimal(0))
+    before = RETRIES._value.get()
+
+    @in_transaction
+    def add_one() -> None:
+        mug_now = operations.queries.product(mug.pk)
+        operations.change_product(str(mug.pk), {"price": mug_now.price + 1})
+
+    assert all_at_once([add_one] * 12) == []
+    mug.refresh_from_db()
+    assert (mug.price, mug.version) == (Decimal(12), 13)
+    assert [data["version"] for _, data in outbox()] == list(range(1, 14))
+    assert RETRIES._value.get() > before
+
+
+def test_of_two_products_with_one_slug_at_once_one_is_refused() -> None:
+    from apps.product import operations
+    from apps.product.errors import SlugTaken
+
+    raised = all_at_once(
+        [lambda: operations.create_product({"name": "Mug", "price": Decimal(1), "slug": "mug"})] * 6
+    )
+    assert [type(error) for error in raised] == [SlugTaken] * 5
+    assert len(outbox()) == 1
+
+
+def test_no_product_stays_in_a_category_that_is_deleted_meanwhile(make_category: "MakeCategory") -> None:
+    from apps.product import operations
+    from apps.product.models import Product
+
+    for _ in range(5):
+        category = make_category()
+        fill = lambda: operations.create_product({"name": "Mug", "price": Decimal(1), "categories": [category.pk]})  # noqa: B023, E731
+        all_at_once([fill, fill, lambda: operations.delete_category(str(category.pk)), fill])  # noqa: B023
+        assert Product.objects.filter(categories__contains=[category.pk]).count() == 0
+
+
+class BrokenCommit:
+    """Does a commit and says that it failed, as a network that breaks just then does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, label: str, *, after: bool) -> None:
+        from pymongo.client_session import ClientSession
+
+        self.calls, self._label, self._after = 0, label, after
+        self._commit = ClientSession.commit_transaction
+        monkeypatch.setattr(ClientSession, "commit_transaction", lambda session: self.commit(session))
+
+    def commit(self, session: "ClientSession") -> None:
+        """The first call fails."""
+        self.calls += 1
+        if self.calls > 1 or self._after:
+            self._commit(session)
+        if self.calls == 1:
+            raise OperationFailure("made up", 112, {"errorLabels": [self._label]})
+
+
+@pytest.mark.parametrize("after", [True, False], ids=["done", "not done"])
+def test_a_commit_of_unknown_outcome_is_committed_again(monkeypatch: pytest.MonkeyPatch, *, after: bool, make_product: "MakeProduct") -> None:
+    broken = BrokenCommit(monkeypatch, "UnknownTransactionCommitResult", after=after)
+    make_product("Mug")
+    assert broken.calls == 2
+    assert [data["name"] for _, data in outbox()] == ["Mug"]
+    make_product("Pan")  # the connection is as good as new
+    assert len(outbox()) == 2
+
+
+def test_a_commit_that_conflicts_is_done_from_the_start(monkeypatch: pytest.MonkeyPatch, make_product: "MakeProduct") -> None:
+    broken = BrokenCommit(monkeypatch, "TransientTransactionError", after=False)
+    make_product("Mug")
+    assert broken.calls == 2
+    assert [data["name"] for _, data in outbox()] == ["Mug"]
+
+
+def test_a_commit_that_fails_for_good_leaves_no_session_behind(monkeypatch: pytest.MonkeyPatch, make_product: "MakeProduct") -> None:
+    from django.db import connection
+
+    BrokenCommit(monkeypatch, "SomethingElse", after=False)
+    with pytest.raises(OperationFailure):
+        make_product("Mug")
+    assert connection.session is None
+    assert outbox() == []
