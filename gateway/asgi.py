@@ -23,7 +23,9 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif self._building is None:
-            raise RuntimeError("The server did not run the ASGI lifespan: start the gateway with `python -m gateway`.")
+            raise RuntimeError(
+                "The server did not run the ASGI lifespan: start the gateway with `python -m gateway`."
+            )
         elif scope["type"] == "http":
             await self._building.front.http(scope, receive, send)
         else:

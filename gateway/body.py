@@ -57,4 +57,6 @@ class Body:
 
 def too_large(limit: int) -> ContentTooLarge:
     """The refusal of a body over `limit` bytes."""
-    return ContentTooLarge(f"The body may have at most {limit:,} bytes here." if limit else "No body is taken here.")
+    return ContentTooLarge(
+        f"The body may have at most {limit:,} bytes here." if limit else "No body is taken here."
+    )

@@ -1,7 +1,6 @@
 """Puts the front door together from the settings, inside the running event loop."""
 
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -29,7 +28,7 @@ class Building:
 
     def __init__(self, django: Application) -> None:
         env = settings.ENVIRONMENT
-        self.redis: Redis[Any] = Redis.from_url(
+        self.redis: Redis = Redis.from_url(
             env.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
         )
         self.upstreams = {name: Upstream(url) for name, url in env.upstreams.items()}

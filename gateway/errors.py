@@ -44,7 +44,9 @@ class MalformedPath(Refusal):
 
     slug = "malformed-path"
     title = "The path is not acceptable"
-    detail = "The path holds encoded, doubled or reserved characters. Paths here are plain: /api/docs/ lists them."
+    detail = (
+        "The path holds encoded, doubled or reserved characters. Paths here are plain: /api/docs/ lists them."
+    )
 
 
 class UnknownHost(Refusal):
@@ -146,7 +148,9 @@ class ServiceUnavailable(Refusal):
     """The service cannot be reached; the request did not get to it."""
 
     status, slug = 503, "service-unavailable"
-    detail = "The service behind this address cannot be reached right now. Nothing was changed; try again shortly."
+    detail = (
+        "The service behind this address cannot be reached right now. Nothing was changed; try again shortly."
+    )
     headers = (RETRY_AFTER,)
 
 

@@ -20,7 +20,10 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 SMALL = 64 * 1024  # bytes of an unread body that are not worth a connection
-LINGER_SECONDS = 1.0  # so long is a refused body read and thrown away, so that the client gets to read the refusal
+LINGER_SECONDS = (
+    1.0  # so long is a refused body read and thrown away: the client must get to read the refusal
+)
+MAX_ID = 128
 _ID_CHARACTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-")
 
 
@@ -76,7 +79,11 @@ class Exchange:
     async def refuse(self, refusal: Refusal, gateway_url: str) -> None:
         """Send the problem document of `refusal`."""
         document = self.problem(refusal, gateway_url)
-        headers = [*refusal.headers, (b"content-type", CONTENT_TYPE.encode()), (b"cache-control", b"no-store")]
+        headers = [
+            *refusal.headers,
+            (b"content-type", CONTENT_TYPE.encode()),
+            (b"cache-control", b"no-store"),
+        ]
         if not (refusal.is_final or self._leaves_much_unread()):
             await self.answer(refusal.status, headers, document)
             return
@@ -119,6 +126,7 @@ EVERY_ANSWER: list[Header] = [
 
 
 def _request_id(given: bytes | None, hop: trace.TraceParent) -> bytes:
-    if given and len(given) <= 128 and _ID_CHARACTERS.issuperset(given):
+    if given and len(given) <= MAX_ID and _ID_CHARACTERS.issuperset(given):
         return given
-    return (hop.trace_id[:16] + hop.span_id).encode()  # random already, and another one for each request of a trace
+    # Random already, and another one for each request of a trace.
+    return (hop.trace_id[:16] + hop.span_id).encode()

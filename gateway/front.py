@@ -55,9 +55,10 @@ class FrontDoor:
         judge_framing(exchange)
         self.guard.judge_host(exchange)
         exchange.route = route = self.guard.find_route(exchange)
-        exchange.allowances = await self.by_address.admit(exchange.address)
+        if route.limits.counted:
+            exchange.allowances = await self.by_address.admit(exchange.address)
         exchange.principal = principal = await self.guard.identify(exchange)
-        if principal is not None:
+        if principal is not None and route.limits.counted:
             exchange.allowances = await self.by_user.admit(principal.subject)
         judge_role(route, principal)
         if route.to == HERE:

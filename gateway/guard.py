@@ -76,7 +76,9 @@ class Guard:
         place = self._routing.find(path)
         if place is None:
             near = self._routing.find(path + b"/")
-            raise NoSuchAddress(f"There is nothing at this address. Did you mean {near.path}?" if near else "")
+            raise NoSuchAddress(
+                f"There is nothing at this address. Did you mean {near.path}?" if near else ""
+            )
         return place
 
     async def identify(self, exchange: Exchange) -> Principal | None:

@@ -17,14 +17,14 @@ HOP_BY_HOP = frozenset(
 # The gateway reads these itself; what a service gets of them is written anew.
 READ = frozenset(
     b"host authorization cookie content-length transfer-encoding connection origin x-request-id traceparent "
-    b"x-forwarded-for x-forwarded-proto x-csrftoken sec-fetch-site".split()
+    b"expect x-forwarded-for x-forwarded-proto x-csrftoken sec-fetch-site".split()
 )
 READ_AND_KEPT = frozenset(b"origin".split())
 ONCE = frozenset(b"host authorization content-length transfer-encoding origin".split())
 IDENTITY = frozenset(
     b"forwarded via x-real-ip x-client-ip x-cluster-client-ip x-originating-ip x-remote-ip x-remote-addr client-ip "
     b"true-client-ip cf-connecting-ip fastly-client-ip x-host x-original-host x-original-url x-rewrite-url "
-    b"x-http-method x-http-method-override x-method-override remote-user remote-addr proxy expect "
+    b"x-http-method x-http-method-override x-method-override remote-user remote-addr proxy "
     b"x-proxyuser-ip x-middleware-subrequest x-trace-id b3".split()
 )
 IDENTITY_PREFIXES = (
@@ -84,7 +84,9 @@ def from_service(headers: Iterable[Header], *, bodiless: bool) -> list[Header]:
             named |= _tokens(value)
     if bodiless:
         named |= {b"content-length"}
-    return [header for header in kept if header[0] not in named] if named - {b"close", b"keep-alive"} else kept
+    return (
+        [header for header in kept if header[0] not in named] if named - {b"close", b"keep-alive"} else kept
+    )
 
 
 def _judge(name: bytes) -> int:

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -34,7 +35,7 @@ class Health:
     services: Mapping[str, Upstream]
     keycloak: Upstream
     realm: str
-    redis: "Redis[Any]"
+    redis: Redis
     _summary: Report = field(default_factory=dict)
     _until: float = 0.0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -63,10 +64,11 @@ class Health:
             return self._summary
 
     async def _ask_all(self) -> Report:
-        asked: list[Awaitable[Report]] = [_ask(upstream, "/health/ready") for upstream in self.services.values()]
-        keycloak, redis, *reports = await asyncio.gather(_ask(self.keycloak, self.realm), self._ask_redis(), *asked)
+        redis = asyncio.ensure_future(self._ask_redis())
+        questions = [_ask(upstream, "/health/ready") for upstream in self.services.values()]
+        keycloak, *reports = await asyncio.gather(_ask(self.keycloak, self.realm), *questions)
         services = dict(zip(self.services, reports, strict=True))
-        stores = {"keycloak": keycloak["status"], "redis": redis}
+        stores = {"keycloak": keycloak["status"], "redis": await redis}
         for name, report in services.items():
             stores |= {f"{name}: {check}": state for check, state in report["checks"].items()}
         states = [*stores.values(), *(report["status"] for report in reports)]
@@ -93,7 +95,7 @@ async def _ask(upstream: Upstream, path: str) -> Report:
                 upstream.release(answer)
     except (ServiceError, TimeoutError):
         return {"status": UNAVAILABLE, "checks": {}}
-    return {"status": OK if answer.status == 200 else UNAVAILABLE, "checks": _checks(body)}
+    return {"status": OK if answer.status == HTTPStatus.OK else UNAVAILABLE, "checks": _checks(body)}
 
 
 async def _read(answer: Any) -> bytes:

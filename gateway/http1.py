@@ -13,6 +13,7 @@ Header = tuple[bytes, bytes]
 
 READ_AHEAD = 256 * 1024  # bytes of an answer that wait here for a slow client before the service is held back
 BODILESS = {204, 304}
+FINAL = 200  # the first status that is not interim
 
 
 class ServiceError(Exception):
@@ -202,7 +203,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The head is there, unless it was an interim one (1xx)."""
         self.status = self._parser.get_status_code()
-        if self.status < 200:
+        if self.status < FINAL:
             return
         self._has_head = True
         self._keep = self._parser.should_keep_alive() and not self._spoilt

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -55,7 +54,7 @@ class _Lease:
 class Limiter:
     """Hands out `requests` in `seconds` to each caller of one kind ("user", "address")."""
 
-    def __init__(self, redis: "Redis[Any]", kind: str, requests: int, seconds: int) -> None:
+    def __init__(self, redis: Redis, kind: str, requests: int, seconds: int) -> None:
         self._take = redis.register_script(TAKE)
         self._kind = kind
         self._requests = requests
@@ -88,15 +87,15 @@ class Limiter:
         return lease
 
     async def _renew(self, caller: str, lease: _Lease) -> None:
+        now = asyncio.get_running_loop().time()
         try:
-            now = asyncio.get_running_loop().time()
-            if now >= self._away_until:
-                try:
-                    await self._ask(caller, lease, now)
-                    return
-                except (RedisError, OSError, TimeoutError) as error:
-                    logger.warning("Redis is away, this process limits by itself: %s", error)
-                    self._away_until = now + AWAY_SECONDS
+            if now < self._away_until:
+                self._refill(lease, now)
+            else:
+                await self._ask(caller, lease, now)
+        except (RedisError, OSError) as error:
+            logger.warning("Redis is away, this process limits by itself: %s", error)
+            self._away_until = now + AWAY_SECONDS
             self._refill(lease, now)
         finally:
             lease.renewal = None
@@ -126,5 +125,9 @@ class Limiter:
         return TooManyRequests(
             f"More than {self._requests:,} requests in {self._seconds} s from this {self._kind}. "
             f"Wait {seconds} s; the RateLimit headers say what is left.",
-            ((b"retry-after", b"%d" % seconds), self._policy, (b"ratelimit", b'"%b";r=0;t=%d' % (self._kind.encode(), seconds))),
+            (
+                (b"retry-after", b"%d" % seconds),
+                self._policy,
+                (b"ratelimit", b'"%b";r=0;t=%d' % (self._kind.encode(), seconds)),
+            ),
         )

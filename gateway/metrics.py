@@ -44,7 +44,9 @@ class Metrics(Collector):
         for route, counts in list(self._times.items()):
             times.add_metric([route], _cumulative(counts), self._seconds[route])
         yield times
-        yield GaugeMetricFamily("websocket_connections", "WebSocket connections that are open", value=self.sockets)
+        yield GaugeMetricFamily(
+            "websocket_connections", "WebSocket connections that are open", value=self.sockets
+        )
 
 
 def _cumulative(counts: list[int]) -> list[tuple[str, float]]:

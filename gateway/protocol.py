@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 from django.conf import settings
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.errors import BadRequest, HeadersTooLarge, Refusal, SlowRequest, UriTooLong
 from gateway.exchange import EVERY_ANSWER
@@ -35,7 +35,7 @@ class FrontProtocol(HttpToolsProtocol):
     def __init__(self, config: "Config", *rest: Any, **named: Any) -> None:
         super().__init__(config, *rest, **named)
         self._in_head = True
-        self._had_head = False  # a head was completed by the bytes that are being read
+        self._begun_now = False  # the head that is due began within the bytes that are being read
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._is_deaf = False
@@ -57,7 +57,7 @@ class FrontProtocol(HttpToolsProtocol):
         if self._is_deaf:
             return
         self._unset_keepalive_if_required()
-        self._had_head = False
+        self._begun_now = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -72,7 +72,7 @@ class FrontProtocol(HttpToolsProtocol):
     def _judge_head(self, size: int) -> None:
         if not self._in_head:
             return
-        self._head_bytes = 0 if self._had_head else self._head_bytes + size
+        self._head_bytes = 0 if self._begun_now else self._head_bytes + size
         if self._head_bytes > MAX_HEAD:
             self.refuse(HeadersTooLarge())
         elif self._head_bytes and self._head_timer is None:
@@ -110,14 +110,14 @@ class FrontProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The request can be judged."""
-        self._in_head, self._had_head, self._head_bytes = False, True, 0
+        self._in_head, self._head_bytes = False, 0
         self._stop_timer()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is all there; another may follow."""
         super().on_message_complete()
-        self._in_head = True
+        self._in_head = self._begun_now = True
 
     # -- time
 
@@ -142,7 +142,9 @@ class FrontProtocol(HttpToolsProtocol):
         """Answer with a problem document, close, and listen no more."""
         self._is_deaf = True
         self._stop_timer()
-        logger.info("refused", extra={"status": refusal.status, "detail": refusal.detail, "client": self.client})
+        logger.info(
+            "refused", extra={"status": refusal.status, "detail": refusal.detail, "client": self.client}
+        )
         if self._is_answering():
             self.transport.close()
             return
@@ -153,7 +155,9 @@ class FrontProtocol(HttpToolsProtocol):
 
     def _is_answering(self) -> bool:
         """Whether an answer is on its way that a refusal would corrupt; one that has not begun is called off."""
-        cycle = self.cycle
+        cycle: RequestResponseCycle | None = (
+            self.cycle
+        )  # uvicorn's annotation forgets that there may be none yet
         if cycle is None or cycle.response_complete:
             return False
         if cycle.response_started:
@@ -164,9 +168,10 @@ class FrontProtocol(HttpToolsProtocol):
 
 
 def _cause(error: Exception) -> Refusal:
-    if isinstance(error.__context__, Refusal):
-        return error.__context__
-    logger.error("A request could not be read", exc_info=error.__context__ or error)
+    cause = error.__context__
+    if isinstance(cause, Refusal):
+        return cause
+    logger.error("A request could not be read", exc_info=cause)
     return BadRequest()
 
 

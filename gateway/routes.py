@@ -6,7 +6,7 @@ for its HEAD and its OPTIONS. `customer` means any signed-in customer: that an o
 notification is their own is for the service to judge, and a manager may do whatever a customer may.
 """
 
-from gateway.table import HERE, NO_BODY, WEBSOCKET, Role, Route
+from gateway.table import HERE, PAGE, PROBE, WEBSOCKET, Role, Route
 
 anyone, customer, manager = Role.ANYONE, Role.CUSTOMER, Role.MANAGER
 
@@ -58,9 +58,9 @@ ROUTES = (
     Route(customer, WEBSOCKET,          "/ws/notifications/",                           "notification"),
 
     # The gateway's own
-    Route(anyone,   "GET",              "/health",                                      HERE, NO_BODY),
-    Route(anyone,   "GET",              "/health/live",                                 HERE, NO_BODY),
-    Route(anyone,   "GET",              "/health/ready",                                HERE, NO_BODY),
-    Route(anyone,   "GET",              "/static/{file...}",                            HERE, NO_BODY),
+    Route(anyone,   "GET",              "/health",                                      HERE, PAGE),
+    Route(anyone,   "GET",              "/health/live",                                 HERE, PROBE),
+    Route(anyone,   "GET",              "/health/ready",                                HERE, PROBE),
+    Route(anyone,   "GET",              "/static/{file...}",                            HERE, PAGE),
 )
 # fmt: on

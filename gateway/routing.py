@@ -69,13 +69,13 @@ class Routing:
     def _plant(self, place: Place) -> None:
         node = self._root
         for piece in place.path.split("/"):
+            parent = node
             if piece.startswith("{"):
-                node.any = node.any or _Node()
-                node = node.any
+                node = parent.any = parent.any or _Node()
             else:
-                node = node.named.setdefault(piece.encode(), _Node())
-            if node.any and node.named.keys() - {b""}:
-                raise BadTable(f"{place.path}: a piece cannot be both a fixed word and a {{name}} at the same depth.")
+                node = parent.named.setdefault(piece.encode(), _Node())
+            if parent.any and parent.named.keys() - {b""}:
+                raise BadTable(f"{place.path}: a fixed word and a {{name}} cannot stand at the same depth.")
         node.place = place
 
 

@@ -1,18 +1,10 @@
 """The server process: uvicorn's, with our protocol, one event loop in each worker."""
 
-import ctypes
-import logging
-import os
-import signal
-import sys
-
 from uvicorn import Config, Server
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
 
 from gateway.protocol import FrontProtocol
-
-logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 75  # as browsers and proxies expect; an idle connection costs a few kilobytes
 GRACE_SECONDS = 8  # for requests under way when the process is told to stop

@@ -30,14 +30,19 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may cost: seconds until the service begins its answer, bytes of the request's body."""
+    """What one request may cost: seconds until the service begins its answer, bytes of the request's body.
+
+    `counted` is whether it counts against the caller's rate limit.
+    """
 
     seconds: float = 10.0
     body: int = 1024 * KIB
+    counted: bool = True
 
 
 STANDARD = Limits()
-NO_BODY = Limits(body=0)
+PAGE = Limits(body=0)
+PROBE = Limits(body=0, counted=False)  # a prober that is refused would have the process killed
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,9 @@ class Upstream:
         while True:
             now = asyncio.get_running_loop().time()
             while self._idle:
-                since, connection = self._idle.pop()  # the one used last, so that the others may grow old and go
+                since, connection = (
+                    self._idle.pop()
+                )  # the one used last, so that the others may grow old and go
                 if connection.is_open and now - since < IDLE_SECONDS:
                     return connection
                 connection.abort()
@@ -101,7 +103,7 @@ class Upstream:
                 )
         except OSError as error:
             self._lost()
-            raise Unreachable(f"{self.host}:{self.port}: {error or 'no answer'}") from error
+            raise Unreachable(f"{self.host}:{self.port}: {error!r}") from error
         except BaseException:
             self._lost()
             raise

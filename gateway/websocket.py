@@ -25,7 +25,10 @@ from shared.http.documents import CONTENT_TYPE
 
 PROTOCOL = "microcommerce.v1"
 TOKEN_PREFIX = "bearer."  # noqa: S105 - the word before a token
-UNAUTHENTICATED, FORBIDDEN = 4401, 4403  # close codes of ours (RFC 6455, section 7.4.2: 4000-4999 are private)
+UNAUTHENTICATED, FORBIDDEN = (
+    4401,
+    4403,
+)  # close codes of ours (RFC 6455, section 7.4.2: 4000-4999 are private)
 RESTARTING = 1012  # the service went away: come back
 ABNORMAL = {1005, 1006, 1015}  # codes that say "there was no close frame" and may not stand in one
 OPEN_SECONDS = 5.0
@@ -98,7 +101,11 @@ class Sockets:
 
     def _judge_origin(self, exchange: Exchange) -> None:
         origin = exchange.headers.read.get(b"origin")
-        if origin and b"cookie" in exchange.headers.read and origin.decode("latin-1") != self._front.gateway_url:
+        if (
+            origin
+            and b"cookie" in exchange.headers.read
+            and origin.decode("latin-1") != self._front.gateway_url
+        ):
             raise ForeignOrigin
 
     async def _identify(self, exchange: Exchange) -> Principal | None:
@@ -132,7 +139,11 @@ class Sockets:
 
     async def _deny(self, exchange: Exchange, refusal: Refusal) -> None:
         exchange.status = refusal.status
-        headers = [*refusal.headers, (b"content-type", CONTENT_TYPE.encode()), (b"x-request-id", exchange.request_id)]
+        headers = [
+            *refusal.headers,
+            (b"content-type", CONTENT_TYPE.encode()),
+            (b"x-request-id", exchange.request_id),
+        ]
         start = {"status": refusal.status, "headers": [*headers, *EVERY_ANSWER]}
         await exchange.send({"type": "websocket.http.response.start", **start})
         body = exchange.problem(refusal, self._front.gateway_url)
@@ -140,7 +151,9 @@ class Sockets:
 
 
 def _headers(exchange: Exchange, principal: Principal) -> list[tuple[str, str]]:
-    kept = [(name.decode(), value.decode("latin-1")) for name, value in exchange.headers.kept if name != b"origin"]
+    kept = [
+        (name.decode(), value.decode("latin-1")) for name, value in exchange.headers.kept if name != b"origin"
+    ]
     return [
         *kept,
         ("Authorization", f"Bearer {principal.token}"),

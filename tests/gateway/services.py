@@ -1,0 +1,191 @@
+"""Servers that play the services behind the gateway and remember what reached them.
+
+`EchoService` is a real HTTP server (aiohttp) that does what the query's `do` asks for. `ScriptedService`
+writes bytes to the wire as they were given to it, for answers that no sane server gives.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import WSMsgType, web
+
+from tests.gateway.background import Background
+
+PIECE = b"x" * 65536
+
+
+@dataclass
+class Seen:
+    """A request as it came to a service."""
+
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes = b""
+
+    def header(self, name: str) -> list[str]:
+        """Every value of a header."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+class EchoService:
+    """Answers every path; what came in is in `seen`."""
+
+    def __init__(self, background: Background) -> None:
+        self.seen: list[Seen] = []
+        self.sockets: list[Seen] = []
+        self.closes: list[tuple[int | None, str]] = []
+        self.most_written = 0
+        self._background = background
+        self.url = background.run(self._start())
+
+    async def _start(self) -> str:
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_route("GET", "/ws/notifications/", self._socket)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, auto_decompress=False)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._background.run(self._runner.cleanup())
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        seen = Seen(
+            request.method,
+            request.raw_path,
+            [(k.decode(), v.decode("latin-1")) for k, v in request.raw_headers],
+        )
+        self.seen.append(seen)
+        deed = getattr(self, "_do_" + request.query.get("do", "echo"))
+        answer: web.StreamResponse = await deed(request, seen)
+        return answer
+
+    async def _do_echo(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        seen.body = await request.read()
+        return web.json_response({"method": seen.method, "target": seen.target, "size": len(seen.body)})
+
+    async def _do_headers(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        headers = {
+            "Set-Cookie": "session=stolen", "X-Powered-By": "chance", "Server": "secret/1.0", "X-Hop": "named",
+            "Connection": "X-Hop", "ETag": '"v1"', "Location": "/api/products/1/", "X-Frame-Options": "ALLOWALL",
+            "X-Request-ID": "another",
+        }  # fmt: skip
+        return web.json_response({}, headers=headers)
+
+    async def _do_status(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        return web.Response(status=int(request.query["status"]), headers={"ETag": '"v1"'})
+
+    async def _do_stream(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        pieces = int(request.query["pieces"])
+        if "length" in request.query:
+            answer.content_length = pieces * len(PIECE)
+        await answer.prepare(request)
+        for index in range(pieces):
+            await answer.write(PIECE)
+            self.most_written = (index + 1) * len(PIECE)
+        return answer
+
+    async def _do_refuse_early(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        return web.json_response({"refused": True}, status=403)
+
+    async def _do_drip(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for letter in (b"a", b"b", b"c"):
+            await answer.write(letter)
+            await asyncio.sleep(0.3)
+        return answer
+
+    async def _do_wait(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        await asyncio.sleep(float(request.query["seconds"]))
+        return web.json_response({"waited": True})
+
+    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        self.sockets.append(Seen("GET", request.raw_path, list(request.headers.items())))
+        socket = web.WebSocketResponse(protocols=("microcommerce.v1",), max_msg_size=0)
+        await socket.prepare(request)
+        if deed := request.query.get("do"):
+            await getattr(self, "_socket_" + deed)(socket)
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                await socket.send_str("echo " + message.data)
+            elif message.type is WSMsgType.BINARY:
+                await socket.send_bytes(b"echo " + message.data)
+        self.closes.append((socket.close_code, ""))
+        return socket
+
+    async def _socket_close(self, socket: web.WebSocketResponse) -> None:
+        await socket.close(code=4401, message=b"expired")
+
+    async def _socket_drop(self, socket: web.WebSocketResponse) -> None:
+        assert socket._req is not None
+        assert socket._req.transport is not None
+        socket._req.transport.abort()
+
+    async def _socket_flood(self, socket: web.WebSocketResponse) -> None:
+        for index in range(2000):
+            await socket.send_str(json.dumps({"id": index}) + "x" * 65536)
+            self.most_written = index
+
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class ScriptedService:
+    """Calls `script` for every connection; `connections` counts them and `requests` keeps the heads that came."""
+
+    background: Background
+    script: Script | None = None
+    connections: int = 0
+    requests: list[bytes] = field(default_factory=list)
+    url: str = ""
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.url = self.background.run(self._start())
+
+    async def _start(self) -> str:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._open.add(writer)
+        try:
+            if self.script:
+                await self.script(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return  # the gateway hung up, which some tests are about
+        finally:
+            writer.close()
+            self._open.discard(writer)
+
+    def reset(self) -> None:
+        """Hang up, forget what came, have no script."""
+        self.script = None
+        self.background.run(self._hang_up())
+        self.connections = 0
+        self.requests.clear()
+
+    async def _hang_up(self) -> None:
+        for writer in [*self._open]:
+            writer.transport.abort()
+        await asyncio.sleep(0.05)  # for the gateway to notice
+
+    async def request(self, reader: asyncio.StreamReader) -> bytes:
+        """The head of the next request on a connection."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.requests.append(head)
+        return head
+
+    def close(self) -> None:
+        """Stop serving."""
+        self.background.loop.call_soon_threadsafe(self._server.close)

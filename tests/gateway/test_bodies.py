@@ -1,0 +1,209 @@
+"""Bodies, both ways: within their limits, within their time, and never held whole when they are large."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from tests.gateway.client import as_customer, as_manager, receive, send_raw, status_of
+from tests.gateway.process import GatewayProcess
+from tests.gateway.services import PIECE, EchoService
+
+MIB = 1024 * 1024
+LIMIT = MIB
+
+
+def _post(headers: bytes, body: bytes = b"", *, path: bytes = b"/api/products/") -> bytes:
+    token = "{}: {}\r\n".format(*as_manager()).encode()
+    return b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\n" + token + headers + b"\r\n" + body
+
+
+def _chunked(*pieces: bytes) -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 127 * 1024, 128 * 1024, 300_000, LIMIT])
+def test_a_body_within_the_limit_arrives_whole(
+    size: int, gateway: GatewayProcess, service: EchoService
+) -> None:
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    assert gateway.call("POST", "/api/products/", as_manager(), body=body).json()["size"] == size
+    assert service.seen[0].body == body
+    assert service.seen[0].header("Content-Length") == [str(size)]
+
+
+def test_a_post_without_a_body_has_length_nought(gateway: GatewayProcess, service: EchoService) -> None:
+    assert gateway.call("POST", "/api/orders/1/cancel/", as_customer()).status == 200
+    assert service.seen[0].header("Content-Length") == ["0"]
+
+
+def test_chunks_are_gathered_and_get_a_length(gateway: GatewayProcess, service: EchoService) -> None:
+    pieces = [b"a" * 100_000, b"b", b"c" * 200_000]
+    raw = send_raw(
+        gateway.port, _post(b"Transfer-Encoding: chunked\r\nConnection: close\r\n", _chunked(*pieces))
+    )
+    assert status_of(raw) == 200
+    assert service.seen[0].body == b"".join(pieces)
+    assert service.seen[0].header("Content-Length") == ["300001"]
+    assert service.seen[0].header("Transfer-Encoding") == []
+
+
+def test_a_body_over_the_limit_is_refused_by_its_length(
+    gateway: GatewayProcess, service: EchoService
+) -> None:
+    raw = send_raw(gateway.port, _post(b"Content-Length: %d\r\n" % (LIMIT + 1)))
+    assert status_of(raw) == 413
+    assert json.loads(raw.rpartition(b"\r\n\r\n")[2])["type"].endswith("/content-too-large")
+    assert b"<open>" not in raw
+    assert service.seen == []
+
+
+def test_a_body_over_the_limit_is_refused_while_it_comes(
+    gateway: GatewayProcess, service: EchoService
+) -> None:
+    raw = send_raw(gateway.port, _post(b"Transfer-Encoding: chunked\r\n", _chunked(b"x" * LIMIT, b"y")))
+    assert status_of(raw) == 413
+    assert service.seen == []
+
+
+def test_a_client_that_sends_it_all_still_reads_the_refusal(gateway: GatewayProcess) -> None:
+    body = b"x" * (LIMIT + 1)
+    answer = gateway.call("POST", "/api/products/", as_manager(), body=body)
+    assert (answer.status, answer.problem) == (413, "content-too-large")
+
+
+def test_a_refused_body_of_many_gigabytes_is_not_read(gateway: GatewayProcess) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(_post(b"Content-Length: 99999999999\r\n"))
+        started = time.monotonic()
+        with pytest.raises(OSError, match=r"reset|Broken pipe"):
+            _send_for(10, connection)
+    assert time.monotonic() - started < 5
+
+
+def _send_for(seconds: float, connection: socket.socket) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        connection.sendall(PIECE)
+
+
+def test_where_no_body_belongs_none_is_taken(gateway: GatewayProcess) -> None:
+    assert gateway.call("GET", "/health/live", body=b"x").status in {200, 413}
+
+
+def test_a_refusal_leaves_the_connection_usable_after_a_small_body(gateway: GatewayProcess) -> None:
+    refused = b"POST /api/nothing/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nGET /"
+    raw = send_raw(
+        gateway.port, refused + b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    assert [int(part[:3]) for part in raw.split(b"HTTP/1.1 ")[1:]] == [404, 200]
+
+
+def test_a_client_that_waits_to_be_asked_is_asked(gateway: GatewayProcess, service: EchoService) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(_post(b"Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n"))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{}")
+        assert status_of(receive(connection)) == 200
+    assert service.seen[0].header("Expect") == []
+
+
+def test_a_client_that_waits_is_refused_without_being_asked(gateway: GatewayProcess) -> None:
+    head = b"POST /api/products/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    raw = send_raw(gateway.port, head)
+    assert status_of(raw) == 401
+    assert b"<open>" not in raw, "the client's next request would be taken for the body"
+
+
+@pytest.mark.parametrize(
+    "headers", [b"Content-Length: 10\r\n", b"Transfer-Encoding: chunked\r\n", b"Content-Length: 300000\r\n"]
+)
+def test_a_body_that_does_not_come_is_not_waited_for(
+    headers: bytes, hasty: GatewayProcess, service: EchoService
+) -> None:
+    raw = send_raw(hasty.port, _post(headers, b"2\r\nab\r\n"))
+    assert status_of(raw) == 408
+    assert b"request-timeout" in raw
+    assert b"<open>" not in raw
+    assert service.seen == []
+
+
+def test_a_body_that_stops_halfway_is_not_waited_for(hasty: GatewayProcess) -> None:
+    assert status_of(send_raw(hasty.port, _post(b"Content-Length: 500000\r\n", b"x" * 200_000))) == 408
+
+
+def test_a_service_is_not_bothered_before_a_small_body_is_there(
+    gateway: GatewayProcess, service: EchoService
+) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(_post(b"Content-Length: 4\r\nConnection: close\r\n", b"ab"))
+        time.sleep(0.3)
+        assert service.seen == []
+        connection.sendall(b"cd")
+        assert status_of(receive(connection)) == 200
+
+
+def test_a_large_body_is_passed_on_while_it_comes(gateway: GatewayProcess, service: EchoService) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(_post(b"Content-Length: 400000\r\nConnection: close\r\n", b"x" * 200_000))
+        deadline = time.monotonic() + 5
+        while not service.seen and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert len(service.seen) == 1
+        connection.sendall(b"x" * 200_000)
+        assert status_of(receive(connection)) == 200
+    assert len(service.seen[0].body) == 400_000
+
+
+def test_a_service_may_answer_before_it_has_the_body(gateway: GatewayProcess) -> None:
+    body = b"x" * LIMIT
+    for _ in range(3):
+        assert gateway.call("POST", "/api/products/?do=refuse_early", as_manager(), body=body).status == 403
+    assert gateway.call("GET", "/api/products/").status == 200
+
+
+def test_a_client_that_leaves_in_mid_body_leaves_nothing_behind(
+    gateway: GatewayProcess, service: EchoService
+) -> None:
+    for sent in (b"", b"x" * 10, b"x" * 200_000):
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+            connection.sendall(_post(b"Content-Length: 400000\r\n", sent))
+            time.sleep(0.1)
+    assert gateway.call("GET", "/api/products/").status == 200
+    assert all(seen.body == b"" for seen in service.seen)
+
+
+@pytest.mark.parametrize("length", ["&length", ""], ids=["with length", "in chunks"])
+def test_a_large_answer_is_passed_on_and_not_held(
+    length: str, gateway: GatewayProcess, service: EchoService
+) -> None:
+    before = gateway.memory()
+    answer = gateway.call("GET", f"/api/products/?do=stream&pieces=1600{length}")
+    assert len(answer.body) == 1600 * len(PIECE)
+    assert gateway.memory() - before < 24 * MIB
+
+
+def test_an_answer_comes_piece_by_piece(gateway: GatewayProcess) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(b"GET /api/products/?do=drip HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        started, found, times = time.monotonic(), b"", []
+        while not found.endswith(b"0\r\n\r\n"):
+            found += connection.recv(65536)
+            times.append(time.monotonic() - started)
+    assert found.endswith(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n")
+    assert times[0] < 0.25
+
+
+def test_a_client_that_does_not_read_holds_the_service_back(
+    gateway: GatewayProcess, service: EchoService
+) -> None:
+    before = gateway.memory()
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(
+            b"GET /api/products/?do=stream&pieces=4000&length HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        time.sleep(1.5)
+        written = service.most_written
+        assert gateway.memory() - before < 24 * MIB
+    assert written < 64 * MIB

@@ -1,0 +1,109 @@
+"""How many requests one caller may send."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from tests.gateway.client import as_customer
+from tests.gateway.conftest import StartGateway
+from tests.gateway.process import GatewayProcess, free_port
+from tests.gateway.services import EchoService
+
+ALLOWED = 6
+
+
+@pytest.fixture(autouse=True)
+def untouched(clean_redis: Redis) -> Iterator[None]:
+    """Every test finds full buckets and leaves none."""
+    clean_redis.flushdb()
+    yield
+    clean_redis.flushdb()
+
+
+@pytest.fixture
+def strict(start_gateway: StartGateway, clean_redis: Redis) -> Iterator[GatewayProcess]:
+    """A gateway that allows six requests in three seconds."""
+    with start_gateway(RATE_LIMIT=str(ALLOWED), RATE_SECONDS="3") as gateway:
+        clean_redis.flushdb()
+        yield gateway
+
+
+def _statuses(gateway: GatewayProcess, count: int, *headers: tuple[str, str]) -> list[int]:
+    return [gateway.call("GET", "/api/products/", *headers).status for _ in range(count)]
+
+
+def test_an_address_has_its_share(strict: GatewayProcess, service: EchoService) -> None:
+    time.sleep(3.1)  # what starting has used comes back
+    statuses = _statuses(strict, ALLOWED * 2)
+    assert statuses[:ALLOWED] == [200] * ALLOWED
+    assert 429 in statuses
+    assert len(service.seen) == statuses.count(200)
+
+
+def test_a_refusal_says_when_to_come_back(strict: GatewayProcess) -> None:
+    while (answer := strict.call("GET", "/api/products/")).status == 200:
+        pass
+    assert answer.problem == "too-many-requests"
+    assert answer.headers["RateLimit"].startswith('"address";r=0;t=')
+    assert answer.headers["RateLimit-Policy"] == f'"address";q={ALLOWED};w=3'
+    time.sleep(int(answer.headers["Retry-After"]))
+    assert strict.call("GET", "/api/products/").status == 200
+
+
+def test_a_user_has_a_share_of_their_own(start_gateway: StartGateway, clean_redis: Redis) -> None:
+    with start_gateway(RATE_LIMIT="40", RATE_SECONDS="600") as gateway:
+        clean_redis.hset("gateway:limit:user:busy", mapping={"tokens": 0, "at": int(time.time() * 1000)})
+        answer = gateway.call("GET", "/api/products/", as_customer("busy"))
+        assert (answer.status, answer.problem) == (429, "too-many-requests")
+        assert answer.headers["RateLimit"].startswith('"user";r=0')
+        assert gateway.call("GET", "/api/products/", as_customer("idle")).status == 200
+
+
+def test_what_is_left_is_told(start_gateway: StartGateway, clean_redis: Redis) -> None:
+    with start_gateway(RATE_LIMIT="1000", RATE_SECONDS="3600") as gateway:
+        left = [_left(gateway) for _ in range(120)]
+    assert left == list(range(left[0], left[0] - 120, -1))
+
+
+def _left(gateway: GatewayProcess) -> int:
+    return int(gateway.call("GET", "/api/products/").headers["RateLimit"].split("r=")[1].split(";")[0])
+
+
+def test_processes_share_a_bucket(start_gateway: StartGateway, clean_redis: Redis) -> None:
+    share = {"RATE_LIMIT": "19", "RATE_SECONDS": "3600"}  # blocks of one: exact
+    with start_gateway(**share) as one, start_gateway(**share) as other:
+        clean_redis.flushdb()
+        statuses = [_statuses(gateway, 1)[0] for _ in range(30) for gateway in (one, other)]
+    assert statuses.count(200) == 19
+
+
+def test_redis_is_asked_once_for_many_requests(start_gateway: StartGateway, clean_redis: Redis) -> None:
+    with start_gateway(RATE_LIMIT="2000", RATE_SECONDS="3600") as gateway:
+        taken = set()
+        for _ in range(90):
+            assert _statuses(gateway, 1) == [200]
+            taken.add(_tokens(clean_redis, "address:127.0.0.1"))
+    assert taken == {1900}
+
+
+def _tokens(redis: Redis, bucket: str) -> int:
+    found: Any = redis.hget(f"gateway:limit:{bucket}", "tokens")
+    return int(float(found))
+
+
+def test_without_redis_requests_go_on_within_a_limit(start_gateway: StartGateway) -> None:
+    away = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0", "RATE_LIMIT": "20", "RATE_SECONDS": "3600"}
+    with start_gateway(**away) as gateway:
+        statuses = _statuses(gateway, 40)
+        assert statuses[0] == 200
+        assert 15 <= statuses.count(200) <= 20
+        assert "limits by itself" in gateway.log.read_text()
+
+
+def test_a_probe_is_not_counted(strict: GatewayProcess) -> None:
+    while strict.call("GET", "/api/products/").status == 200:
+        pass
+    assert [strict.call("GET", path).status for path in ("/health/live", "/health/ready")] == [200, 200]

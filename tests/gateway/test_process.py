@@ -1,0 +1,68 @@
+"""The process: how it stops, what it writes."""
+
+import socket
+import subprocess
+import sys
+import time
+
+from shared.telemetry import trace
+from tests.gateway.client import as_customer, receive, status_of
+from tests.gateway.conftest import StartGateway
+from tests.gateway.process import ROOT, GatewayProcess
+
+
+def test_a_request_under_way_is_finished_before_it_stops(start_gateway: StartGateway) -> None:
+    with start_gateway() as gateway:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
+            connection.sendall(b"GET /api/products/?do=wait&seconds=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            time.sleep(0.3)
+            started = time.monotonic()
+            gateway.process.terminate()
+            raw = receive(connection)
+        assert status_of(raw) == 200
+        assert b"waited" in raw
+        gateway.process.wait(10)
+        assert time.monotonic() - started < 10
+
+
+def test_an_idle_process_stops_at_once(start_gateway: StartGateway) -> None:
+    with start_gateway() as gateway:
+        gateway.call("GET", "/api/products/")
+        started = time.monotonic()
+        gateway.stop()
+        assert time.monotonic() - started < 3
+
+
+def test_each_request_leaves_one_line(gateway: GatewayProcess) -> None:
+    hop = trace.start()
+    headers = [as_customer("c0ffee"), ("X-Request-ID", "line-1"), (trace.HEADER, str(hop))]
+    gateway.call("GET", "/api/basket/?secret=1", *headers)
+    (line,) = gateway.lines("line-1")
+    assert line["method"] == "GET"
+    assert line["path"] == "/api/basket/"
+    assert line["status"] == 200
+    assert line["principal"] == "c0ffee"
+    assert line["trace_id"] == hop.trace_id
+    assert line["service"] == "gateway"
+    assert 0 < line["ms"] < 5000
+
+
+def test_a_refusal_leaves_a_line_that_cannot_be_forged(gateway: GatewayProcess) -> None:
+    gateway.call("GET", '/api/"%0a{"x', ("X-Request-ID", "line-2"))
+    (line,) = gateway.lines("line-2")
+    assert (line["path"], line["status"], line["principal"]) == ('/api/"%0a{"x', 400, None)
+
+
+def test_no_token_is_ever_written(gateway: GatewayProcess) -> None:
+    name, value = as_customer("d00d")
+    gateway.call("GET", "/api/basket/", (name, value), ("X-Request-ID", "line-3"))
+    assert gateway.lines("line-3")
+    assert value.removeprefix("Bearer ") not in gateway.log.read_text()
+
+
+def test_bad_configuration_stops_the_start() -> None:
+    environment = {"MICROCOMMERCE_RATE_LIMIT": "none", "PATH": ""}
+    command = [sys.executable, "-m", "gateway", "--port", "0"]
+    failed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=20, check=False)
+    assert failed.returncode != 0
+    assert b"MICROCOMMERCE_RATE_LIMIT" in failed.stderr

@@ -1,0 +1,266 @@
+"""WebSocket connections: the ways to authenticate, close codes, and everything that passes through."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from shared.telemetry import trace
+from shared.testing.tokens import ALICE, make_token
+from tests.gateway.client import as_customer, send_raw, status_of
+from tests.gateway.conftest import StartGateway
+from tests.gateway.process import GatewayProcess
+from tests.gateway.services import EchoService
+
+PATH = "/ws/notifications/"
+OURS = "http://localhost:8000"
+
+
+@contextmanager
+def opened(
+    gateway: GatewayProcess,
+    *headers: tuple[str, str],
+    path: str = PATH,
+    offers: tuple[str, ...] = (),
+    **options: Any,
+) -> Iterator[ClientConnection]:
+    """A connection through the gateway."""
+    url = f"ws://localhost:{gateway.port}{path}"
+    offered = [Subprotocol(offer) for offer in offers] or None
+    with connect(url, additional_headers=headers, subprotocols=offered, proxy=None, **options) as socket:
+        yield socket
+
+
+def close_of(socket: ClientConnection, seconds: float = 5) -> int:
+    """The code that the other side closes with."""
+    with pytest.raises(ConnectionClosed) as closed:
+        socket.recv(timeout=seconds)
+    assert closed.value.rcvd is not None
+    return int(closed.value.rcvd.code)
+
+
+def refused(gateway: GatewayProcess, *headers: tuple[str, str], **options: Any) -> int:
+    """The HTTP status of a refused handshake."""
+    with pytest.raises(InvalidStatus) as error, opened(gateway, *headers, **options):
+        pass
+    response = error.value.response
+    assert response.headers["Content-Type"] == "application/problem+json"
+    return int(response.status_code)
+
+
+def test_messages_pass_both_ways(gateway: GatewayProcess, service: EchoService) -> None:
+    with opened(gateway, as_customer(), path=PATH + "?after=17") as socket:
+        for message in ("hello", "ü" * 1000, b"\x00\xff", ""):
+            socket.send(message)
+            echo = socket.recv(timeout=5)
+            assert echo == ("echo " + message if isinstance(message, str) else b"echo " + message)
+    assert service.sockets[0].target == PATH + "?after=17"
+
+
+def test_the_service_gets_the_token_as_a_header(gateway: GatewayProcess, service: EchoService) -> None:
+    token = make_token()
+    with opened(gateway, offers=("microcommerce.v1", f"bearer.{token}")) as socket:
+        assert socket.subprotocol == "microcommerce.v1"
+    seen = service.sockets[0]
+    assert seen.header("Authorization") == [f"Bearer {token}"]
+    assert seen.header("Sec-WebSocket-Protocol") == ["microcommerce.v1"]
+
+
+def test_without_an_offer_no_protocol_is_chosen(gateway: GatewayProcess, service: EchoService) -> None:
+    with opened(gateway, as_customer()) as socket:
+        assert socket.subprotocol is None
+    assert service.sockets[0].header("Sec-WebSocket-Protocol") == []
+
+
+def test_claimed_identities_are_dropped(gateway: GatewayProcess, service: EchoService) -> None:
+    claimed = [("X-User-Id", "mia"), ("X-Forwarded-For", "6.6.6.6"), ("Cookie", "a=b"), ("X_User", "mia")]
+    hop = trace.start()
+    with opened(
+        gateway,
+        as_customer(),
+        *claimed,
+        (trace.HEADER, str(hop)),
+        ("X-Request-ID", "ws-1"),
+        ("User-Agent", "t/1"),
+    ):
+        pass
+    seen = service.sockets[0]
+    assert (
+        seen.header("X-User-Id")
+        == seen.header("Cookie")
+        == seen.header("X_User")
+        == seen.header("Origin")
+        == []
+    )
+    assert seen.header("X-Forwarded-For") == ["127.0.0.1"]
+    assert seen.header("X-Request-ID") == ["ws-1"]
+    assert seen.header(trace.HEADER)[0][3:35] == hop.trace_id
+
+
+BAD = {
+    "no token": ((), ()),
+    "bad header": ((("Authorization", "Bearer a.b.c"),), ()),
+    "bad subprotocol": ((), ("microcommerce.v1", "bearer.a.b.c")),
+    "no token in the offer": ((), ("microcommerce.v1",)),
+    "basic": ((("Authorization", "Basic YTpi"),), ()),
+    "a good header and a bad offer": ((as_customer(),), ("microcommerce.v1", "bearer.bad")),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_no_or_bad_token_is_closed_with_4401(
+    kind: str, gateway: GatewayProcess, service: EchoService
+) -> None:
+    headers, offers = BAD[kind]
+    with opened(gateway, *headers, offers=offers) as socket:
+        assert socket.subprotocol == ("microcommerce.v1" if offers else None)
+        assert close_of(socket) == 4401
+    assert service.sockets == []
+
+
+def test_a_token_in_the_address_is_no_token(gateway: GatewayProcess, service: EchoService) -> None:
+    with opened(gateway, path=f"{PATH}?token={make_token()}&access_token={make_token()}") as socket:
+        assert close_of(socket) == 4401
+    assert service.sockets == []
+
+
+def test_a_caller_without_the_role_is_closed_with_4403(gateway: GatewayProcess, service: EchoService) -> None:
+    with opened(gateway, ("Authorization", f"Bearer {make_token(ALICE, ())}")) as socket:
+        assert close_of(socket) == 4403
+    assert service.sockets == []
+
+
+def test_when_the_token_expires_the_socket_is_closed_with_4401(gateway: GatewayProcess) -> None:
+    expires_at = int(time.time()) + 2
+    with opened(gateway, ("Authorization", f"Bearer {make_token(exp=expires_at)}")) as socket:
+        socket.send("still good")
+        assert socket.recv(timeout=5) == "echo still good"
+        assert close_of(socket) == 4401
+    assert -0.1 < time.time() - expires_at < 2
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "http://localhost:9999", "https://localhost:8000", "null"]
+)
+def test_a_foreign_origin_with_a_cookie_is_refused(
+    origin: str, gateway: GatewayProcess, service: EchoService
+) -> None:
+    assert refused(gateway, as_customer(), ("Cookie", "sessionid=x"), origin=origin) == 403
+    assert service.sockets == []
+
+
+def test_our_own_origin_may_have_a_cookie(gateway: GatewayProcess) -> None:
+    with opened(gateway, as_customer(), ("Cookie", "theme=dark"), origin=OURS) as socket:
+        socket.send("a")
+        assert socket.recv(timeout=5) == "echo a"
+
+
+def test_a_foreign_origin_without_a_cookie_may_come_with_a_token(gateway: GatewayProcess) -> None:
+    with opened(
+        gateway, offers=("microcommerce.v1", f"bearer.{make_token()}"), origin="http://app.example"
+    ) as socket:
+        socket.send("a")
+        assert socket.recv(timeout=5) == "echo a"
+
+
+@pytest.mark.parametrize(
+    "path", ["/ws/", "/ws/other/", "/api/products/", "/ws/notifications", "/ws/%6eotifications/", "/"]
+)
+def test_no_other_address_speaks_websocket(path: str, gateway: GatewayProcess, service: EchoService) -> None:
+    assert refused(gateway, as_customer(), path=path) in {400, 404}
+    assert service.sockets == []
+
+
+def test_an_unknown_host_is_refused(gateway: GatewayProcess, service: EchoService) -> None:
+    head = (
+        "GET /ws/notifications/ HTTP/1.1\r\nHost: evil\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{}: {}\r\n\r\n"
+    )
+    assert status_of(send_raw(gateway.port, head.format(*as_customer()).encode())) == 400
+    assert service.sockets == []
+
+
+def test_the_services_close_code_comes_through(gateway: GatewayProcess) -> None:
+    with opened(gateway, as_customer(), path=PATH + "?do=close") as socket:
+        assert close_of(socket) == 4401
+
+
+def test_the_clients_close_code_comes_through(gateway: GatewayProcess, service: EchoService) -> None:
+    with opened(gateway, as_customer()) as socket:
+        socket.close(4000, "enough")
+    assert _first_close(service) == 4000
+
+
+def test_a_client_that_vanishes_leaves_no_connection_behind(
+    gateway: GatewayProcess, service: EchoService
+) -> None:
+    with opened(gateway, as_customer()) as socket:
+        socket.socket.close()
+    assert _first_close(service) in {1000, 1001, 1006}
+
+
+def _first_close(service: EchoService) -> int | None:
+    deadline = time.monotonic() + 5
+    while not service.closes and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return service.closes[0][0]
+
+
+def test_a_service_that_drops_the_line_asks_the_client_to_come_back(gateway: GatewayProcess) -> None:
+    with opened(gateway, as_customer(), path=PATH + "?do=drop") as socket:
+        assert close_of(socket) == 1012
+
+
+def test_a_service_that_is_away_is_503(start_gateway: StartGateway, environment: dict[str, str]) -> None:
+    upstreams = json.loads(environment["UPSTREAMS"])
+    upstreams["notification"] = upstreams["saga"]
+    with start_gateway(UPSTREAMS=json.dumps(upstreams)) as gateway:
+        assert refused(gateway, as_customer()) == 503
+
+
+def test_a_message_that_is_too_large_is_closed_with_1009(gateway: GatewayProcess) -> None:
+    with opened(gateway, as_customer()) as socket:
+        socket.send("x" * 70_000)
+        assert close_of(socket) == 1009
+
+
+def test_a_client_that_does_not_read_holds_the_service_back(
+    gateway: GatewayProcess, service: EchoService
+) -> None:
+    before = gateway.memory()
+    with opened(gateway, as_customer(), path=PATH + "?do=flood", max_queue=1, close_timeout=0.1) as socket:
+        time.sleep(1.5)
+        assert service.most_written < 1500
+        assert gateway.memory() - before < 24 * 1024 * 1024
+        assert [str(socket.recv(timeout=5)).split("}")[0] for _ in range(3)] == [
+            f'{{"id": {n}' for n in range(3)
+        ]
+
+
+def test_a_stopping_gateway_asks_clients_to_come_back(start_gateway: StartGateway) -> None:
+    with start_gateway() as gateway, opened(gateway, as_customer()) as socket:
+        socket.send("a")
+        assert socket.recv(timeout=5) == "echo a"
+        started = time.monotonic()
+        gateway.process.terminate()
+        assert close_of(socket) == 1012
+        gateway.process.wait(10)
+        assert time.monotonic() - started < 5
+
+
+def test_a_connection_leaves_one_line(gateway: GatewayProcess) -> None:
+    with opened(gateway, as_customer("50c4e7"), ("X-Request-ID", "ws-line")):
+        pass
+    (line,) = gateway.lines("ws-line")
+    assert (line["method"], line["path"], line["status"], line["principal"]) == (
+        "WEBSOCKET",
+        PATH,
+        101,
+        "50c4e7",
+    )
