@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from launcher import platform
+from launcher.addresses import all_urls
 from launcher.console import Ticker, console, process_table, welcome
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.memory import memory_by_group
-from launcher.status import status as status_of
 from launcher.system import SERVICES, Service
 
 EPILOG = """
@@ -129,14 +129,15 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: addresses and processes.")] = False,
 ) -> None:
     """Show every process. Exits 0 when all of them are running, 3 otherwise."""
-    found = status_of(Instance(port_offset))
+    instance = Instance(port_offset)
+    processes = platform.processes(instance)
     if as_json:
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        sys.stdout.write(json.dumps({"urls": all_urls(instance), "processes": processes}, indent=1) + "\n")
     else:
-        memory = memory_by_group(each["pid"] for each in found["processes"] if each["pid"])
-        console.print(process_table(found["processes"], memory))
+        memory = memory_by_group(each["pid"] for each in processes if each["pid"])
+        console.print(process_table(processes, memory))
         console.print(f"\n{sum(memory.values()) >> 20} MiB in all")
-    if any(each["state"] != "running" for each in found["processes"]):
+    if any(each["state"] != "running" for each in processes):
         raise typer.Exit(NOT_RUNNING)
 
 

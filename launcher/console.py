@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
+from launcher.addresses import all_urls
 from launcher.instance import Instance
 from launcher.plan import Step
-from launcher.status import urls
 from launcher.system import USERS
 
 console = Console(highlight=False)
@@ -72,7 +72,7 @@ def process_table(processes: list[dict[str, Any]], memory: dict[int, int]) -> Ta
 
 def welcome(instance: Instance) -> None:
     """Where everything is, who can sign in, and what to try."""
-    where = urls(instance)
+    where = all_urls(instance)
     table = Table(box=None, show_header=False)
     for name, address in where.items():
         table.add_row(f"[bold]{name}[/]", address)

@@ -10,10 +10,10 @@ from confluent_kafka import Consumer, TopicPartition
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
+from launcher.addresses import database_url, kafka_address
 from launcher.errors import LauncherError
 from launcher.instance import Instance
-from launcher.services import database_url, environment
-from launcher.stores import kafka
+from launcher.services import environment
 from launcher.system import PYTHON, SERVICES, Service, service, with_postgres
 
 Rows = list[tuple[Any, ...]]
@@ -74,7 +74,7 @@ def lag(instance: Instance) -> Mapping[str, int]:
 
 def _lag_of(instance: Instance, owner: Service) -> int:
     settings = {
-        "bootstrap.servers": kafka.address(instance),
+        "bootstrap.servers": kafka_address(instance),
         "group.id": owner.name,
         "enable.auto.commit": False,
     }

@@ -4,8 +4,8 @@ import json
 import os
 from collections.abc import Iterator
 
+from launcher.addresses import api_url, database_url, gateway_url, kafka_address, keycloak_url, redis_url
 from launcher.instance import Instance
-from launcher.stores import kafka, keycloak, mongod, postgres, redis
 from launcher.stores.base import environment as base_environment
 from launcher.supervisor.specification import Probe, Specification
 from launcher.system import (
@@ -29,11 +29,11 @@ def environment(owner: Service, instance: Instance) -> dict[str, str]:
     values = {
         "ENVIRONMENT": "development",
         "DATABASE_URL": database_url(owner, instance),
-        "REDIS_URL": redis.url(instance, owner.redis),
-        "KAFKA": kafka.address(instance),
+        "REDIS_URL": redis_url(instance, owner.redis),
+        "KAFKA": kafka_address(instance),
         "GATEWAY_URL": gateway_url(instance),
-        "ISSUER": f"{keycloak.url(instance)}/realms/microcommerce",
-        "KEYCLOAK_URL": keycloak.url(instance).replace("localhost", "127.0.0.1"),
+        "ISSUER": f"{keycloak_url(instance)}/realms/microcommerce",
+        "KEYCLOAK_URL": keycloak_url(instance, "127.0.0.1"),
         **_only_for(owner, instance),
     }
     passed_on = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
@@ -47,23 +47,6 @@ def _only_for(owner: Service, instance: Instance) -> dict[str, str]:
         upstreams = {each.name: api_url(each, instance) for each in SERVICES if each.name != "gateway"}
         return {"UPSTREAMS": json.dumps(upstreams), "OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET}
     return {}
-
-
-def database_url(owner: Service, instance: Instance) -> str:
-    """Where the service's own database is; empty for one that has only Redis."""
-    if owner.database == "postgres":
-        return postgres.url(instance, owner.name)
-    return mongod.url(instance, owner.name) if owner.database == "mongod" else ""
-
-
-def api_url(owner: Service, instance: Instance) -> str:
-    """Where the service's HTTP interface is, seen from this machine."""
-    return f"http://127.0.0.1:{instance.port(owner.port)}"
-
-
-def gateway_url(instance: Instance) -> str:
-    """The platform's public address."""
-    return f"http://localhost:{instance.port(service('gateway').port)}"
 
 
 def specifications(owner: Service, instance: Instance) -> Iterator[Specification]:

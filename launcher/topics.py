@@ -3,9 +3,9 @@
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from launcher.addresses import kafka_address
 from launcher.errors import LauncherError
 from launcher.instance import Instance
-from launcher.stores import kafka
 from shared.contracts.topics import PARTITIONS, RETENTION_DAYS, TOPICS
 
 TIMEOUT_SECONDS = 60.0
@@ -15,7 +15,7 @@ DAY_MILLISECONDS = 24 * 3600 * 1000
 def create_topics(instance: Instance) -> None:
     """Each topic of the contracts, and beside it the one for its dead letters."""
     client = AdminClient(
-        {"bootstrap.servers": kafka.address(instance), "socket.timeout.ms": 30_000, "log_level": 0}
+        {"bootstrap.servers": kafka_address(instance), "socket.timeout.ms": 30_000, "log_level": 0}
     )
     try:
         existing = set(client.list_topics(timeout=TIMEOUT_SECONDS).topics)

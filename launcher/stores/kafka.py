@@ -5,6 +5,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
+from launcher.addresses import port_of
 from launcher.artifacts import fetch
 from launcher.errors import LauncherError
 from launcher.instance import Instance
@@ -19,7 +20,7 @@ JVM = ("-Xms128m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=128m")
 
 def settings(instance: Instance) -> dict[str, str]:
     """The broker's configuration."""
-    port, controller = instance.port(store(NAME).port), instance.port(store(NAME).also[0])
+    port, controller = port_of(instance, NAME), instance.port(store(NAME).also[0])
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -76,12 +77,7 @@ def prepare(instance: Instance) -> None:
 def specification(instance: Instance) -> Specification:
     """The broker as the supervisor runs it."""
     command = [*_java(instance), "kafka.Kafka", str(_configuration(instance))]
-    return base_specification(instance, NAME, command, ready=Probe("tcp", instance.port(store(NAME).port)))
-
-
-def address(instance: Instance) -> str:
-    """The bootstrap server."""
-    return f"127.0.0.1:{instance.port(store(NAME).port)}"
+    return base_specification(instance, NAME, command, ready=Probe("tcp", port_of(instance, NAME)))
 
 
 def _java(instance: Instance) -> list[str]:

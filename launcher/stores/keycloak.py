@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from infrastructure.keycloak import realm
+from launcher.addresses import gateway_url, keycloak_url, port_of
 from launcher.artifacts import fetch, locked_artifacts
 from launcher.cache import cache_directory, locked
 from launcher.errors import LauncherError
@@ -14,7 +15,7 @@ from launcher.instance import Instance
 from launcher.java import java
 from launcher.stores.base import specification as base_specification
 from launcher.supervisor.specification import Probe, Specification
-from launcher.system import OIDC_CLIENT_SECRET, service, store
+from launcher.system import OIDC_CLIENT_SECRET, store
 
 NAME = "keycloak"
 BUILD = (
@@ -85,11 +86,11 @@ def prepare(instance: Instance) -> None:
 
 def specification(instance: Instance) -> Specification:
     """The server as the supervisor runs it."""
-    port, management = instance.port(store(NAME).port), instance.port(store(NAME).also[0])
+    port, management = port_of(instance, NAME), instance.port(store(NAME).also[0])
     command = [
         *_java(_home(instance)), "start", "--optimized", "--import-realm", "--http-enabled=true",
         "--http-host=127.0.0.1", f"--http-port={port}", f"--http-management-port={management}",
-        f"--hostname=http://localhost:{port}", "--cache=local", "--log-level=warn", "--log-console-output=default",
+        f"--hostname={keycloak_url(instance)}", "--cache=local", "--log-level=warn", "--log-console-output=default",
     ]  # fmt: skip
     return base_specification(
         instance,
@@ -103,7 +104,7 @@ def specification(instance: Instance) -> Specification:
 
 
 def _environment(instance: Instance) -> dict[str, str]:
-    database = instance.port(store("postgres").port)
+    database = port_of(instance, "postgres")
     return {
         "KC_DB_URL": f"jdbc:postgresql://127.0.0.1:{database}/{NAME}",
         "KC_DB_USERNAME": NAME,
@@ -112,14 +113,9 @@ def _environment(instance: Instance) -> dict[str, str]:
         "KC_DB_POOL_MAX_SIZE": "10",
         "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
         "KC_BOOTSTRAP_ADMIN_PASSWORD": "admin",
-        "MICROCOMMERCE_GATEWAY_URL": f"http://localhost:{instance.port(service('gateway').port)}",
+        "MICROCOMMERCE_GATEWAY_URL": gateway_url(instance),
         "MICROCOMMERCE_OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET,
     }
-
-
-def url(instance: Instance) -> str:
-    """How people and services reach it, and how the tokens' issuer begins."""
-    return f"http://localhost:{instance.port(store(NAME).port)}"
 
 
 def _home(instance: Instance) -> Path:

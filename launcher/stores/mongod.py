@@ -8,14 +8,13 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from launcher.addresses import REPLICA_SET, port_of
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.stores.base import specification as base_specification
 from launcher.supervisor.specification import Probe, Specification
-from launcher.system import store
 
 NAME = "mongod"
-REPLICA_SET = "rs0"
 NOT_YET_INITIALISED = 94
 PRIMARY_SECONDS = 60
 
@@ -27,7 +26,7 @@ def prepare(instance: Instance) -> None:
 
 def specification(instance: Instance) -> Specification:
     """The server as the supervisor runs it."""
-    port = instance.port(store(NAME).port)
+    port = port_of(instance, NAME)
     command = [
         _program(), "--dbpath", str(instance.data / NAME), "--port", str(port), "--bind_ip", "127.0.0.1",
         "--nounixsocket", "--replSet", REPLICA_SET, "--oplogSize", "512", "--wiredTigerCacheSizeGB", "0.25",
@@ -43,15 +42,9 @@ def _program() -> str:
     return str(Path(package.submodule_search_locations[0]) / "bin" / "mongod")
 
 
-def url(instance: Instance, database: str = "") -> str:
-    """How to reach it."""
-    port = instance.port(store(NAME).port)
-    return f"mongodb://127.0.0.1:{port}/{database}?replicaSet={REPLICA_SET}&directConnection=true"
-
-
 def initialise(instance: Instance) -> None:
     """Make the replica set, if there is none, and wait for its primary."""
-    port = instance.port(store(NAME).port)
+    port = port_of(instance, NAME)
     address = f"127.0.0.1:{port}"
     client: MongoClient[dict[str, Any]]
     with MongoClient(address, directConnection=True, serverSelectionTimeoutMS=30_000) as client:

@@ -12,12 +12,13 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from launcher.addresses import port_of, postgres_url
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.privileges import link_tree, reachable_directory, unprivileged
 from launcher.stores.base import specification as base_specification
 from launcher.supervisor.specification import Probe, RunAs, Specification
-from launcher.system import POSTGRES_ADMINISTRATOR, store, with_postgres
+from launcher.system import POSTGRES_ADMINISTRATOR, with_postgres
 
 NAME = "postgres"
 SETTINGS = {
@@ -117,7 +118,7 @@ def _run(command: list[str], where: Place) -> None:
 def specification(instance: Instance) -> Specification:
     """The server as the supervisor runs it; SIGINT is its fast shutdown, which does not wait for clients."""
     where = place(instance)
-    port = instance.port(store(NAME).port)
+    port = port_of(instance, NAME)
     settings = [argument for name, value in SETTINGS.items() for argument in ("-c", f"{name}={value}")]
     return base_specification(
         instance,
@@ -129,14 +130,9 @@ def specification(instance: Instance) -> Specification:
     )
 
 
-def url(instance: Instance, user: str = POSTGRES_ADMINISTRATOR, database: str = "") -> str:
-    """How to reach the server; a role's password is its own name, as in all of development."""
-    return f"postgresql://{user}:{user}@127.0.0.1:{instance.port(store(NAME).port)}/{database or user}"
-
-
 def initialise(instance: Instance) -> None:
     """A role and a database for each owner; what is there already stays."""
-    with psycopg.connect(url(instance), autocommit=True) as connection:
+    with psycopg.connect(postgres_url(instance), autocommit=True) as connection:
         roles = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
         databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
         for owner in (*(service.name for service in with_postgres()), "keycloak"):

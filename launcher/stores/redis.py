@@ -3,11 +3,11 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from launcher.addresses import port_of
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.stores.base import specification as base_specification
 from launcher.supervisor.specification import Probe, Specification
-from launcher.system import store
 
 NAME = "redis"
 
@@ -19,7 +19,7 @@ def prepare(instance: Instance) -> None:
 
 def specification(instance: Instance) -> Specification:
     """The server as the supervisor runs it."""
-    port = instance.port(store(NAME).port)
+    port = port_of(instance, NAME)
     command = [
         _program(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(instance.data / NAME),
         "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--save", "",
@@ -32,9 +32,3 @@ def _program() -> str:
     if package is None or package.origin is None:
         raise LauncherError("The Valkey wheel is not installed.", "Remove .venv and try again.")
     return str(Path(package.origin).parent / "bin" / "valkey-server")
-
-
-def url(instance: Instance, database: int | None = None) -> str:
-    """How to reach it, or one of its numbered databases."""
-    path = "" if database is None else f"/{database}"
-    return f"redis://127.0.0.1:{instance.port(store(NAME).port)}{path}"
