@@ -17,7 +17,6 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from shared.http.documents import CONTENT_TYPE, problem_document
 
@@ -83,6 +82,9 @@ SLUGS = {
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. What is nobody's expected failure is logged and re-raised as a 500."""
+    # Imported late: DRF's views load the classes that its settings name, and those raise problems.
+    from rest_framework.views import set_rollback  # noqa: PLC0415
+
     set_rollback()
     known = _as_api_exception(error)
     if known is None:
