@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from launcher.errors import LauncherError
-from launcher.instance import Instance
+from launcher.instance import ROOT, Instance
 from launcher.supervisor.control import SupervisorAwayError, ask
 from launcher.supervisor.lock import is_claimed
 from launcher.supervisor.specification import Specification
@@ -78,7 +78,7 @@ def ensure_supervisor(instance: Instance, *, tied: bool = False) -> None:
     with (instance.logs / "supervisor.log").open("ab") as log:
         subprocess.Popen(
             [sys.executable, "-m", "launcher.supervisor", str(instance.state), *(["--tied"] if tied else [])],
-            cwd=instance.root,
+            cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -18,7 +18,6 @@ FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 15.0
 STABLE_SECONDS = 30.0
 READY_INTERVAL_SECONDS = 0.25
-LIVE_INTERVAL_SECONDS = 5.0
 LIVE_FAILURES = 5
 
 
@@ -129,7 +128,7 @@ class Child:
         await self._until_ready()
         failures = 0
         while self.specification.live:
-            await asyncio.sleep(LIVE_INTERVAL_SECONDS)
+            await asyncio.sleep(self.specification.live_interval)
             failures = 0 if await answers(self.specification.live) else failures + 1
             if failures >= LIVE_FAILURES:
                 self._give_up(f"was not live {failures} times in a row")

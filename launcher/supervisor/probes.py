@@ -6,7 +6,6 @@ import struct
 from launcher.supervisor.specification import Probe
 
 HOST = "127.0.0.1"
-TIMEOUT_SECONDS = 5.0
 # PostgreSQL's start-up message, protocol 3.0 (postgresql.org/docs/current/protocol-message-formats.html)
 _STARTUP = b"user\0probe\0database\0probe\0\0"
 _STARTUP_MESSAGE = struct.pack("!ii", len(_STARTUP) + 8, 196608) + _STARTUP
@@ -15,7 +14,7 @@ _STARTUP_MESSAGE = struct.pack("!ii", len(_STARTUP) + 8, 196608) + _STARTUP
 async def answers(probe: Probe) -> bool:
     """Whether the process answers as it does when it is well; never raises for a network failure."""
     try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(probe.timeout):
             return await _ask(probe)
     except (OSError, TimeoutError, asyncio.IncompleteReadError):
         return False

@@ -14,6 +14,7 @@ class Probe:
     kind: ProbeKind
     port: int
     path: str = "/"
+    timeout: float = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Specification:
     log: str
     ready: Probe
     live: Probe | None = None
+    live_interval: float = 5.0  # seconds between two questions whether it is live
     run_as: RunAs | None = None
     stop_signal: int = 15
     stop_seconds: float = 12
