@@ -83,7 +83,9 @@ SLUGS = {
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. What is nobody's expected failure is logged and re-raised as a 500."""
     # Imported late: DRF's views load the classes that its settings name, and those raise problems.
-    from rest_framework.views import set_rollback  # noqa: PLC0415
+    from rest_framework.views import set_rollback
+
+    # DRF's views read settings that name this module while they are being loaded.
 
     set_rollback()
     known = _as_api_exception(error)

@@ -38,6 +38,7 @@ def service_settings(name: str, *, apps: list[str], environment: Environment | N
         "INSTALLED_APPS": [
             *apps,
             "shared.messaging",
+            "shared.http",
             "rest_framework",
             "django_filters",
             "drf_spectacular",
