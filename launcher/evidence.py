@@ -13,8 +13,9 @@ from pymongo.collection import Collection
 from launcher.addresses import database_url, kafka_address
 from launcher.errors import LauncherError
 from launcher.instance import Instance
+from launcher.migrations import django_command
 from launcher.services import environment
-from launcher.system import PYTHON, SERVICES, Service, service, with_postgres
+from launcher.system import SERVICES, Service, service, with_postgres
 
 Rows = list[tuple[Any, ...]]
 TIMEOUT = 10  # seconds for one question to Kafka
@@ -34,9 +35,8 @@ def by_order(instance: Instance, owner: str, query: str) -> dict[str, tuple[Any,
 def stock_invariants(instance: Instance) -> list[str]:
     """What the stock service itself finds wrong, in words."""
     owner = service("stock")
-    command = [PYTHON, "apps/stock/manage.py", "invariants"]
     done = subprocess.run(
-        command,
+        django_command(owner, "invariants"),
         cwd=instance.root,
         env=environment(owner, instance),
         capture_output=True,

@@ -174,7 +174,10 @@ def _checked(instance: Instance, request: dict[str, Any]) -> None:
             f"Start it: python manage_all.py up{instance.option()}",
         ) from error
     if "error" in answer:
-        raise LauncherError(str(answer["error"]))
+        raise LauncherError(
+            str(answer["error"]),
+            f"If the code changed since it was started: manage_all.py down{instance.option()}, then up again.",
+        )
 
 
 def _await(condition: Callable[[], bool], complaint: str, instance: Instance) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 
 from launcher.addresses import api_url, database_url, gateway_url, kafka_address, keycloak_url, redis_url
@@ -12,10 +13,9 @@ from launcher.system import (
     BLOCKING_THREADS,
     OIDC_CLIENT_SECRET,
     ROLE_PORTS,
-    ROLES,
-    SERVERS,
     SERVICES,
     Service,
+    command,
     process_name,
     service,
 )
@@ -58,19 +58,14 @@ def specifications(owner: Service, instance: Instance) -> Iterator[Specification
 def _specification(owner: Service, role: str, instance: Instance) -> Specification:
     name = process_name(owner, role)
     port = instance.port(owner.port + ROLE_PORTS[role])
-    values = {
-        "port": str(port),
-        "package": owner.package,
-        "directory": owner.package.replace(".", "/"),
-        "data": str(instance.data),
-    }
+    arguments = command(owner, role, port)[1:]
     probe_port = {} if role in ("api", "gateway") else {PREFIX + "PROBE_PORT": str(port)}
     pool = {PREFIX + "DATABASE_POOL": str(BLOCKING_THREADS)} if role == "api" else {}
     return Specification(
         name=name,
         service=owner.name,
         port=port,
-        command=tuple(part.format_map(values) for part in ROLES.get(role, SERVERS[owner.server])),
+        command=(sys.executable, *arguments),
         environment={**environment(owner, instance), "PYTHONUNBUFFERED": "1", **probe_port, **pool},
         directory=str(instance.root),
         log=str(instance.logs / f"{name}.log"),

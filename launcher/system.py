@@ -3,7 +3,6 @@
 Ports are those without `--port-offset`. `compose.yaml` says the same for Docker; a test holds them together.
 """
 
-import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,45 +64,35 @@ SERVICES = (
 # role -> how far its port is from the service's own
 ROLE_PORTS = {"gateway": 0, "api": 0, "consumer": 100, "relay": 200, "worker": 300, "beat": 400}
 
-PYTHON = sys.executable
+# What runs, from the root of the repository; `python` is the one that runs the launcher.
 BLOCKING_THREADS = 8  # requests that a service answers at once, and its database connections
-_GRANIAN = (PYTHON, "-m", "granian", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1",
-            "--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "warning")  # fmt: skip
-SERVERS: dict[Server, tuple[str, ...]] = {
-    "wsgi": (
-        *_GRANIAN,
-        "--interface",
-        "wsgi",
-        "--no-ws",
-        "--blocking-threads",
-        str(BLOCKING_THREADS),
-        "{package}.wsgi:application",
-    ),
-    "gateway": (PYTHON, "-m", "gateway", "--host", "127.0.0.1", "--port", "{port}"),
-    "channels": (PYTHON, "-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "{package}.asgi:application"),
+GRANIAN = (
+    "python -m granian --host {host} --port {port} --workers 1 --respawn-failed-workers --log-level warning"
+)
+SERVERS: dict[Server, str] = {
+    "wsgi": f"{GRANIAN} --interface wsgi --no-ws --blocking-threads {BLOCKING_THREADS} --workers-kill-timeout 8"
+    " {package}.wsgi:application",
+    "channels": "python -m {package}.server -b {host} -p {port} {package}.asgi:application",  # daphne, with what it lacks
+    "gateway": "python -m gateway --host {host} --port {port}",
 }
 ROLES = {
-    "consumer": (PYTHON, "{directory}/manage.py", "consume"),
-    "relay": (PYTHON, "{directory}/manage.py", "relay"),
+    "consumer": "python {directory}/manage.py consume",
+    "relay": "python {directory}/manage.py relay",
     # One task at a time in the worker's own process: a task moves a whole batch of sagas, so more workers add
     # replicas and not children, and what is killed is what was working.
-    "worker": (
-        PYTHON,
-        "-m",
-        "celery",
-        "-A",
-        "{package}",
-        "worker",
-        "--pool",
-        "solo",
-        "--loglevel",
-        "WARNING",
-        "--without-gossip",
-        "--without-mingle",
-        "--without-heartbeat",
-    ),
-    "beat": (PYTHON, "-m", "celery", "-A", "{package}", "beat", "--loglevel", "WARNING"),
+    "worker": "python -m celery -A {package} worker --pool solo --loglevel WARNING"
+    " --without-gossip --without-mingle --without-heartbeat",
+    "beat": "python -m celery -A {package} beat --loglevel WARNING",
 }
+
+
+def command(owner: Service, role: str, port: int, host: str = "127.0.0.1") -> list[str]:
+    """The command line of one process."""
+    template = ROLES.get(role, SERVERS[owner.server])
+    directory = owner.package.replace(".", "/")
+    values = {"port": port, "host": host, "package": owner.package, "directory": directory}
+    return [part.format_map(values) for part in template.split()]
+
 
 # Development only: production gets its own through the environment.
 USERS = {"alice": "customer", "bob": "customer", "carol": "customer", "mia": "manager"}

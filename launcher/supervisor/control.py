@@ -31,12 +31,19 @@ async def listen(directory: Path, handle: Handler) -> asyncio.Server:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer):
-            answer = await handle(json.loads(await reader.readline()))
+            answer = await _answer(handle, await reader.readline())
             writer.write(json.dumps(answer).encode() + b"\n")
             with contextlib.suppress(ConnectionError):  # whoever asked has gone; what was asked is done
                 await writer.drain()
 
     return await asyncio.start_unix_server(serve, sock=server, limit=2**20)
+
+
+async def _answer(handle: Handler, line: bytes) -> dict[str, Any]:
+    try:
+        return await handle(json.loads(line))
+    except (TypeError, ValueError, KeyError) as error:
+        return {"error": f"the supervisor does not understand the request: {error}"}
 
 
 def ask(directory: Path, request: dict[str, Any], timeout: float = 120) -> dict[str, Any]:

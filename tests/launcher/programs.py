@@ -87,7 +87,8 @@ def eventually(condition: Callable[[], Any], seconds: float = 20) -> Any:
 
 def running(instance: Instance, name: str = "server") -> dict[str, Any]:
     """The process, once it is running."""
-    return eventually(lambda: (found := described(instance, name))["state"] == "running" and found)
+    eventually(lambda: described(instance, name)["state"] == "running")
+    return described(instance, name)
 
 
 def descendants(pid: int) -> list[psutil.Process]:

@@ -150,3 +150,9 @@ def test_a_deep_checkout_is_no_problem_for_the_socket(tmp_path: Path) -> None:
 
 def test_an_unknown_request_is_answered_with_an_error(instance: Instance) -> None:
     assert "does not know" in ask(instance.state, {"do": "dance"})["error"]
+
+
+def test_a_request_of_another_version_is_answered_with_an_error(instance: Instance) -> None:
+    specification = {**server(instance).to_json(), "invented": 1}
+    assert "invented" in ask(instance.state, {"do": "start", "processes": [specification]})["error"]
+    assert platform.is_supervised(instance)
