@@ -2,18 +2,26 @@
 
 from typing import TYPE_CHECKING, Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
 from shared.auth.principal import Principal
-from shared.auth.tokens import InvalidToken
+from shared.auth.tokens import InvalidToken, KeysUnavailable
 from shared.auth.verifier import verifier
+from shared.http.problems import RETRY_AFTER, Problem
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
+
+
+class IdentityUnavailable(Problem):
+    """Whether the token is good cannot be told now; the caller should keep it."""
+
+    slug = "identity-unavailable"
+    status_code = 503
+    title = "Tokens cannot be verified"
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -28,6 +36,8 @@ class BearerAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Only Bearer tokens are accepted.")
         try:
             return verifier().verify(token.strip().decode("latin-1")), None
+        except KeysUnavailable as error:
+            raise IdentityUnavailable(str(error), headers={"Retry-After": str(RETRY_AFTER)}) from error
         except InvalidToken as error:
             raise AuthenticationFailed(str(error)) from error
 
@@ -35,17 +45,6 @@ class BearerAuthentication(BaseAuthentication):
         """What a 401 says in `WWW-Authenticate` (RFC 6750, section 3: no error code where no token was sent)."""
         sent = bool(get_authorization_header(request))
         return 'Bearer error="invalid_token"' if sent else "Bearer"
-
-
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document describes `BearerAuthentication`."""
-
-    target_class = BearerAuthentication
-    name = "bearer"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """HTTP bearer tokens."""
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
 def principal_of(request: "Request") -> Principal:

@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 logger = logging.getLogger(__name__)
 
 MIN_INTERVAL = 30.0  # seconds between two fetches
-FRESH_FOR = 24 * 3600  # seconds that the cached copy may stand in for Keycloak
+FRESH_FOR = 24 * 3600  # seconds until keys are asked for again; the cached copy may stand in as long
 TIMEOUT = 3.0  # seconds for one fetch
 CACHE_KEY = "auth:jwks"
 SIGNING = {"RSA": "RS256", "EC": "ES256"}
@@ -43,43 +43,59 @@ class KeySource:
         self._url = url
         self._cache = cache
         self._keys: dict[str, SigningKey] = {}
-        self._last_try = float("-inf")
+        self._last_try = self._loaded_at = float("-inf")
         self._lock = threading.Lock()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no key is known at all, so that nothing can be said about any token."""
+        return not self._keys
+
     def find(self, key_id: str) -> SigningKey | None:
-        """The key if it is known in memory. Never blocks."""
-        return self._keys.get(key_id)
+        """The key if it is known in memory and fresh. Never blocks."""
+        return self._keys.get(key_id) if self._is_fresh() else None
 
     def fetch(self, key_id: str) -> SigningKey | None:
-        """The key, asking the cache and then Keycloak where memory does not have it. May block for `TIMEOUT`."""
+        """The key, asking the cache and then Keycloak where memory does not have it. May block for `TIMEOUT`.
+
+        A key that is not fresh any more still counts while Keycloak does not answer.
+        """
         with self._lock:
-            if key_id not in self._keys and not self._keys:
+            if self.is_empty:
                 self._load_cached()
-            if key_id not in self._keys and time.monotonic() - self._last_try >= MIN_INTERVAL:
+            if self.find(key_id) is None and time.monotonic() - self._last_try >= MIN_INTERVAL:
                 self._last_try = time.monotonic()
                 self._load_from_keycloak()
         return self._keys.get(key_id)
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() - self._loaded_at < FRESH_FOR
+
+    def _take(self, document: str | bytes) -> None:
+        """Make the keys in `document` the known ones; raises ValueError or JoseError where there are none."""
+        keys = parse(json.loads(document))
+        if not keys:
+            raise ValueError("the document holds no signing key")
+        self._keys, self._loaded_at = keys, time.monotonic()
 
     def _load_cached(self) -> None:
         if self._cache is None:
             return
         try:
             document = self._cache.get(CACHE_KEY)
-        except Exception as error:  # noqa: BLE001 - a cache that is away costs one fetch, whatever it raises
+            if document:
+                self._take(document)
+        except Exception as error:  # noqa: BLE001 - a cache that is of no use costs one fetch, whatever it raises
             logger.warning("The cached keys cannot be read: %s", error)
-            return
-        if document:
-            self._keys = parse(json.loads(document))
 
     def _load_from_keycloak(self) -> None:
         try:
             with urllib.request.urlopen(self._url, timeout=TIMEOUT) as response:  # noqa: S310 - an address of our own settings
                 document = response.read()
-            keys = parse(json.loads(document))
+            self._take(document)
         except (OSError, ValueError, JoseError) as error:
             logger.warning("Keycloak's keys cannot be fetched from %s: %s", self._url, error)
             return
-        self._keys = keys
         self._remember(document.decode())
 
     def _remember(self, document: str) -> None:
@@ -91,14 +107,21 @@ class KeySource:
             logger.warning("The keys cannot be cached: %s", error)
 
 
-def parse(document: dict[str, Any]) -> dict[str, SigningKey]:
-    """The signing keys of a JWK Set (RFC 7517), by key id; encryption keys and other algorithms are left out."""
-    usable = [
-        key
-        for key in document.get("keys", [])
-        if key.get("use") == "sig" and SIGNING.get(key.get("kty", "")) == key.get("alg") and key.get("kid")
-    ]
+def parse(document: Any) -> dict[str, SigningKey]:
+    """The signing keys of a JWK Set (RFC 7517), by key id; encryption keys and other algorithms are left out.
+
+    There are none in what is no JWK Set. Raises JoseError for a key that is broken.
+    """
+    keys = document.get("keys") if isinstance(document, dict) else None
+    usable = [key for key in keys if _is_usable(key)] if isinstance(keys, list) else []
     if not usable:
         return {}
     found = KeySet.import_key_set({"keys": usable})
     return {key.kid: key for key in found.keys if key.kid and isinstance(key, RSAKey | ECKey)}
+
+
+def _is_usable(key: Any) -> bool:
+    if not isinstance(key, dict) or key.get("use") != "sig" or not key.get("kid"):
+        return False
+    algorithm = SIGNING.get(str(key.get("kty")))
+    return algorithm is not None and key.get("alg") == algorithm

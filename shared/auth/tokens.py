@@ -26,6 +26,10 @@ class InvalidToken(Exception):
     """The token is not good; the message says why and is safe to show."""
 
 
+class KeysUnavailable(InvalidToken):
+    """Nothing can be said about any token: the realm's keys cannot be had right now."""
+
+
 class TokenVerifier:
     """Verifies tokens of one realm; remembers the good ones until they expire. Thread-safe."""
 
@@ -58,6 +62,8 @@ class TokenVerifier:
     def _verify(self, token: str) -> Principal:
         key_id = _key_id(token)
         key = self._keys.find(key_id) or self._keys.fetch(key_id)
+        if key is None and self._keys.is_empty:
+            raise KeysUnavailable("The realm's keys cannot be read right now; try again shortly.")
         if key is None:
             raise InvalidToken("The token is signed by a key that the realm does not have.")
         return _principal(self._claims(token, key), token)

@@ -19,6 +19,15 @@ logger = logging.getLogger("shared.http.access")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 REQUESTS = Counter("http_requests_total", "Requests answered", ["method", "status"])
 SECONDS = Histogram("http_request_seconds", "Time to answer a request", ["method"])
+METHODS = {
+    "GET",
+    "HEAD",
+    "OPTIONS",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+}  # any other would be a label of its own
 QUIET = ("/health/", "/metrics")
 # Where settings.SECURE_PROXY_SSL_HEADER looks, under WSGI and ASGI alike; no header of a client can have this name.
 SCHEME = "microcommerce.scheme"
@@ -53,8 +62,9 @@ class RequestContextMiddleware:
     @staticmethod
     def _account(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
         method = request.method or ""
-        REQUESTS.labels(method, response.status_code).inc()
-        SECONDS.labels(method).observe(seconds)
+        label = method if method in METHODS else "other"
+        REQUESTS.labels(label, response.status_code).inc()
+        SECONDS.labels(label).observe(seconds)
         if not request.path.startswith(QUIET):
             fields = {
                 "method": method,

@@ -5,12 +5,21 @@ import math
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
+from shared.http.problems import Problem
 from shared.http.renderers import JSONRenderer
 
 MAX_DEPTH = 32  # nested arrays and objects; a body of brackets alone must not exhaust the stack
+
+
+class BodyTooLarge(Problem):
+    """Nothing that this API takes is that long."""
+
+    slug = "content-too-large"
+    status_code = 413
 
 
 class StrictJSONParser(BaseParser):
@@ -26,7 +35,7 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """The value in the body; raises ParseError that says what is wrong."""
-        body = stream.read()
+        body = _read(stream)
         try:
             text = body.decode("utf-8")
             value = json.loads(
@@ -40,6 +49,15 @@ class StrictJSONParser(BaseParser):
             raise ParseError(f"The body is not JSON: {error}.") from error
         _judge(value)
         return value
+
+
+def _read(stream: IO[bytes]) -> bytes:
+    # Django looks at its own limit only where a view asks for `request.body`.
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+    body = stream.read(most + 1)
+    if len(body) > most:
+        raise BodyTooLarge(f"The body is larger than {most} bytes.")
+    return body
 
 
 def _refuse_constant(name: str) -> Any:

@@ -110,7 +110,7 @@ def test_a_broken_message_is_a_dead_letter_and_the_next_is_handled(
     ] == [True]
 
 
-def dead_letters(partition: int) -> list[dict[str, bytes]]:
+def dead_letters(partition: int) -> list[dict[str, Any]]:
     """The headers of the dead letters in one partition."""
     reader = KafkaConsumer({"bootstrap.servers": settings.ENVIRONMENT.kafka, "group.id": f"test-{uuid4()}"})
     place = TopicPartition(BASKET_COMMANDS.dead_letter, partition)
@@ -119,7 +119,7 @@ def dead_letters(partition: int) -> list[dict[str, bytes]]:
     reader.assign([place])
     found = reader.consume(high - place.offset, timeout=10)
     reader.close()
-    return [dict(message.headers() or []) for message in found]
+    return [dict[str, Any](message.headers() or []) for message in found]
 
 
 def test_an_emptied_redis_gets_its_catalogue_back(redis: Any, pen: str, customer_client: APIClient) -> None:

@@ -1,0 +1,84 @@
+"""What surrounds a request: trace, request id, public address, metrics, health."""
+
+import pytest
+from django.test import RequestFactory
+from prometheus_client import REGISTRY
+from rest_framework.test import APIClient
+
+from shared.http.middleware import RequestContextMiddleware
+from shared.telemetry import trace
+
+pytestmark = pytest.mark.usefixtures("small_api")
+
+
+def test_a_good_request_id_is_kept() -> None:
+    assert (
+        APIClient().get("/health/live", headers={"X-Request-ID": "abc.DEF-1:2_3"})["X-Request-ID"]
+        == "abc.DEF-1:2_3"
+    )
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "a\tb", "é", "<script>"])
+def test_any_other_is_replaced(given: str) -> None:
+    found = APIClient().get("/health/live", headers={"X-Request-ID": given})["X-Request-ID"]
+
+    assert found != given
+    assert len(found) == 36
+
+
+def test_every_link_leads_to_the_gateway() -> None:
+    seen: list[str] = []
+
+    def view(request: object) -> object:
+        seen.append(request.build_absolute_uri("/api/x/"))  # type: ignore[attr-defined]
+        from django.http import HttpResponse
+
+        return HttpResponse()
+
+    request = RequestFactory().get("/", headers={"Host": "evil.test", "X-Forwarded-Host": "evil.test"})
+    RequestContextMiddleware(view)(request)  # type: ignore[arg-type]
+
+    assert seen == ["http://localhost:8000/api/x/"]
+
+
+def test_a_trace_goes_on_and_ends_with_the_request() -> None:
+    seen: list[str] = []
+
+    def view(request: object) -> object:
+        hop = trace.current()
+        seen.append(hop.trace_id if hop else "")
+        from django.http import HttpResponse
+
+        return HttpResponse()
+
+    given = "0af7651916cd43dd8448eb211c80319c"
+    for header in (f"00-{given}-b7ad6b7169203331-01", "garbage"):
+        request = RequestFactory().get("/", headers={"traceparent": header})
+        RequestContextMiddleware(view)(request)  # type: ignore[arg-type]
+
+    assert seen[0] == given
+    assert len(seen[1]) == 32
+    assert seen[1] != given
+    assert trace.current() is None
+
+
+def counted(method: str, status: str) -> float:
+    return REGISTRY.get_sample_value("http_requests_total", {"method": method, "status": status}) or 0.0
+
+
+def test_requests_are_counted_but_methods_are_not_invented() -> None:
+    before, other_before = counted("GET", "200"), counted("other", "405")
+
+    APIClient().get("/open/")
+    APIClient().generic("BREW", "/open/")
+
+    assert counted("GET", "200") == before + 1
+    assert counted("other", "405") == other_before + 1
+    assert counted("BREW", "405") == 0
+
+
+def test_health_and_metrics_answer_without_a_token() -> None:
+    live, metrics = APIClient().get("/health/live"), APIClient().get("/metrics")
+
+    assert (live.status_code, live.json()["status"]) == (200, "ok")
+    assert b"http_requests_total" in metrics.content
