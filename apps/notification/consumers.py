@@ -25,6 +25,7 @@ from apps.notification.threads import newest_ids
 
 logger = logging.getLogger(__name__)
 
+EXPIRED = "The token has expired. Connect again with a fresh one."
 BROKEN = 1011  # RFC 6455, section 7.4.1: Internal Error
 
 
@@ -38,6 +39,7 @@ class NotificationConsumer(AsyncWebsocketConsumer):
     feed: Feed | None = None
     sender: "asyncio.Task[None] | None" = None
     expiry: asyncio.TimerHandle | None = None
+    ending: "asyncio.Task[None] | None" = None
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As the base class, without its visit to a thread for connections that no handler here uses."""
@@ -81,13 +83,15 @@ class NotificationConsumer(AsyncWebsocketConsumer):
 
     def _expire_at(self, moment: float) -> None:
         loop = asyncio.get_running_loop()
-        close = self.close(NotAuthenticated.code, "The token has expired. Connect again with a fresh one.")
-        self.expiry = loop.call_later(max(0.0, moment - time.time()), lambda: loop.create_task(close))
+        self.expiry = loop.call_later(max(0.0, moment - time.time()), self._end, NotAuthenticated.code, EXPIRED)
 
     def _sender_ended(self, sender: "asyncio.Task[None]") -> None:
         if not sender.cancelled() and (error := sender.exception()):
             logger.error("A socket's sender broke", exc_info=error)
-            self.sender = asyncio.create_task(self.close(BROKEN))
+            self._end(BROKEN, "Something broke on our side. Connect again.")
+
+    def _end(self, code: int, reason: str) -> None:
+        self.ending = asyncio.create_task(self.close(code, reason))
 
     async def disconnect(self, code: int) -> None:
         """Leave nothing behind."""

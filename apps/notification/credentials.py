@@ -1,6 +1,7 @@
 """Who opens a WebSocket: the token in its header or in its subprotocol, never one in the address."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from asgiref.sync import sync_to_async
 
@@ -8,13 +9,10 @@ from apps.notification.errors import NotAllowed, NotAuthenticated
 from shared.auth import InvalidToken, Principal
 from shared.auth.verifier import verifier
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 PROTOCOL = "microcommerce.v1"
 TOKEN_PREFIX = "bearer."  # noqa: S105 - the prefix that stands before a token
 
-Scope = "Mapping[str, Any]"
+Scope = Mapping[str, Any]
 
 
 async def authenticate(scope: Scope) -> Principal:

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 SENT = Counter("notifications_sent_total", "Notifications sent to sockets", ["source"])
 
 PAGE = 50  # rows in memory at once for a socket that has to catch up
-WAITING = 16  # announcements kept for a socket that is busy; what does not fit is read from the database later
+WAITING = 16  # announcements kept for a socket that is busy; the rest is read from the database later
 
 Send = Callable[[str], Awaitable[None]]
 

@@ -35,7 +35,12 @@ def _draft(event: contracts.OrderEvent) -> Notification:
         order_id=event.order_id,
         title=title,
         body=body,
-        data={"number": event.number, "total": money(event.total), "currency": event.currency, "reason": event.reason},
+        data={
+            "number": event.number,
+            "total": money(event.total),
+            "currency": event.currency,
+            "reason": event.reason,
+        },
     )
 
 

@@ -9,9 +9,9 @@ ID_LENGTH = 64  # a customer's id is Keycloak's `sub`
 
 
 class Notification(models.Model):
-    """Something a customer was told about an order, once. `id` counts the customer's own notifications: 1, 2, 3…
+    """Something a customer was told about an order, once.
 
-    The rows of one customer become visible in the order of their ids and without a gap (`operations.record`
+    `id` counts the customer's own notifications from 1 on. The rows of one customer become visible in the order of their ids and without a gap (`operations.record`
     says how), so "everything after 17" is an exact question at every moment.
     """
 

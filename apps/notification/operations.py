@@ -16,7 +16,7 @@ ADVANCE = f"""
     SELECT * FROM unnest(%s::text[], %s::bigint[])
     ON CONFLICT (customer_id) DO UPDATE SET last_id = mine.last_id + EXCLUDED.last_id
     RETURNING customer_id, last_id
-"""  # noqa: S608, SLF001 - a name of our own
+"""  # noqa: S608 - a name of our own
 
 
 def record(drafts: Sequence[Notification]) -> list[Notification]:

@@ -64,7 +64,7 @@ class Pusher:
             logger.warning("%d announcements did not leave in time", self._waiting)
 
     async def _until_quiet(self) -> None:
-        while self._waiting:
+        while self._waiting:  # noqa: ASYNC110 - once, at the end: not worth an event for each announcement
             await asyncio.sleep(0.01)
 
 

@@ -26,4 +26,6 @@ def told_after(customer_id: str, after: int) -> QuerySet[Notification]:
 
 def newest_ids(customers: Iterable[str]) -> dict[str, int]:
     """The newest id of each customer who was ever told something."""
-    return dict(CustomerCursor.objects.filter(customer_id__in=list(customers)).values_list("customer_id", "last_id"))
+    return dict(
+        CustomerCursor.objects.filter(customer_id__in=list(customers)).values_list("customer_id", "last_id")
+    )

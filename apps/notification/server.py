@@ -15,8 +15,16 @@ from daphne.server import Server as DaphneServer
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import defer
 from twisted.internet.interfaces import IPushProducer
-from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, STDLibLogObserver, globalLogPublisher
-from zope.interface import implementer
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    STDLibLogObserver,
+    globalLogPublisher,
+)
+from zope.interface import implementer  # type: ignore[import-untyped]
+
+# ruff: noqa: N802, N803 - the names are those of Twisted and autobahn
 
 logger = logging.getLogger(__name__)
 
@@ -40,18 +48,21 @@ DEFAULTS = {
 class Socket(WebSocketProtocol):  # type: ignore[misc]  # the library has no types
     """One WebSocket that knows when its reader cannot keep up."""
 
+    def connectionMade(self) -> None:
+        """A fresh connection has room."""
+        self._room = asyncio.Event()
+        self._room.set()
+        super().connectionMade()
+
     def onOpen(self) -> None:
         """Ask the transport to say when its buffer is full (64 KiB) and when it is empty again."""
         super().onOpen()
-        self._room = asyncio.Event()
-        self._room.set()
         self.transport.unregisterProducer()  # the HTTP channel that took the handshake
-        self.transport.registerProducer(self, True)  # noqa: FBT003 - Twisted's signature
+        self.transport.registerProducer(self, True)
 
     async def has_room(self) -> None:
         """Return when the reader has taken what it was sent, or is gone."""
-        if hasattr(self, "_room"):
-            await self._room.wait()
+        await self._room.wait()
 
     def pauseProducing(self) -> None:
         """The buffer is full."""
@@ -64,6 +75,11 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # the library has no typ
     def stopProducing(self) -> None:
         """The connection is gone: whoever waits need not."""
         self._room.set()
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        """However it ended. The library may have unregistered us before: then nobody calls `stopProducing`."""
+        self.stopProducing()
+        super().onClose(wasClean, code, reason)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Clients have nothing to say. Handing it on would fill a queue, and would put the keep-alive ping off."""
@@ -91,8 +107,11 @@ class Server(DaphneServer):  # type: ignore[misc]  # the library has no types
     def prepare(self) -> None:
         """Just before the reactor starts: our socket class, and Twisted's errors in our log."""
         self.ws_factory.protocol = Socket
-        errors = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)
-        globalLogPublisher.addObserver(FilteringLogObserver(STDLibLogObserver("twisted"), [errors]))
+        self.ws_factory.setProtocolOptions(failByDrop=False)  # who breaks the protocol is told so
+        log: Any = STDLibLogObserver("twisted")
+        errors: Any = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)
+        observer: Any = FilteringLogObserver(log, [errors])
+        globalLogPublisher.addObserver(observer)
 
     def listen_success(self, port: Any) -> None:
         """Remember the port, to stop listening on it first when the end comes."""

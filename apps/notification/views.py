@@ -18,8 +18,12 @@ from apps.notification.queries import parse_after, told_after
 from apps.notification.serializers import NotificationSerializer
 from shared.auth.drf import IsCustomer, principal_of
 
-AFTER = OpenApiParameter("after", OpenApiTypes.INT64, description="Only what came after the notification with this id.")
-ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of one of your notifications.")
+AFTER = OpenApiParameter(
+    "after", OpenApiTypes.INT64, description="Only what came after the notification with this id."
+)
+ID = OpenApiParameter(
+    "id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of one of your notifications."
+)
 
 
 class NotificationViewSet(mixins.ListModelMixin, GenericViewSet[Notification]):

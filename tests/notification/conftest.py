@@ -4,17 +4,14 @@ import copy
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from pytest_django import Settings
 
 from tests.notification.processes import Api, Redis, serve_keys
-
-if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +27,9 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 def service_environment(redis_server: Redis, django_db_setup: None) -> Iterator[dict[str, str]]:
     """The environment of the service's processes."""
     keys = serve_keys()
-    database = urlsplit(django_settings.ENVIRONMENT.database_url)._replace(path=f"/{connection.settings_dict['NAME']}")
+    database = urlsplit(django_settings.ENVIRONMENT.database_url)._replace(
+        path=f"/{connection.settings_dict['NAME']}"
+    )
     yield {
         "MICROCOMMERCE_DATABASE_URL": database.geturl(),
         "MICROCOMMERCE_REDIS_URL": redis_server.url,
@@ -69,7 +68,7 @@ def customer() -> str:
 
 
 @pytest.fixture(autouse=True)
-def pushing(redis_server: Redis, settings: "SettingsWrapper") -> None:
+def pushing(redis_server: Redis, settings: Settings) -> None:
     """This process announces through the tests' Redis, as `notification-consumer` does."""
     layer = copy.deepcopy(settings.CHANNEL_LAYERS)
     layer["default"]["CONFIG"]["hosts"][0]["address"] = redis_server.url

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
@@ -64,15 +65,66 @@ class Redis:
         assert package is not None
         assert package.origin is not None
         binary = Path(package.origin).parent / "bin" / "valkey-server"
-        command = [binary, "--port", str(self.port), "--save", "", "--dir", self.directory]
+        command = [str(binary), "--port", str(self.port), "--save", "", "--dir", str(self.directory)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_until(lambda: answers(self.port), "Redis coming up")
+
+    def is_up(self) -> bool:
+        """Whether it answers."""
+        return answers(self.port)
 
     def stop(self) -> None:
         """Be killed, as by a power cut."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+
+
+class Cable:
+    """A TCP connection to a store that can be cut: nobody is let in, and who is in is thrown out."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self._target = target
+        self._open: set[socket.socket] = set()
+        self._plugged_in = True
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """The store is away."""
+        self._plugged_in = False
+        for end in list(self._open):
+            _hang_up(end)
+
+    def mend(self) -> None:
+        """The store is back."""
+        self._plugged_in = True
+
+    def _accept(self) -> None:
+        while True:
+            near, _ = self._listener.accept()
+            if not self._plugged_in:
+                near.close()
+                continue
+            far = socket.create_connection(self._target)
+            self._open |= {near, far}
+            for ends in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        for end in (source, target):
+            _hang_up(end)
+            self._open.discard(end)
+
+
+def _hang_up(end: socket.socket) -> None:
+    with suppress(OSError):  # the other direction hung up first
+        end.shutdown(socket.SHUT_RDWR)
+    end.close()
 
 
 def serve_keys() -> ThreadingHTTPServer:
@@ -100,22 +152,32 @@ class Api:
 
     environment: dict[str, str]
     log: Path
+    options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
 
-    def start(self) -> "Api":
-        """Come up and be ready."""
-        command = [sys.executable, "-m", "apps.notification.server", "-p", str(self.port), "apps.notification.asgi:application"]
+    def start(self, ready: int = 200) -> "Api":
+        """Come up, with this status of readiness."""
+        application = "apps.notification.asgi:application"
+        command = [
+            sys.executable,
+            "-m",
+            "apps.notification.server",
+            "-p",
+            str(self.port),
+            *self.options,
+            application,
+        ]
         environment = {**os.environ, **self.environment}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        wait_until(self.is_ready, f"the service coming up (see {self.log})")
+        wait_until(lambda: self.readiness() == ready, f"the service coming up (see {self.log})")
         return self
 
-    def is_ready(self) -> bool:
-        """Whether the stores answer it."""
+    def readiness(self) -> int | None:
+        """The status of `/health/ready`; None while nobody answers."""
         if self.process.poll() is not None:
             raise AssertionError(self.log.read_text())
-        return answers(self.port) and requests.get(self.url("/health/ready"), timeout=5).status_code == 200
+        return requests.get(self.url("/health/ready"), timeout=15).status_code if answers(self.port) else None
 
     def stop(self) -> float:
         """SIGTERM; returns the seconds it took to end."""
@@ -127,6 +189,21 @@ class Api:
     def memory(self) -> int:
         """Resident bytes."""
         return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def cpu_seconds(self) -> float:
+        """Processor time used so far."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
+
+    def metric(self, name: str, labels: str = "") -> float:
+        """What `/metrics` says of `name`, such as 3.0."""
+        text = requests.get(self.url("/metrics"), timeout=5).text
+        found = [line for line in text.splitlines() if line.startswith(f"{name}{labels} ")]
+        return float(found[0].rpartition(" ")[2]) if found else 0.0
+
+    def wait_for_metric(self, name: str, value: float) -> None:
+        """Return when `metric(name)` is `value`."""
+        wait_until(lambda: self.metric(name) == value, f"{name} becoming {value}", 10.0)
 
     def url(self, path: str) -> str:
         """An HTTP address of this process."""

@@ -20,7 +20,9 @@ def happened(
     event = kind(
         order_id=order or uuid.uuid4(),
         customer_id=customer,
-        items=(contracts.OrderedItem(product_id="a" * 24, quantity=2, name="Lamp", unit_price=Decimal("9.75")),),
+        items=(
+            contracts.OrderedItem(product_id="a" * 24, quantity=2, name="Lamp", unit_price=Decimal("9.75")),
+        ),
         total=Decimal("19.50"),
         currency="EUR",
         **{"number": "2026-000017", **more},
