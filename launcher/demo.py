@@ -14,4 +14,12 @@ def load_products(instance: Instance) -> None:
 
 def load_stock(instance: Instance) -> None:
     """Quantities, once the stock service has heard of every product."""
-    once(instance, "demo-stock", LOADED, lambda: run_django(service("stock"), instance, "load_demo_stock"))
+    command = ("load_demo_stock", "--expect", str(number_of_products()))
+    once(instance, "demo-stock", LOADED, lambda: run_django(service("stock"), instance, *command))
+
+
+def number_of_products() -> int:
+    """How many products the demonstration sells."""
+    from apps.product.demo.catalogue import categories
+
+    return sum(len(category.products) for category in categories())

@@ -1,4 +1,9 @@
-"""Make the Kafka topics that the contracts name; what is there already stays as it is."""
+"""Make the Kafka topics that the contracts name; what is there already stays as it is.
+
+`python -m launcher.topics ADDRESS` does it for compose.yaml.
+"""
+
+import sys
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -13,10 +18,13 @@ DAY_MILLISECONDS = 24 * 3600 * 1000
 
 
 def create_topics(instance: Instance) -> None:
+    """The topics of a platform of ours."""
+    create_at(kafka_address(instance))
+
+
+def create_at(address: str) -> None:
     """Each topic of the contracts, and beside it the one for its dead letters."""
-    client = AdminClient(
-        {"bootstrap.servers": kafka_address(instance), "socket.timeout.ms": 30_000, "log_level": 0}
-    )
+    client = AdminClient({"bootstrap.servers": address, "socket.timeout.ms": 30_000, "log_level": 0})
     try:
         existing = set(client.list_topics(timeout=TIMEOUT_SECONDS).topics)
         missing = [each for each in _wanted() if each.topic not in existing]
@@ -37,3 +45,7 @@ def _wanted() -> list[NewTopic]:
 
 def _new(name: str, config: dict[str, str]) -> NewTopic:
     return NewTopic(name, num_partitions=PARTITIONS, replication_factor=1, config=config)
+
+
+if __name__ == "__main__":
+    create_at(sys.argv[1])

@@ -33,16 +33,25 @@ def realm(kind: Kind) -> Json:
         **_brute_force(),
         **_roles(),
         "clients": [_gateway(), _command_line(password_grant=development)],
-        "scopeMappings": [{"client": name, "roles": ["customer", "manager"]} for name in ("gateway", "microcommerce-cli")],
+        "scopeMappings": [
+            {"client": name, "roles": ["customer", "manager"]} for name in ("gateway", "microcommerce-cli")
+        ],
         "users": _development_users() if development else [],
-        "passwordPolicy": "" if development else "length(12) and notUsername(undefined) and notEmail(undefined)",
+        "passwordPolicy": ""
+        if development
+        else "length(12) and notUsername(undefined) and notEmail(undefined)",
         "eventsEnabled": True,
         "eventsExpiration": 7 * 24 * 3600,
     }
 
 
 def _registration() -> Json:
-    return {"registrationAllowed": True, "rememberMe": False, "resetPasswordAllowed": True, "loginWithEmailAllowed": True}
+    return {
+        "registrationAllowed": True,
+        "rememberMe": False,
+        "resetPasswordAllowed": True,
+        "loginWithEmailAllowed": True,
+    }
 
 
 def _tokens() -> Json:

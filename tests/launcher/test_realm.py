@@ -1,0 +1,74 @@
+"""Both realm files follow from one source, and they differ in what only development may have."""
+
+import json
+from typing import Any
+
+import pytest
+
+from infrastructure.keycloak.realm import Kind, path, realm, render
+from launcher.system import OIDC_CLIENT_SECRET, USERS
+from shared.settings.environment import DEVELOPMENT_SECRET
+
+KINDS: tuple[Kind, ...] = ("development", "production")
+
+
+def client(kind: Kind, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(each for each in realm(kind)["clients"] if each["clientId"] == name)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_file_follows_from_the_source(kind: Kind) -> None:
+    again = "run: python -m infrastructure.keycloak.realm"
+    assert path(kind).read_text() == render(kind), again
+
+
+def test_development_has_the_users_of_the_contract() -> None:
+    users = {each["username"]: each for each in realm("development")["users"]}
+    assert {
+        name: "manager" if "manager" in user["realmRoles"] else "customer" for name, user in users.items()
+    } == USERS
+    assert all(user["credentials"][0]["value"] == name for name, user in users.items())
+
+
+def test_production_has_no_users_no_password_grant_and_no_secret() -> None:
+    assert realm("production")["users"] == []
+    assert not client("production", "microcommerce-cli")["directAccessGrantsEnabled"]
+    assert client("production", "gateway")["secret"].startswith("${")
+    assert realm("production")["sslRequired"] != "none"
+    assert not set(USERS) & set(json.dumps(realm("production")).split('"'))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_registers_is_a_customer_and_a_manager_is_one_too(kind: Kind) -> None:
+    made = realm(kind)
+    roles = {each["name"]: each for each in made["roles"]["realm"]}
+    assert made["registrationAllowed"]
+    assert roles[made["defaultRole"]["name"]]["composites"]["realm"] == ["customer"]
+    assert roles["manager"]["composites"]["realm"] == ["customer"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tokens_are_short_rotated_and_for_us(kind: Kind) -> None:
+    made = realm(kind)
+    assert made["accessTokenLifespan"] == 300
+    assert (made["revokeRefreshToken"], made["refreshTokenMaxReuse"]) == (True, 0)
+    assert made["bruteForceProtected"]
+    for each in made["clients"]:
+        assert each["protocolMappers"][0]["config"]["included.custom.audience"] == "microcommerce"
+        assert each["attributes"]["pkce.code.challenge.method"] == "S256"
+        assert not each["implicitFlowEnabled"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_browser_client_is_confidential_and_bound_to_the_gateway(kind: Kind) -> None:
+    gateway = client(kind, "gateway")
+    assert not gateway["publicClient"]
+    assert not gateway["directAccessGrantsEnabled"]
+    assert all(uri.startswith("${MICROCOMMERCE_GATEWAY_URL}/") for uri in gateway["redirectUris"])
+    assert "*" not in gateway["redirectUris"][0]
+    assert gateway["attributes"]["backchannel.logout.url"].startswith("${MICROCOMMERCE_GATEWAY_URL}/")
+
+
+def test_keycloak_and_a_gateway_started_by_hand_share_the_secret() -> None:
+    assert OIDC_CLIENT_SECRET == DEVELOPMENT_SECRET

@@ -1,0 +1,65 @@
+"""The table: ports that do not meet, addresses that are the defaults of a bare shell."""
+
+from collections import Counter
+
+import pytest
+
+from launcher import addresses, platform
+from launcher.errors import LauncherError
+from launcher.instance import Instance
+from launcher.ports import all_ports
+from launcher.services import environment, specifications
+from launcher.system import SERVICES, Service
+from shared.settings.environment import development_defaults
+
+FIRST, SECOND = Instance(), Instance(1000)
+
+
+def test_no_two_processes_have_the_same_port() -> None:
+    used = Counter(port for _, port in all_ports(FIRST))
+    assert [port for port, count in used.items() if count > 1] == []
+
+
+def test_two_platforms_have_no_port_in_common() -> None:
+    assert not {port for _, port in all_ports(FIRST)} & {port for _, port in all_ports(SECOND)}
+
+
+def test_the_contracts_own_ports() -> None:
+    assert addresses.gateway_url(FIRST) == "http://localhost:8000"
+    assert addresses.keycloak_url(FIRST) == "http://localhost:8080"
+    assert addresses.gateway_url(SECOND) == "http://localhost:9000"
+
+
+def test_every_process_of_the_contract_is_listed_once() -> None:
+    names = [each["name"] for each in platform.table(FIRST)]
+    assert len(names) == len(set(names))
+    assert {"postgres", "mongod", "redis", "kafka", "keycloak", "gateway", "saga-worker", "saga-beat"} < set(
+        names
+    )
+    assert {f"{name}-api" for name in ("product", "order", "stock", "basket", "notification", "saga")} < set(
+        names
+    )
+
+
+@pytest.mark.parametrize("owner", SERVICES, ids=lambda owner: owner.name)
+def test_a_bare_shell_means_the_same_platform(owner: Service) -> None:
+    """`python apps/order/manage.py …` without any environment talks to the platform at offset 0."""
+    given = environment(owner, FIRST)
+    defaults = development_defaults(owner.name)
+    for name in ("database_url", "redis_url", "kafka", "gateway_url", "issuer", "keycloak_url"):
+        assert given[f"MICROCOMMERCE_{name.upper()}"] == defaults[name]
+
+
+def test_the_other_platforms_services_talk_to_its_own_stores() -> None:
+    for owner in SERVICES:
+        for each in specifications(owner, SECOND):
+            ports = {str(port) for _, port in all_ports(FIRST)}
+            assert not [
+                value for value in each.environment.values() if any(f":{port}" in value for port in ports)
+            ]
+
+
+@pytest.mark.parametrize("offset", [-1, 24_001, 60_000])
+def test_an_offset_that_leaves_no_room_is_refused(offset: int) -> None:
+    with pytest.raises(LauncherError, match="out of range"):
+        Instance(offset)
