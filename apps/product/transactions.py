@@ -48,10 +48,11 @@ def in_transaction(operation: Callable[P, R]) -> Callable[P, R]:
             try:
                 return _once(lambda: operation(*args, **kwargs))
             except (DatabaseError, PyMongoError) as error:
-                if not _is_worth_another_try(error):
+                is_late = time.monotonic() > give_up_at
+                if not _is_worth_another_try(error) or (is_late and is_away(error)):
                     raise
-                if time.monotonic() > give_up_at:
-                    raise (error if is_away(error) else Contended()) from error
+                if is_late:
+                    raise Contended from error
             RETRIES.inc()
             _pause(attempt)
         raise AssertionError("unreachable")  # pragma: no cover

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pymongo.monitoring
 import pytest
 
 from tests.product.commands import CommandLog
+from tests.product.mongod import Mongod
 
 if TYPE_CHECKING:
     from apps.product.models import Category, Product
@@ -58,3 +60,24 @@ def make_product() -> MakeProduct:
         return operations.create_product(wanted)
 
     return make
+
+
+@pytest.fixture
+def own_mongod(tmp_path: Path) -> Iterator[Mongod]:
+    """A mongod that the test may kill; this process uses it instead of the platform's."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    mongod = Mongod(tmp_path)
+    usual = connection.settings_dict["HOST"]
+    mongod.start()
+    connection.close_pool()
+    connection.settings_dict["HOST"] = mongod.url
+    try:
+        call_command("migrate", verbosity=0)
+        yield mongod
+    finally:
+        connection.close_pool()
+        connection.settings_dict["HOST"] = usual
+        mongod.thaw()
+        mongod.kill()

@@ -1,0 +1,106 @@
+"""Every query of a list is answered by an index, in the order that was asked for."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from bson import ObjectId
+from django.core.management import call_command
+from django.db import connection
+
+from apps.product import queries
+from apps.product.models import Category, Product
+from shared.messaging.mongodb import OUTBOX
+
+if TYPE_CHECKING:
+    from rest_framework.test import APIClient
+
+    from tests.product.conftest import CommandsIn, MakeProduct
+
+WANTED: list[queries.Wanted] = [
+    *[{"ordering": ordering} for ordering in queries.ORDERINGS],
+    *[{"ordering": ordering, "category": "outdoors"} for ordering in queries.ORDERINGS],
+    {"min_price": Decimal(20), "max_price": Decimal(30), "ordering": "price"},
+    {"min_price": Decimal(20), "ordering": "-price", "category": "outdoors"},
+    {"is_active": False},
+]
+
+
+@pytest.fixture(autouse=True)
+def catalogue(empty_store: None) -> None:
+    """Something to choose from."""
+    call_command("load_demo", verbosity=0)
+
+
+def stages(plan: Any) -> Iterator[dict[str, Any]]:
+    """Every stage of a winning plan."""
+    if isinstance(plan, dict):
+        if "stage" in plan:
+            yield plan
+        for name, inner in plan.items():
+            if name != "rejectedPlans":
+                yield from stages(inner)
+    elif isinstance(plan, list):
+        for inner in plan:
+            yield from stages(inner)
+
+
+def explained(found: Any) -> list[dict[str, Any]]:
+    from bson import json_util
+
+    return list(stages([json_util.loads(part) if isinstance(part, str) else part for part in [found.explain()]]))
+
+
+@pytest.mark.parametrize("wanted", WANTED, ids=lambda wanted: json.dumps(wanted, default=str))
+def test_a_list_is_read_from_an_index_in_its_order(wanted: queries.Wanted) -> None:
+    names = [stage["stage"] for stage in explained(queries.products(wanted)[:20])]
+    assert "IXSCAN" in names
+    assert not {"COLLSCAN", "SORT"} & set(names)
+
+
+@pytest.mark.parametrize("wanted", [{"search": "coffee"}, {"search": "cof mug"}], ids=str)
+def test_a_search_reads_only_what_it_finds(wanted: queries.Wanted) -> None:
+    names = {(stage["stage"], stage.get("indexName")) for stage in explained(queries.products(wanted)[:20])}
+    assert ("IXSCAN", "product_words") in names
+    assert "COLLSCAN" not in {name for name, _ in names}
+
+
+def test_one_is_found_by_its_id_or_slug() -> None:
+    for found in (
+        Product.objects.filter(slug="pocket-kite"),
+        Category.objects.filter(slug="outdoors"),
+        Product.objects.filter(pk=ObjectId()),
+        Product.objects.filter(categories__contains=[ObjectId()]),
+    ):
+        names = {stage["stage"] for stage in explained(found)}
+        assert names & {"IXSCAN", "IDHACK"}
+        assert "COLLSCAN" not in names
+
+
+def test_the_relay_reads_what_waits_from_an_index() -> None:
+    cursor = connection.get_collection(OUTBOX).find({"sent_at": None}).sort("_id", 1).limit(500)
+    names = [stage["stage"] for stage in stages(cursor.explain()["queryPlanner"]["winningPlan"])]
+    assert "IXSCAN" in names
+    assert not {"COLLSCAN", "SORT"} & set(names)
+
+
+@pytest.mark.parametrize(
+    ("query", "first"), [("", 4), ("?category=outdoors", 5), ("?search=coffee&min_price=5&ordering=price&page_size=100", 4)]
+)
+def test_a_page_takes_few_round_trips(anonymous_client: "APIClient", commands_in: "CommandsIn", query: str, first: int) -> None:
+    address = f"/api/products/{query}"
+    with commands_in() as commands:
+        assert anonymous_client.get(address).json()["results"]
+    assert len(commands) == first, commands  # the revision, the category's id, the count, the page, its categories
+    with commands_in() as commands:
+        assert anonymous_client.get(address).status_code == 200
+    assert commands == ["find"]
+
+
+def test_a_write_takes_few_round_trips(make_product: "MakeProduct", commands_in: "CommandsIn") -> None:
+    with commands_in() as commands:
+        make_product("Brand New Thing")
+    # free slug?, document, number, message, revision, commit
+    assert commands == ["aggregate", "insert", "findAndModify", "insert", "update", "commitTransaction"]

@@ -1,0 +1,190 @@
+"""The outbox in MongoDB reaches Kafka: in order, none lost, whatever is killed."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from shared.messaging import kafka
+from shared.messaging.models import OutboxMessage
+from shared.messaging.mongodb import LEASE, STATE, MongoOutbox
+from shared.messaging.relay import Relay
+from tests.product.carrying import (
+    RelayProcess,
+    arrived,
+    new_topic,
+    nothing_waits,
+    publish,
+    running_relay,
+    waiting,
+)
+
+if TYPE_CHECKING:
+    from tests.product.conftest import MakeProduct
+    from tests.product.mongod import Mongod
+
+
+@pytest.fixture(autouse=True)
+def no_lease(empty_store: None) -> None:
+    """No earlier test's relay holds the lease."""
+    expire_lease()
+
+
+@pytest.fixture
+def topic() -> Iterator[str]:
+    """A topic of the test's own."""
+    with new_topic() as name:
+        yield name
+
+
+def expire_lease() -> None:
+    connection.get_collection(STATE).delete_one({"_id": LEASE})
+
+
+def new_relay() -> Relay:
+    return Relay(MongoOutbox(), kafka.producer(settings.ENVIRONMENT.kafka, "test"))
+
+
+def test_what_is_written_arrives_in_order_and_is_marked(topic: str) -> None:
+    publish(topic, *range(1, 40))
+    with running_relay():
+        assert nothing_waits()
+        publish(topic, 40, 41)
+        assert nothing_waits()
+    ids = [str(row.message_id) for row in OutboxMessage.objects.order_by("pk")]
+    assert arrived(topic, 41) == list(zip(ids, range(1, 42), strict=True))
+
+
+def test_numbers_rise_in_the_order_of_commits(topic: str) -> None:
+    threads = [threading.Thread(target=publish, args=(topic, version)) for version in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    publish(topic, 99)
+    rows = list(OutboxMessage.objects.order_by("pk"))
+    assert len(rows) == 11
+    assert '"version":99' in rows[-1].payload
+    numbers = [int.from_bytes(row.pk.binary, "big") for row in rows]
+    assert numbers == list(range(numbers[0], numbers[0] + 11))
+
+
+def test_the_store_wakes_the_relay(topic: str) -> None:
+    source = MongoOutbox()
+    assert source.acquire()
+    assert source.take(10) == []
+    threading.Timer(0.5, publish, args=(topic, 1)).start()
+    started = time.monotonic()
+    source.wait(20)
+    assert time.monotonic() - started < 10
+    assert len(source.take(10)) == 1
+
+
+def test_a_message_written_between_look_and_wait_is_not_slept_over(topic: str) -> None:
+    source = MongoOutbox()
+    assert source.acquire()
+    assert source.take(10) == []
+    publish(topic, 1)
+    started = time.monotonic()
+    source.wait(20)
+    assert time.monotonic() - started < 10
+
+
+def test_what_was_taken_does_not_wake_again(topic: str) -> None:
+    source = MongoOutbox()
+    assert source.acquire()
+    publish(topic, *range(1, 6))
+    assert len(source.take(10)) == 5
+    started = time.monotonic()
+    source.wait(1.5)
+    assert time.monotonic() - started >= 1.5
+
+
+def test_one_relay_is_active_and_the_next_takes_over() -> None:
+    first, second = MongoOutbox(), MongoOutbox()
+    assert first.acquire()
+    assert not second.acquire()
+    assert first.acquire()
+    passed = connection.get_collection(STATE).update_one({"_id": LEASE}, {"$set": {"until": datetime.now(UTC) - timedelta(seconds=1)}})
+    assert passed.modified_count == 1
+    assert second.acquire()
+    first.reconnect()
+    assert not first.acquire()
+
+
+def test_a_relay_killed_before_it_marked_sends_the_same_message_again(topic: str) -> None:
+    publish(topic, 1, 2)
+    first = new_relay()
+    assert first.source.acquire()
+    first._send(first.source.take(10))
+    assert waiting() == 2
+    expire_lease()
+    with running_relay():
+        assert nothing_waits()
+    came = arrived(topic, 4)
+    assert [version for _, version in came] == [1, 2, 1, 2]
+    assert came[:2] == came[2:]
+
+
+def test_a_sleeper_leaves_the_newest_message_last(topic: str) -> None:
+    publish(topic, 1)
+    sleeper, relay = new_relay(), new_relay()
+    assert sleeper.source.acquire()
+    held = sleeper.source.take(10)
+    expire_lease()
+    assert relay.source.acquire()
+    relay.turn()
+    publish(topic, 2)
+    relay.turn()
+    assert waiting() == 0
+    sleeper.source.mark_sent(sleeper._send(held))
+    assert waiting() == 1
+    relay.turn()
+    assert waiting() == 0
+    assert [version for _, version in arrived(topic, 4)] == [1, 2, 1, 2]
+
+
+def test_a_relay_process_that_is_killed_loses_nothing(topic: str) -> None:
+    publish(topic, *range(1, 3001))
+    process = RelayProcess()
+    try:
+        while waiting() == 3000:
+            time.sleep(0.005)
+        process.kill()
+        assert waiting()
+        process = RelayProcess()
+        publish(topic, 3001)
+        assert nothing_waits()
+        publish(topic, 3002)
+        assert nothing_waits()
+        assert process.terminate() == 0
+    finally:
+        process.kill()
+    versions = [version for _, version in arrived(topic, last=3002)]
+    assert list(dict.fromkeys(versions)) == list(range(1, 3003))
+
+
+def test_sent_messages_are_forgotten_after_a_day(topic: str) -> None:
+    publish(topic, 1, 2, 3)
+    rows = list(OutboxMessage.objects.order_by("pk"))
+    OutboxMessage.objects.filter(pk=rows[0].pk).update(sent_at=datetime.now(UTC) - timedelta(hours=25))
+    OutboxMessage.objects.filter(pk=rows[1].pk).update(sent_at=datetime.now(UTC) - timedelta(hours=23))
+    MongoOutbox().purge()
+    assert [row.pk for row in OutboxMessage.objects.order_by("pk")] == [rows[1].pk, rows[2].pk]
+
+
+def test_the_relay_outlives_its_store(own_mongod: "Mongod", topic: str, make_product: "MakeProduct") -> None:
+    with running_relay():
+        publish(topic, 1)
+        assert nothing_waits()
+        own_mongod.kill()
+        time.sleep(1)
+        own_mongod.start()
+        publish(topic, 2)
+        assert nothing_waits()
+    assert [version for _, version in arrived(topic, 2)] == [1, 2]
