@@ -83,7 +83,9 @@ class NotificationConsumer(AsyncWebsocketConsumer):
 
     def _expire_at(self, moment: float) -> None:
         loop = asyncio.get_running_loop()
-        self.expiry = loop.call_later(max(0.0, moment - time.time()), self._end, NotAuthenticated.code, EXPIRED)
+        self.expiry = loop.call_later(
+            max(0.0, moment - time.time()), self._end, NotAuthenticated.code, EXPIRED
+        )
 
     def _sender_ended(self, sender: "asyncio.Task[None]") -> None:
         if not sender.cancelled() and (error := sender.exception()):

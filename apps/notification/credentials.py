@@ -5,8 +5,8 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from apps.notification.errors import NotAllowed, NotAuthenticated
-from shared.auth import InvalidToken, Principal
+from apps.notification.errors import NotAllowed, NotAuthenticated, NotNow
+from shared.auth import InvalidToken, KeysUnavailable, Principal
 from shared.auth.verifier import verifier
 
 PROTOCOL = "microcommerce.v1"
@@ -16,9 +16,11 @@ Scope = Mapping[str, Any]
 
 
 async def authenticate(scope: Scope) -> Principal:
-    """The customer who opens this connection; raises NotAuthenticated or NotAllowed."""
+    """The customer who opens this connection; raises NotAuthenticated, NotAllowed or NotNow."""
     try:
         principal = await _verify(_token(scope))
+    except KeysUnavailable as error:
+        raise NotNow(str(error)) from error
     except InvalidToken as error:
         raise NotAuthenticated(str(error)) from error
     if not principal.is_customer:

@@ -1,23 +1,54 @@
-"""The base of every message: a frozen payload that knows its type, its topic and its key."""
+"""The base of every message: a frozen payload that knows its type, its topic and its key.
 
+What a store cannot keep is refused here, at the door: then it is a dead letter at once, and not an error of
+the database that is tried again and again.
+"""
+
+import re
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from shared.contracts.topics import Topic
+
+AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL keeps every character but this one
+LARGEST = 2**63 - 1  # of a whole number in PostgreSQL and MongoDB
+
+
+def _amount(value: Any) -> Decimal:
+    """Text as every API writes it (contract.md, section 3): a JSON number would lose cents on the way."""
+    if isinstance(value, str) and AMOUNT.fullmatch(value):
+        return Decimal(value)
+    if isinstance(value, Decimal):
+        return value or Decimal(0)  # there is no −0.00
+    raise ValueError('an amount is a text such as "12.50"')
+
 
 Money = Annotated[
     Decimal,
     Field(ge=0, max_digits=12, decimal_places=2),
+    BeforeValidator(_amount),
     PlainSerializer(lambda amount: f"{amount:.2f}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{AMOUNT.pattern}$"}),
 ]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 ProductId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
-CustomerId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+CustomerId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)]
+Reason = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
 Quantity = Annotated[int, Field(ge=1, le=999)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 class Part(BaseModel):

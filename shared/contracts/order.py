@@ -4,16 +4,16 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.message import AboutOrder, Currency, CustomerId, Item, Money
+from shared.contracts.message import AboutOrder, Currency, CustomerId, Item, Money, Name, Reason
 from shared.contracts.topics import ORDER_COMMANDS, ORDER_EVENTS
 
-Reason = Annotated[str, StringConstraints(max_length=500)]
+Number = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,40}$")]
 
 
 class OrderedItem(Item):
     """One line of an order, at the price it was bought for."""
 
-    name: str = ""
+    name: Name = ""
     unit_price: Money | None = None
 
 
@@ -27,7 +27,7 @@ class OrderEvent(AboutOrder):
     total: Money
     currency: Currency
     reason: Reason | None = None
-    number: str | None = None
+    number: Number | None = None
 
 
 class OrderSubmitted(OrderEvent):

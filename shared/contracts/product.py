@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from shared.contracts.message import AboutProduct, Count, Currency, Money
+from shared.contracts.message import AboutProduct, Count, Currency, Money, Name
 from shared.contracts.topics import PRODUCT_EVENTS
 
 
@@ -13,7 +13,7 @@ class ProductEvent(AboutProduct):
 
     TOPIC = PRODUCT_EVENTS
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    name: Annotated[Name, StringConstraints(min_length=1)]
     price: Money
     currency: Currency
     is_active: bool

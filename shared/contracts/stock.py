@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.contracts.message import AboutOrder, AboutProduct, Count, Item, Part, ProductId
-from shared.contracts.order import Reason
+from shared.contracts.message import AboutOrder, AboutProduct, Count, Item, Part, ProductId, Reason
 from shared.contracts.topics import STOCK_COMMANDS, STOCK_EVENTS
 
 Items = Annotated[tuple[Item, ...], Field(min_length=1, max_length=100, strict=False)]

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from apps.notification.models import CustomerCursor, Notification
 from tests.notification.client import bearer, closed_with, hears_nothing, listening, next_ids
-from tests.notification.processes import Api, Cable, Redis, wait_until
+from tests.notification.processes import Api, Cable, Redis, free_port, wait_until
 from tests.notification.story import tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,6 +134,27 @@ def assert_unavailable(api: Api, customer: str) -> None:
     assert int(answer.headers["Retry-After"]) > 0
     assert api.readiness() == 503
     assert requests.get(api.url("/health/live"), timeout=5).status_code == 200
+
+
+def test_without_any_key_the_caller_is_asked_to_come_back(
+    service_environment: dict[str, str], logs: Path, customer: str
+) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    cache = service_environment["MICROCOMMERCE_REDIS_URL"].replace("/3", "/9")  # no key in it either
+    environment = {
+        **service_environment,
+        "MICROCOMMERCE_KEYCLOAK_URL": nobody,
+        "MICROCOMMERCE_REDIS_URL": cache,
+    }
+    api = Api(environment, logs / "no-keys.log").start()
+    try:
+        with listening(api, customer) as refused:
+            assert closed_with(refused) == (
+                1013,
+                "The realm's keys cannot be read right now; try again shortly.",
+            )
+    finally:
+        api.stop()
 
 
 # Readers that are slow.
