@@ -34,6 +34,7 @@ class Gateway:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._building = Building(django_application)
+        self._building.open()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._building.close()

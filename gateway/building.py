@@ -1,9 +1,11 @@
 """Puts the front door together from the settings, inside the running event loop."""
 
+import asyncio
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from gateway.access import AccessLog
@@ -18,8 +20,11 @@ from gateway.routing import Routing
 from gateway.upstream import Upstream
 from gateway.websocket import Sockets
 from shared.auth.verifier import verifier
+from shared.telemetry import probe
+from shared.telemetry.probe import Pulse
 
 REDIS_SECONDS = 0.25  # a request does not wait longer for its share
+BEAT_SECONDS = 5.0
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -34,6 +39,8 @@ class Building:
         self.upstreams = {name: Upstream(url) for name, url in env.upstreams.items()}
         self.keycloak = Upstream(env.keycloak_url)
         self.metrics = Metrics()
+        self.pulse = Pulse()
+        self._beat: asyncio.TimerHandle | None = None
         self.access = AccessLog(as_json=env.log_format == "json")
         health = Health(self.upstreams, self.keycloak, urlsplit(env.issuer).path, self.redis)
         self.front = FrontDoor(
@@ -49,8 +56,24 @@ class Building:
         )
         self.sockets = Sockets(self.front, env.upstreams)
 
+    def open(self) -> None:
+        """Answer probes and Prometheus inside, on a port of their own: the front door has no row for metrics."""
+        port = settings.ENVIRONMENT.probe_port
+        if port:
+            REGISTRY.register(self.metrics)
+            probe.serve(port, self.pulse)
+        self.pulse.ready = True
+        self._turn()
+
+    def _turn(self) -> None:
+        self.pulse.beat()
+        self._beat = asyncio.get_running_loop().call_later(BEAT_SECONDS, self._turn)
+
     async def close(self) -> None:
         """Let go of every connection, and write the last lines."""
+        self.pulse.ready = False
+        if self._beat is not None:
+            self._beat.cancel()
         for upstream in (*self.upstreams.values(), self.keycloak):
             upstream.close()
         await self.redis.aclose()

@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from gateway import refusals
 from gateway.body import Body
 from gateway.errors import Refusal
-from gateway.headers import ClientHeaders, Header, sort
+from gateway.headers import PROTECTION, ClientHeaders, Header, sort
+from gateway.limits import Allowance
 from gateway.table import Route
 from shared.auth import Principal
-from shared.http.documents import CONTENT_TYPE, problem_document
 from shared.telemetry import trace
 
 Scope = dict[str, Any]
@@ -31,7 +31,7 @@ class Exchange:
     """A request and its answer. `status` is 0 until an answer began."""
 
     __slots__ = (
-        "address", "allowances", "body", "headers", "hop", "method", "path", "principal", "query", "receive",
+        "address", "allowance", "body", "headers", "hop", "method", "path", "principal", "query", "receive",
         "request_id", "route", "scope", "send", "started", "status",
     )  # fmt: skip
 
@@ -48,7 +48,7 @@ class Exchange:
         self.principal: Principal | None = None
         self.route: Route | None = None
         self.body: Body | None = None
-        self.allowances: list[Header] = []
+        self.allowance: Allowance | None = None
         self.status = 0
 
     @property
@@ -64,7 +64,8 @@ class Exchange:
     async def begin(self, status: int, headers: Iterable[Header]) -> None:
         """Begin the answer; what every answer carries is added here."""
         self.status = status
-        every = [*headers, (b"x-request-id", self.request_id), *self.allowances, *EVERY_ANSWER]
+        left = self.allowance.headers() if self.allowance else ()
+        every = [*headers, (b"x-request-id", self.request_id), *left, *PROTECTION]
         await self.send({"type": "http.response.start", "status": status, "headers": every})
 
     async def write(self, body: bytes, *, more: bool = False) -> None:
@@ -76,31 +77,18 @@ class Exchange:
         await self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self.write(body)
 
-    async def refuse(self, refusal: Refusal, gateway_url: str) -> None:
+    async def refuse(self, refusal: Refusal) -> None:
         """Send the problem document of `refusal`."""
-        document = self.problem(refusal, gateway_url)
-        headers = [
-            *refusal.headers,
-            (b"content-type", CONTENT_TYPE.encode()),
-            (b"cache-control", b"no-store"),
-        ]
+        body = refusals.document(refusal, self.path, self.hop)
+        headers = refusals.headers(refusal, body)
         if not (refusal.is_final or self._leaves_much_unread()):
-            await self.answer(refusal.status, headers, document)
+            await self.begin(refusal.status, headers)
+            await self.write(body)
             return
-        headers += [(b"connection", b"close"), (b"content-length", b"%d" % len(document))]
-        await self.begin(refusal.status, headers)
-        await self.write(document, more=True)
+        await self.begin(refusal.status, [*headers, (b"connection", b"close")])
+        await self.write(body, more=True)
         await self._linger()
         await self.write(b"")
-
-    def problem(self, refusal: Refusal, gateway_url: str) -> bytes:
-        """The problem document of `refusal` as JSON."""
-        with trace.use(self.hop):
-            path = self.path.decode("ascii", "backslashreplace")
-            document = problem_document(
-                gateway_url, refusal.slug, refusal.status, refusal.detail, path, refusal.heading
-            )
-        return json.dumps(document).encode()
 
     def _leaves_much_unread(self) -> bool:
         if self.body is not None and not self.body.has_more:
@@ -115,14 +103,6 @@ class Exchange:
             async with asyncio.timeout(LINGER_SECONDS):
                 while (await self.receive()).get("more_body"):
                     pass
-
-
-EVERY_ANSWER: list[Header] = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-]
 
 
 def _request_id(given: bytes | None, hop: trace.TraceParent) -> bytes:

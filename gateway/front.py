@@ -43,7 +43,7 @@ class FrontDoor:
         try:
             await self._answer(exchange)
         except Refusal as refusal:
-            await exchange.refuse(refusal, self.gateway_url)
+            await exchange.refuse(refusal)
         except ClientGone:
             exchange.status = NOBODY_LEFT
         except AnswerCutShort as error:
@@ -56,10 +56,10 @@ class FrontDoor:
         self.guard.judge_host(exchange)
         exchange.route = route = self.guard.find_route(exchange)
         if route.limits.counted:
-            exchange.allowances = await self.by_address.admit(exchange.address)
+            exchange.allowance = await self.by_address.admit(exchange.address)
         exchange.principal = principal = await self.guard.identify(exchange)
         if principal is not None and route.limits.counted:
-            exchange.allowances = await self.by_user.admit(principal.subject)
+            exchange.allowance = await self.by_user.admit(principal.subject)
         judge_role(route, principal)
         if route.to == HERE:
             await self._answer_here(exchange, route.path)

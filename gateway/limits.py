@@ -51,6 +51,18 @@ class _Lease:
     renewal: "asyncio.Task[None] | None" = None
 
 
+@dataclass(slots=True)
+class Allowance:
+    """What a caller has left; its headers are written only when an answer begins."""
+
+    limiter: "Limiter"
+    left: int
+
+    def headers(self) -> list[Header]:
+        """The RateLimit headers."""
+        return self.limiter.headers(self.left)
+
+
 class Limiter:
     """Hands out `requests` in `seconds` to each caller of one kind ("user", "address")."""
 
@@ -62,10 +74,11 @@ class Limiter:
         self._block = max(1, requests // BLOCKS)
         self._leases: dict[str, _Lease] = {}
         self._away_until = 0.0
+        self._form = b'"' + kind.encode() + b'";r=%d;t=%d'
         self._policy = (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (kind.encode(), requests, seconds))
 
-    async def admit(self, caller: str) -> list[Header]:
-        """Count one request of `caller`; returns the headers that say what is left. Raises TooManyRequests."""
+    async def admit(self, caller: str) -> "Allowance":
+        """Count one request of `caller`. Raises TooManyRequests."""
         now = asyncio.get_running_loop().time()
         lease = self._leases.get(caller)
         if lease is None or lease.until < now or (lease.tokens < 1 and lease.blocked <= now):
@@ -73,7 +86,7 @@ class Limiter:
         if lease.tokens < 1:
             raise self._refusal(max(lease.blocked - now, 0))
         lease.tokens -= 1
-        return [self._policy, self._left(lease)]
+        return Allowance(self, lease.shared + int(lease.tokens))
 
     async def _renewed(self, caller: str, now: float) -> _Lease:
         lease = self._leases.get(caller)
@@ -115,19 +128,16 @@ class Limiter:
         lease.until = now + self._seconds
         lease.blocked = now + self._seconds / self._requests
 
-    def _left(self, lease: _Lease) -> Header:
-        left = lease.shared + int(lease.tokens)
-        missing = (self._requests - left) * self._seconds / self._requests
-        return (b"ratelimit", b'"%b";r=%d;t=%d' % (self._kind.encode(), left, math.ceil(missing)))
+    def headers(self, left: int, wait: int | None = None) -> list[Header]:
+        """The RateLimit headers (draft-ietf-httpapi-ratelimit-headers) for `left` requests."""
+        if wait is None:
+            wait = math.ceil((self._requests - left) * self._seconds / self._requests)
+        return [self._policy, (b"ratelimit", self._form % (left, wait))]
 
     def _refusal(self, wait: float) -> TooManyRequests:
         seconds = max(1, math.ceil(wait))
         return TooManyRequests(
             f"More than {self._requests:,} requests in {self._seconds} s from this {self._kind}. "
             f"Wait {seconds} s; the RateLimit headers say what is left.",
-            (
-                (b"retry-after", b"%d" % seconds),
-                self._policy,
-                (b"ratelimit", b'"%b";r=0;t=%d' % (self._kind.encode(), seconds)),
-            ),
+            ((b"retry-after", b"%d" % seconds), *self.headers(0, seconds)),
         )

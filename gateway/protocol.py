@@ -1,65 +1,91 @@
-"""The bytes of a client connection before they are a request: uvicorn's protocol, stricter where a front door must be.
+"""A client's connection: bytes in, requests out, and everything that must be refused before it is a request.
 
-uvicorn sets no limit to the size of a request's head and no time for it to arrive, answers what is not HTTP
-in plain text, and takes the trailers of a chunked body for headers. ADR 0004 says why it is uvicorn.
+This is the HTTP protocol of the uvicorn server, in place of its own, which sets no limit to the size of a
+request's head and no time for it to arrive, and takes the trailers of a chunked body for headers. llhttp
+(through httptools) parses, and refuses whatever could be read in two ways. ADR 0004 tells the whole story.
 """
 
 import asyncio
-import json
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import httptools
 from django.conf import settings
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from gateway.cycle import Cycle, Scope
 from gateway.errors import BadRequest, HeadersTooLarge, Refusal, SlowRequest, UriTooLong
-from gateway.exchange import EVERY_ANSWER
-from shared.http.documents import CONTENT_TYPE, problem_document
-from shared.telemetry import trace
+from gateway.refusals import raw
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
+    from uvicorn.server import ServerState
 
 logger = logging.getLogger(__name__)
 
 MAX_HEAD = 32 * 1024  # bytes of a request line and its headers
 MAX_LINE = 8 * 1024  # bytes of an address
 MAX_HEADERS = 100
+KEEP_ALIVE_SECONDS = 75.0  # as browsers and proxies expect; an idle connection costs a few kilobytes
 LINGER_SECONDS = 1.0  # so long is read and thrown away after a refusal, so that the client gets to read it
+NEVER = float("inf")
+ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
-class FrontProtocol(HttpToolsProtocol):
-    """One client connection."""
+class FrontProtocol(asyncio.Protocol):
+    """One client connection. The signature is what uvicorn calls."""
 
-    def __init__(self, config: "Config", *rest: Any, **named: Any) -> None:
-        super().__init__(config, *rest, **named)
+    def __init__(
+        self,
+        config: "Config",
+        server_state: "ServerState",
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.loop = _loop or asyncio.get_running_loop()
+        self.writable: asyncio.Future[None] | None = None  # set while the client does not read
+        self._config = config
+        self._state = server_state
+        self._app_state = app_state
+        self._application: Any = config.loaded_app
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: Any = None
+        self._client: tuple[str, int] | None = None
+        self._cycle: Cycle | None = None  # whose answer is due or under way
+        self._reading: Cycle | None = None  # whose body is coming in
+        self._waiting: deque[Cycle] = deque()  # requests that came before the one before them was answered
+        self._is_deaf = self._is_paused = False
         self._in_head = True
         self._begun_now = False  # the head that is due began within the bytes that are being read
         self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._is_deaf = False
+        self._deadline = NEVER
+        self._wakes_at = NEVER
+        self._timer: asyncio.TimerHandle | None = None
 
-    # -- the wire
+    # -- the wire (asyncio.Protocol)
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected: its first request must come in time."""
-        super().connection_made(transport)
-        self._start_timer()
+        self._transport = transport
+        self._client = transport.get_extra_info("peername")
+        self._state.connections.add(self)  # type: ignore[arg-type]
+        self._allow(settings.ENVIRONMENT.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        self._stop_timer()
-        super().connection_lost(exc)
+        self._leave()
+        self.resume_writing()
+        for cycle in (self._cycle, *self._waiting):
+            if cycle is not None:
+                cycle.leave()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client; those that follow a refusal are thrown away."""
         if self._is_deaf:
             return
-        self._unset_keepalive_if_required()
         self._begun_now = False
         try:
-            self.parser.feed_data(data)
+            self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             self.refuse(_cause(error))
         except httptools.HttpParserError as error:
@@ -67,104 +93,243 @@ class FrontProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             self._upgrade()
         else:
-            self._judge_head(len(data))
+            if self._in_head:
+                self._judge_head(len(data))
 
-    def _judge_head(self, size: int) -> None:
-        if not self._in_head:
-            return
-        self._head_bytes = 0 if self._begun_now else self._head_bytes + size
-        if self._head_bytes > MAX_HEAD:
-            self.refuse(HeadersTooLarge())
-        elif self._head_bytes and self._head_timer is None:
-            self._start_timer()
+    def pause_writing(self) -> None:
+        """The client does not read as quickly as it is written to."""
+        self.writable = self.loop.create_future()
 
-    def _upgrade(self) -> None:
-        self._stop_timer()
-        if self._should_upgrade():
-            self.handle_websocket_upgrade()
-        else:  # answered as if nothing had been asked, but the parser cannot go on from here
-            self._is_deaf = True
-            self.cycle.keep_alive = False
+    def resume_writing(self) -> None:
+        """It does again, or is gone."""
+        if self.writable is not None and not self.writable.done():
+            self.writable.set_result(None)
+        self.writable = None
 
-    # -- the parser
+    # -- what a cycle needs
+
+    @property
+    def date(self) -> bytes:
+        """The Date header's line; uvicorn renews it every second."""
+        dated = self._state.default_headers
+        return b"date: %b\r\n" % dated[0][1] if dated else b""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the client."""
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection when what was written has left."""
+        self._transport.close()
+
+    def pause_reading(self) -> None:
+        """Hold the client back."""
+        if not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Let the client go on."""
+        if self._is_paused and not self._transport.is_closing():
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    def answered(self, cycle: Cycle) -> None:
+        """The answer of `cycle` has been written: on to the next request, or to waiting for one."""
+        if not cycle.keep_alive:
+            self.close()
+        elif self._waiting:
+            self._start(self._waiting.popleft())
+        else:
+            self.resume_reading()
+            if not self._head_bytes:
+                self._allow(KEEP_ALIVE_SECONDS)
+
+    def shutdown(self) -> None:
+        """Called by uvicorn when the process is to stop: finish what is under way and nothing more."""
+        if self._cycle is None or self._cycle.is_complete:
+            self.close()
+        else:
+            self._cycle.keep_alive = False
+
+    # -- the parser (httptools)
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        super().on_message_begin()
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
         self._size = 0
+        self._expects = False
 
     def on_url(self, url: bytes) -> None:
         """A part of the address."""
-        super().on_url(url)
-        if len(self.url) > MAX_LINE:
+        self._url += url
+        if len(self._url) > MAX_LINE:
             raise UriTooLong
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header; what trails a chunked body is dropped, since nobody judged it."""
         if not self._in_head:
             return
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect":
+            self._expects = value.lower() == b"100-continue"
+        self._headers.append((name, value))
         self._size += len(name) + len(value)
-        if self._size > MAX_HEAD or len(self.headers) > MAX_HEADERS:
+        if self._size > MAX_HEAD or len(self._headers) > MAX_HEADERS:
             raise HeadersTooLarge
 
     def on_headers_complete(self) -> None:
         """The request can be judged."""
-        self._in_head, self._head_bytes = False, 0
-        self._stop_timer()
-        super().on_headers_complete()
+        self._in_head, self._head_bytes, self._deadline = False, 0, NEVER
+        if self._parser.should_upgrade() and self._wants_socket():
+            self._reading = None
+            return
+        version = self._parser.get_http_version()
+        keep_alive = version == "1.1" and self._parser.should_keep_alive()
+        cycle = Cycle(self, self._scope(version), keep_alive=keep_alive, expects=self._expects)
+        self._reading = cycle
+        if self._cycle is None or self._cycle.is_complete:
+            self._start(cycle)
+        else:
+            self._waiting.append(cycle)
+            self.pause_reading()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        if self._reading is not None:
+            self._reading.feed(body)
 
     def on_message_complete(self) -> None:
         """The request is all there; another may follow."""
-        super().on_message_complete()
         self._in_head = self._begun_now = True
+        if self._reading is not None:
+            self._reading.end()
+
+    def _scope(self, version: str) -> Scope:
+        url = self._url if self._url.startswith(b"/") else self._origin_form()
+        path, _, query = url.partition(b"?")
+        return {
+            "type": "http",
+            "asgi": ASGI,
+            "http_version": version,
+            "method": self._parser.get_method().decode("ascii"),
+            "scheme": "http",
+            "path": path.decode("ascii"),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": self._headers,
+            "client": self._client,
+            "server": None,
+        }
+
+    def _origin_form(self) -> bytes:
+        """The path and query of an absolute address, which RFC 9112, section 3.2.2, asks every server to take."""
+        scheme, separator, rest = self._url.partition(b"://")
+        authority, slash, path = rest.partition(b"/")
+        if not separator or scheme.lower() not in {b"http", b"https"}:
+            return self._url
+        if (b"host", authority) not in self._headers:
+            raise BadRequest("The address and the Host header name different hosts.")
+        return slash + path
+
+    def _start(self, cycle: Cycle) -> None:
+        self._cycle = cycle
+        task = self.loop.create_task(cycle.run(self._application))
+        self._state.tasks.add(task)
+        task.add_done_callback(self._state.tasks.discard)
+
+    # -- WebSocket and other upgrades
+
+    def _wants_socket(self) -> bool:
+        return (b"upgrade", b"websocket") in [(name, value.lower()) for name, value in self._headers]
+
+    def _upgrade(self) -> None:
+        self._is_deaf = True
+        if (
+            self._reading is not None
+        ):  # answered as if nothing had been asked, but the parser cannot go on from here
+            self._reading.keep_alive = False
+        elif self._cycle is not None and not self._cycle.is_complete:
+            self.refuse(BadRequest("A WebSocket cannot be opened before the last request is answered."))
+        else:
+            self._become_socket()
+
+    def _become_socket(self) -> None:
+        lines = [self._parser.get_method(), b" ", self._url, b" HTTP/1.1\r\n"]
+        for name, value in self._headers:
+            lines += (name, b": ", value, b"\r\n")
+        self._leave()
+        make: Any = self._config.ws_protocol_class
+        socket = make(config=self._config, server_state=self._state, app_state=self._app_state)
+        socket.connection_made(self._transport)
+        self._transport.set_protocol(socket)
+        socket.data_received(b"".join([*lines, b"\r\n"]))
+
+    def _leave(self) -> None:
+        self._state.connections.discard(self)
+        self._is_deaf = True
+        if self._timer is not None:
+            self._timer.cancel()
 
     # -- time
 
-    def _start_timer(self) -> None:
-        self._head_timer = self.loop.call_later(settings.ENVIRONMENT.head_seconds, self._head_is_late)
+    def _allow(self, seconds: float) -> None:
+        """Give the client so long. One timer serves a connection for life: it looks, and goes to sleep again."""
+        self._deadline = self.loop.time() + seconds
+        if self._deadline < self._wakes_at:
+            self._sleep_until(self._deadline)
 
-    def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _sleep_until(self, moment: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wakes_at = moment
+        self._timer = self.loop.call_at(moment, self._look)
 
-    def _head_is_late(self) -> None:
-        self._head_timer = None
-        if self._head_bytes:
+    def _look(self) -> None:
+        now = self.loop.time()
+        if now < self._deadline:
+            self._sleep_until(min(self._deadline, now + KEEP_ALIVE_SECONDS))
+        elif self._head_bytes:
             self.refuse(SlowRequest())
         else:
-            self.transport.close()
+            self.close()
+
+    def _judge_head(self, size: int) -> None:
+        """Part of a head came in: not too much of it, and not for too long."""
+        was_empty = not self._head_bytes
+        self._head_bytes = 0 if self._begun_now else self._head_bytes + size
+        if self._head_bytes > MAX_HEAD:
+            self.refuse(HeadersTooLarge())
+        elif self._head_bytes and was_empty:
+            self._allow(settings.ENVIRONMENT.head_seconds)
 
     # -- refusals
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with a problem document, close, and listen no more."""
         self._is_deaf = True
-        self._stop_timer()
         logger.info(
-            "refused", extra={"status": refusal.status, "detail": refusal.detail, "client": self.client}
+            "refused", extra={"status": refusal.status, "detail": refusal.detail, "client": self._client}
         )
-        if self._is_answering():
-            self.transport.close()
-            return
-        self.transport.write(_answer(refusal))
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        cycle = self._cycle
+        if cycle is None or cycle.is_complete:
+            self._say_last(refusal)
+        elif cycle is not self._reading or self._in_head:
+            cycle.keep_alive = False  # its own answer comes first, and is the last
+            self._waiting.clear()
+        elif cycle.is_started:
+            self.close()
+        else:
+            cycle.leave()
+            self._say_last(refusal)
 
-    def _is_answering(self) -> bool:
-        """Whether an answer is on its way that a refusal would corrupt; one that has not begun is called off."""
-        cycle: RequestResponseCycle | None = (
-            self.cycle
-        )  # uvicorn's annotation forgets that there may be none yet
-        if cycle is None or cycle.response_complete:
-            return False
-        if cycle.response_started:
-            return True
-        cycle.disconnected = True
-        cycle.message_event.set()
-        return False
+    def _say_last(self, refusal: Refusal) -> None:
+        self.write(raw(refusal))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.close)
 
 
 def _cause(error: Exception) -> Refusal:
@@ -173,21 +338,3 @@ def _cause(error: Exception) -> Refusal:
         return cause
     logger.error("A request could not be read", exc_info=cause)
     return BadRequest()
-
-
-def _answer(refusal: Refusal) -> bytes:
-    hop = trace.start()
-    with trace.use(hop):
-        document = problem_document(
-            settings.GATEWAY_URL, refusal.slug, refusal.status, refusal.detail, "", refusal.heading
-        )
-    body = json.dumps(document).encode()
-    headers = [
-        *refusal.headers,
-        *EVERY_ANSWER,
-        (b"content-type", CONTENT_TYPE.encode()),
-        (b"content-length", b"%d" % len(body)),
-        (b"connection", b"close"),
-    ]
-    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-    return STATUS_LINE[refusal.status] + lines + b"\r\n" + body

@@ -6,7 +6,6 @@ from uvicorn.supervisors import Multiprocess
 
 from gateway.protocol import FrontProtocol
 
-KEEP_ALIVE_SECONDS = 75  # as browsers and proxies expect; an idle connection costs a few kilobytes
 GRACE_SECONDS = 8  # for requests under way when the process is told to stop
 MAX_CLIENT_MESSAGE = 64 * 1024  # bytes of one WebSocket message from a client
 PING_SECONDS = 20.0
@@ -29,7 +28,6 @@ def configure(host: str, port: int, workers: int) -> Config:
         server_header=False,
         proxy_headers=False,  # the gateway judges forwarding headers itself
         backlog=1024,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         ws_max_size=MAX_CLIENT_MESSAGE,
         ws_ping_interval=PING_SECONDS,

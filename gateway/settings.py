@@ -21,3 +21,5 @@ class GatewayEnvironment(Environment):
 globals().update(service_settings("gateway", apps=["gateway"], environment=GatewayEnvironment.of("gateway")))
 
 INSTALLED_APPS = ["gateway", "django.contrib.staticfiles"]
+# The front door has done what the services' middleware does: trace, request id, access line, metrics, host.
+MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]

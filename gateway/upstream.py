@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.http1 import Connection, Stale, Unreachable
+from gateway.breaker import Breaker
+from gateway.http1 import Connection, Stale, TimedOut, Unreachable
 
 CONNECT_SECONDS = 2.0
 IDLE_SECONDS = 20.0  # shorter than the 30 s after which granian closes a connection that asks nothing
@@ -39,6 +40,7 @@ class Upstream:
         self.host = address.hostname or ""
         self._ssl = ssl.create_default_context() if address.scheme == "https" else None
         self.port = address.port or (443 if self._ssl else 80)
+        self._breaker = Breaker()
         self._idle: list[tuple[float, Connection]] = []
         self._open = 0
         self._queue: deque[asyncio.Future[None]] = deque()
@@ -48,6 +50,17 @@ class Upstream:
 
         Raises Unreachable, Stale, Broken or TimedOut (gateway.http1), and whatever `call.rest` raises.
         """
+        if not self._breaker.lets_through(asyncio.get_running_loop().time()):
+            raise Unreachable(f"{self.host}:{self.port} has not been answering")
+        try:
+            answer = await self._try(call)
+        except TimedOut:
+            self._breaker.timed_out(asyncio.get_running_loop().time())
+            raise
+        self._breaker.answered()
+        return answer
+
+    async def _try(self, call: Call) -> Connection:
         try:
             return await self._exchange(await self._connection(), call)
         except Stale:

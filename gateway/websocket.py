@@ -12,16 +12,17 @@ from time import perf_counter
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
+from gateway import refusals
 from gateway.errors import BadToken, Forbidden, NoSuchAddress, NotAuthenticated, Refusal, ServiceUnavailable
-from gateway.exchange import EVERY_ANSWER, Exchange, Receive, Scope, Send
+from gateway.exchange import Exchange, Receive, Scope, Send
 from gateway.front import FrontDoor
 from gateway.guard import judge_framing, judge_role
+from gateway.headers import PROTECTION
 from gateway.table import WEBSOCKET, Route
 from shared.auth import Principal
-from shared.http.documents import CONTENT_TYPE
 
 PROTOCOL = "microcommerce.v1"
 TOKEN_PREFIX = "bearer."  # noqa: S105 - the word before a token
@@ -61,11 +62,11 @@ class Sockets:
         except (BadToken, NotAuthenticated) as refusal:
             await _turn_away(exchange, UNAUTHENTICATED, refusal)
         except ForeignOrigin as refusal:
-            await self._deny(exchange, refusal)
+            await _deny(exchange, refusal)
         except Forbidden as refusal:
             await _turn_away(exchange, FORBIDDEN, refusal)
         except Refusal as refusal:
-            await self._deny(exchange, refusal)
+            await _deny(exchange, refusal)
         finally:
             seconds = perf_counter() - exchange.started
             self._front.access.add(exchange, WEBSOCKET, seconds)
@@ -91,7 +92,7 @@ class Sockets:
         if route is None:
             raise NoSuchAddress("This address does not speak WebSocket.")
         exchange.route = route
-        exchange.allowances = await front.by_address.admit(exchange.address)
+        exchange.allowance = await front.by_address.admit(exchange.address)
         self._judge_origin(exchange)
         principal = exchange.principal = await self._identify(exchange)
         judge_role(route, principal)
@@ -130,24 +131,8 @@ class Sockets:
                 max_size=MAX_MESSAGE,
                 max_queue=MAX_WAITING,
             )
-        except InvalidStatus as error:
-            if error.response.status_code in {401, 403}:
-                raise BadToken("The service does not take this token.") from error
-            raise ServiceUnavailable from error
         except (OSError, InvalidHandshake) as error:
             raise ServiceUnavailable from error
-
-    async def _deny(self, exchange: Exchange, refusal: Refusal) -> None:
-        exchange.status = refusal.status
-        headers = [
-            *refusal.headers,
-            (b"content-type", CONTENT_TYPE.encode()),
-            (b"x-request-id", exchange.request_id),
-        ]
-        start = {"status": refusal.status, "headers": [*headers, *EVERY_ANSWER]}
-        await exchange.send({"type": "websocket.http.response.start", **start})
-        body = exchange.problem(refusal, self._front.gateway_url)
-        await exchange.send({"type": "websocket.http.response.body", "body": body})
 
 
 def _headers(exchange: Exchange, principal: Principal) -> list[tuple[str, str]]:
@@ -169,6 +154,15 @@ async def _accept(exchange: Exchange) -> None:
     headers = [(b"x-request-id", exchange.request_id)]
     chosen = PROTOCOL if PROTOCOL in offered else None
     await exchange.send({"type": "websocket.accept", "subprotocol": chosen, "headers": headers})
+
+
+async def _deny(exchange: Exchange, refusal: Refusal) -> None:
+    exchange.status = refusal.status
+    body = refusals.document(refusal, exchange.path, exchange.hop)
+    headers = [*refusals.headers(refusal, body), (b"x-request-id", exchange.request_id), *PROTECTION]
+    start = {"type": "websocket.http.response.start", "status": refusal.status, "headers": headers}
+    await exchange.send(start)
+    await exchange.send({"type": "websocket.http.response.body", "body": body})
 
 
 async def _turn_away(exchange: Exchange, code: int, refusal: Refusal) -> None:

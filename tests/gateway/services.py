@@ -162,8 +162,8 @@ class ScriptedService:
         try:
             if self.script:
                 await self.script(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return  # the gateway hung up, which some tests are about
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            return  # the gateway hung up, or the tests are over
         finally:
             writer.close()
             self._open.discard(writer)

@@ -6,9 +6,9 @@ import sys
 import time
 
 from shared.telemetry import trace
-from tests.gateway.client import as_customer, receive, status_of
+from tests.gateway.client import as_customer, call, receive, status_of
 from tests.gateway.conftest import StartGateway
-from tests.gateway.process import ROOT, GatewayProcess
+from tests.gateway.process import ROOT, GatewayProcess, free_port
 
 
 def test_a_request_under_way_is_finished_before_it_stops(start_gateway: StartGateway) -> None:
@@ -66,3 +66,17 @@ def test_bad_configuration_stops_the_start() -> None:
     failed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=20, check=False)
     assert failed.returncode != 0
     assert b"MICROCOMMERCE_RATE_LIMIT" in failed.stderr
+
+
+def test_metrics_are_served_inside_only(start_gateway: StartGateway) -> None:
+    port = free_port()
+    with start_gateway(PROBE_PORT=str(port)) as gateway:
+        assert gateway.call("GET", "/api/products/").status == 200
+        assert gateway.call("GET", "/api/nothing/").status == 404
+        assert gateway.call("GET", "/metrics").status == 404
+        metrics = call(port, "GET", "/metrics").body.decode()
+        assert call(port, "GET", "/health/ready").status == 200
+    assert 'http_requests_total{method="GET",route="/api/products/",status="200"} 1.0' in metrics
+    assert 'http_requests_total{method="GET",route="-",status="404"} 2.0' in metrics
+    assert 'http_request_seconds_count{route="/api/products/"} 1.0' in metrics
+    assert "websocket_connections 0.0" in metrics
