@@ -56,6 +56,10 @@ class RedisLedger:
         """Count the failure and wait."""
         run("put_off", [_name(parked.id)], [int(seconds * 1000), error])
 
+    def put_back(self, parked: Parked) -> None:
+        """The try does not count."""
+        run("put_back", [_name(parked.id)], [])
+
     def drop(self, parked: Parked) -> None:
         """Forget the message."""
         with redis().pipeline(transaction=True) as pipe:

@@ -19,5 +19,5 @@ def versions_to_change(request: Request) -> str:
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*":
         return ""
-    strong = [tag.strip('"') for tag in parse_etags(header) if tag.startswith('"')]
-    return " ".join(tag for tag in strong if tag.isdigit()) or NONE
+    tags = [tag.strip('"') for tag in parse_etags(header)]
+    return " ".join(tag for tag in tags if tag.isdigit()) or NONE

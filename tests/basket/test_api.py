@@ -167,6 +167,8 @@ def test_a_currency_that_changes_never_makes_a_wrong_total(customer_client: APIC
 
     body = customer_client.get(BASKET).json()
     assert (quantities(body), body["total"], body["currency"]) == ({PEN: 1}, "1.20", "EUR")
+    assert customer_client.put(item_url(HAT), {"quantity": 2}).status_code == 409
+    assert customer_client.put(item_url(PEN), {"quantity": 2}).json()["total"] == "2.40"
 
 
 def test_the_browsable_api_shows_the_basket(customer_client: APIClient) -> None:

@@ -9,6 +9,7 @@ from apps.basket import operations, queries
 from apps.basket.handlers import HANDLERS
 from apps.basket.inbox import RedisLedger
 from apps.basket.operations import DAYS_REMEMBERED
+from apps.basket.store import key_of
 from shared.contracts.topics import RETENTION_DAYS
 from shared.messaging.dispatch import dispatch
 from shared.testing.messages import received
@@ -40,10 +41,11 @@ def test_what_was_added_since_stays() -> None:
     assert basket_of() == [(PEN, 3), (HAT, 1)]
 
 
-def test_what_was_taken_out_since_is_not_owed() -> None:
+def test_what_was_taken_out_since_is_not_owed(redis: Any) -> None:
     operations.replace(ALICE, [(PEN, 1), (HAT, 1)])
 
     assert take_out(ordered((PEN, 5), (CUP, 1))) == 1
+    assert redis.get(key_of(ALICE)).split()[1:] == [f"{HAT}:1".encode()]
     operations.set_line(ALICE, PEN, 1)
 
     assert basket_of() == [(HAT, 1), (PEN, 1)]

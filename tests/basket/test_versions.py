@@ -6,6 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from apps.basket import operations, queries
+from apps.basket.store import key_of
 from shared.testing.tokens import ALICE
 from tests.basket.shop import (
     BASKET,
@@ -36,6 +37,14 @@ def test_every_change_makes_a_higher_version() -> None:
     versions.append(queries.basket_of(ALICE).version)
 
     assert versions == sorted(set(versions))
+
+
+def test_a_version_rises_when_the_clock_goes_back(redis: Any) -> None:
+    ahead = int(redis.time()[0] + 3600) * 1_000_000
+    redis.set(key_of(ALICE), f"{ahead} {PEN}:1")
+
+    assert operations.set_line(ALICE, PEN, 2).version == ahead + 1
+    assert operations.set_line(ALICE, PEN, 3).version == ahead + 2
 
 
 def test_what_changes_nothing_makes_no_version() -> None:

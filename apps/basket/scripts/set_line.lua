@@ -13,10 +13,10 @@ local function drop_unsold(basket)
 end
 
 -- The first line that can be seen says what the basket is counted in.
-local function currency_beside(basket)
+local function currency_in(basket)
   for _, line in ipairs(basket.lines) do
     local currency = currency_of(line.copy)
-    if currency and line.product ~= product then
+    if currency then
       return currency
     end
   end
@@ -31,7 +31,7 @@ if is_stale(basket, versions) then
   return answer('stale', basket)
 end
 add_copies(basket)
-if (currency_beside(basket) or currency) ~= currency then
+if (currency_in(basket) or currency) ~= currency then
   return answer('currency', basket)
 end
 local place = place_of(basket, product)
