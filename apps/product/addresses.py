@@ -17,7 +17,18 @@ PUBLIC = re.compile(rf"({LABEL}\.)+([a-z]{{2,63}}|xn--[a-z0-9-]{{2,59}})")
 VISIBLE = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # RFC 3986's characters
 # Special-use names (RFC 6761, 6762, 8375, ICANN's .internal), customary private ones, and names that resolve inward.
 INWARD = (
-    *("localhost", "local", "localdomain", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa"),
+    *(
+        "localhost",
+        "local",
+        "localdomain",
+        "internal",
+        "intranet",
+        "private",
+        "corp",
+        "home",
+        "lan",
+        "home.arpa",
+    ),
     *("svc", "cluster", "test", "invalid", "onion", "alt", "arpa"),
     *("nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me"),
 )
@@ -41,7 +52,12 @@ def _is_public(address: str) -> bool:
         return False
     try:
         parts = urlsplit(address)
-        return parts.scheme == "https" and parts.port in {None, 443} and "@" not in parts.netloc and _is_public_host(parts)
+        return (
+            parts.scheme == "https"
+            and parts.port in {None, 443}
+            and "@" not in parts.netloc
+            and _is_public_host(parts)
+        )
     except ValueError:
         return False
 

@@ -27,7 +27,9 @@ def answer_read(request: Request, render: Callable[[], Shown]) -> HttpResponseBa
     return conditional(request, _json(page.body), page.tag)
 
 
-def answer_write(request: Request, shown: Shown, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponseBase:
+def answer_write(
+    request: Request, shown: Shown, status: int = 200, headers: dict[str, str] | None = None
+) -> HttpResponseBase:
     """`shown` with the tag that the next `If-Match` names."""
     if not _wants_json(request):
         return Response(shown, status=status, headers=headers)
@@ -44,4 +46,4 @@ def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None)
 
 def _wants_json(request: Request) -> bool:
     # The browsable API's page is another representation: it has no tag and is not kept.
-    return request.accepted_renderer.format == "json"  # type: ignore[attr-defined] - set by the view's negotiation
+    return request.accepted_renderer.format == "json"

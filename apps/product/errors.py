@@ -36,7 +36,9 @@ class CategoryTooLarge(Problem):
     slug = "category-too-large"
     status_code = 409
     title = "The category holds too many products"
-    default_detail = "Too many products are in this category to delete it at once. Take some of them out of it first."
+    default_detail = (
+        "Too many products are in this category to delete it at once. Take some of them out of it first."
+    )
 
 
 class Contended(Problem):
@@ -45,7 +47,9 @@ class Contended(Problem):
     slug = "contended"
     status_code = 503
     title = "Too many changes at once"
-    default_detail = "Others are changing the catalogue at the same time. Nothing was changed; try again shortly."
+    default_detail = (
+        "Others are changing the catalogue at the same time. Nothing was changed; try again shortly."
+    )
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "1"})

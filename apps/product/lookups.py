@@ -5,7 +5,7 @@ from django_mongodb_backend.fields import ArrayField
 
 
 @ArrayField.register_lookup
-class HasPrefix(Lookup):  # type: ignore[type-arg] - generic for the type checker only
+class HasPrefix(Lookup):
     """`words__has_prefix="esp"`: an element begins with this. The expression is anchored, so an index answers it."""
 
     lookup_name = "has_prefix"

@@ -4,8 +4,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
-from django_mongodb_backend.fields import ArrayField, ObjectIdField
-from django_mongodb_backend.managers import MongoManager
+from django_mongodb_backend.fields import ArrayField, ObjectIdAutoField, ObjectIdField
 
 from apps.product.words import words_of
 
@@ -16,6 +15,7 @@ MAX_SLUG = 200
 class Category(models.Model):
     """A shelf of the shop."""
 
+    id = ObjectIdAutoField(primary_key=True)
     name = models.CharField(max_length=MAX_NAME)
     slug = models.SlugField(max_length=MAX_SLUG, unique=True)
 
@@ -33,6 +33,7 @@ class Category(models.Model):
 class Product(models.Model):
     """Something that is sold. `version` rises by one with every change; an archived product stays for past orders."""
 
+    id = ObjectIdAutoField(primary_key=True)
     name = models.CharField(max_length=MAX_NAME)
     slug = models.SlugField(max_length=MAX_SLUG, unique=True)
     description = models.TextField(blank=True)
@@ -53,16 +54,25 @@ class Product(models.Model):
             models.Index(fields=["is_active", "created_at", "id"], name="product_by_age"),
             models.Index(fields=["is_active", "name", "id"], name="product_by_name"),
             models.Index(fields=["is_active", "price", "id"], name="product_by_price"),
-            models.Index(fields=["categories", "is_active", "created_at", "id"], name="product_in_category_by_age"),
-            models.Index(fields=["categories", "is_active", "name", "id"], name="product_in_category_by_name"),
-            models.Index(fields=["categories", "is_active", "price", "id"], name="product_in_category_by_price"),
+            models.Index(
+                fields=["categories", "is_active", "created_at", "id"], name="product_in_category_by_age"
+            ),
+            models.Index(
+                fields=["categories", "is_active", "name", "id"], name="product_in_category_by_name"
+            ),
+            models.Index(
+                fields=["categories", "is_active", "price", "id"], name="product_in_category_by_price"
+            ),
             models.Index(fields=["is_active", "words"], name="product_words"),
         ]
 
-    objects = MongoManager()
-
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, findable."""
+        self.index()
+        super().save(*args, **kwargs)
 
     def change(self, **changes: object) -> bool:
         """Take over `changes`; returns whether that makes it another product than before."""
@@ -77,11 +87,6 @@ class Product(models.Model):
     def index(self) -> None:
         """Note the words that a search finds it by."""
         self.words = words_of(self.name, self.description)
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, findable."""
-        self.index()
-        super().save(*args, **kwargs)
 
 
 class Revision(models.Model):

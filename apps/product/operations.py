@@ -5,13 +5,19 @@ from decimal import Decimal
 from typing import TypedDict
 
 from bson import ObjectId
-from django.db import connection
 from django.utils import timezone
 from django.utils.text import slugify
 
 from apps.product import queries
-from apps.product.errors import CategoryTooLarge, ProductNotFound, SlugTaken, UnknownCategories, UnknownProduct
+from apps.product.errors import (
+    CategoryTooLarge,
+    ProductNotFound,
+    SlugTaken,
+    UnknownCategories,
+    UnknownProduct,
+)
 from apps.product.models import MAX_SLUG, Category, Product, Revision
+from apps.product.store import mongo
 from apps.product.transactions import in_transaction
 from shared.contracts import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from shared.messaging import outbox
@@ -57,7 +63,9 @@ def create_product(fields: ProductFields) -> Product:
 
 
 @in_transaction
-def change_product(product_id: str, fields: ProductFields, precondition: Precondition = whatever_it_is) -> Product:
+def change_product(
+    product_id: str, fields: ProductFields, precondition: Precondition = whatever_it_is
+) -> Product:
     """Change what `fields` names; raises ProductNotFound, SlugTaken, UnknownCategories and what `precondition` does."""
     product = queries.product(product_id)
     precondition(product)
@@ -140,10 +148,14 @@ def _recategorise(product: Product, categories: Iterable[ObjectId]) -> bool:
 def _take_all_out(category: Category, products: Sequence[Product]) -> None:
     for product in products:
         product.change(categories=[item for item in product.categories if item != category.pk])
-    connection.get_collection(Product._meta.db_table).update_many(
+    mongo.get_collection(Product._meta.db_table).update_many(
         {"categories": category.pk},
-        {"$pull": {"categories": category.pk}, "$inc": {"version": 1}, "$set": {"updated_at": timezone.now()}},
-        session=connection.session,
+        {
+            "$pull": {"categories": category.pk},
+            "$inc": {"version": 1},
+            "$set": {"updated_at": timezone.now()},
+        },
+        session=mongo.session,
     )
 
 

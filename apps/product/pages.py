@@ -38,7 +38,9 @@ class Shelf:
 
     def page(self, key: str, render: Callable[[], bytes]) -> Page:
         """The page that `render` makes, or made since the catalogue last changed."""
-        revision = queries.revision()  # before rendering: a change in between makes the page newer than its label
+        revision = (
+            queries.revision()
+        )  # before rendering: a change in between makes the page newer than its label
         page = self._find(revision, key)
         if page is None:
             body = render()

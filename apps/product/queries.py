@@ -7,11 +7,11 @@ from typing import TypedDict
 
 from bson import ObjectId
 from bson.errors import InvalidId
-from django.db import connection
 from django.db.models import Model, QuerySet
 
 from apps.product.errors import CategoryNotFound, ProductNotFound
 from apps.product.models import Category, Product, Revision
+from apps.product.store import mongo
 from apps.product.words import words_of
 
 ID = re.compile(r"[0-9a-f]{24}")
@@ -39,7 +39,9 @@ class Wanted(TypedDict, total=False):
 
 def revision() -> ObjectId | None:
     """The newest state of the catalogue; None before anything was written. One look-up by primary key."""
-    document = connection.get_collection(Revision._meta.db_table).find_one({"_id": CATALOGUE}, session=connection.session)
+    document = mongo.get_collection(Revision._meta.db_table).find_one(
+        {"_id": CATALOGUE}, session=mongo.session
+    )
     return document["token"] if document else None
 
 
@@ -107,7 +109,9 @@ def categories_of(found: Iterable[Product]) -> Mapping[ObjectId, Category]:
 def missing_categories(ids: Iterable[ObjectId]) -> set[ObjectId]:
     """Those of `ids` that no category has."""
     wanted = set(ids)
-    return wanted - set(Category.objects.filter(pk__in=wanted).values_list("pk", flat=True)) if wanted else set()
+    return (
+        wanted - set(Category.objects.filter(pk__in=wanted).values_list("pk", flat=True)) if wanted else set()
+    )
 
 
 def is_slug_taken(model: type[Model], slug: str, except_for: object = None) -> bool:

@@ -29,7 +29,7 @@ Shown = dict[str, Any]
 def _free(model: type[Product | Category], slug: str, instance: Product | Category | None) -> str:
     # The operation looks again, in its transaction; here it is found together with every other mistake.
     if queries.is_slug_taken(model, slug, except_for=instance and instance.pk):
-        raise serializers.ValidationError(SlugTaken().detail["slug"])  # type: ignore[index, call-overload]
+        raise serializers.ValidationError(SlugTaken().detail["slug"])  # type: ignore[call-overload]
     return slug
 
 
@@ -37,7 +37,9 @@ class ProductInput(serializers.Serializer[Product]):
     """The body that makes or changes a product. What is not named stays as it is."""
 
     name = TextField(max_length=MAX_NAME)
-    slug = SlugField(max_length=MAX_SLUG, required=False, help_text="Made from the name when it is not given.")
+    slug = SlugField(
+        max_length=MAX_SLUG, required=False, help_text="Made from the name when it is not given."
+    )
     description = ParagraphsField(max_length=MAX_DESCRIPTION, required=False, allow_blank=True)
     price = MoneyField()
     currency = CurrencyField(required=False, help_text="ISO 4217; EUR unless told.")
@@ -62,7 +64,9 @@ class CategoryInput(serializers.Serializer[Category]):
     """The body that makes or changes a category."""
 
     name = TextField(max_length=MAX_NAME)
-    slug = SlugField(max_length=MAX_SLUG, required=False, help_text="Made from the name when it is not given.")
+    slug = SlugField(
+        max_length=MAX_SLUG, required=False, help_text="Made from the name when it is not given."
+    )
 
     def validate_slug(self, slug: str) -> str:
         """No other category has it."""
@@ -79,8 +83,12 @@ class ProductFilters(serializers.Serializer[Any]):
     """The query of a list of products."""
 
     page = serializers.IntegerField(min_value=1, max_value=10**9, required=False)
-    page_size = serializers.IntegerField(min_value=1, max_value=10**9, required=False, help_text="At most 100 count.")
-    search = TextField(max_length=200, required=False, help_text="Each word begins a word of the name or description.")
+    page_size = serializers.IntegerField(
+        min_value=1, max_value=10**9, required=False, help_text="At most 100 count."
+    )
+    search = TextField(
+        max_length=200, required=False, help_text="Each word begins a word of the name or description."
+    )
     category = SlugField(max_length=MAX_SLUG, required=False, help_text="The slug of a category.")
     min_price = MoneyField(required=False)
     max_price = MoneyField(required=False)
@@ -92,7 +100,9 @@ class CategoryFilters(serializers.Serializer[Any]):
     """The query of a list of categories."""
 
     page = serializers.IntegerField(min_value=1, max_value=10**9, required=False)
-    page_size = serializers.IntegerField(min_value=1, max_value=10**9, required=False, help_text="At most 100 count.")
+    page_size = serializers.IntegerField(
+        min_value=1, max_value=10**9, required=False, help_text="At most 100 count."
+    )
 
 
 @extend_schema_serializer(component_name="Category")

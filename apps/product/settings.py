@@ -21,6 +21,5 @@ DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 MIGRATION_MODULES = {"messaging": "shared.messaging.mongodb_migrations"}
 MESSAGING_OUTBOX = "shared.messaging.mongodb.MongoOutbox"
 READINESS = {"database": "apps.product.store.ready"}
-STORE_DEADLINE = 4.0  # seconds of a request that mongod may take in all: 503 within 5 s (promises, FL-4)
 MIDDLEWARE = [*base["MIDDLEWARE"], "apps.product.store.DeadlineMiddleware"]
 REST_FRAMEWORK = {**base["REST_FRAMEWORK"], "EXCEPTION_HANDLER": "apps.product.store.exception_handler"}

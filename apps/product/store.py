@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pymongo
-from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponseBase
 from pymongo.errors import ConnectionFailure, PyMongoError
@@ -13,25 +12,27 @@ from rest_framework.response import Response
 from shared.http import problems
 from shared.http.problems import StoreUnavailable
 
+DEADLINE = 4.0  # seconds of a request that MongoDB may take in all: 503 within 5 s (promises.md, FL-4)
 PROBE_DEADLINE = 2.0  # seconds
+mongo: Any = connection  # Django's type does not know this backend's connection
 
 
 class DeadlineMiddleware:
-    """Gives each request `settings.STORE_DEADLINE` seconds of MongoDB, all its commands and retries together."""
+    """Gives each request `DEADLINE` seconds of MongoDB, all its commands and retries together."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request against the clock."""
-        with pymongo.timeout(settings.STORE_DEADLINE):
+        with pymongo.timeout(DEADLINE):
             return self.get_response(request)
 
 
 def ready() -> None:
     """MongoDB answers."""
     with pymongo.timeout(PROBE_DEADLINE):
-        connection.database.command("ping")
+        mongo.database.command("ping")
 
 
 def cause_of(error: BaseException | None) -> PyMongoError | None:

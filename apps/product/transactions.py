@@ -12,13 +12,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import DatabaseError, IntegrityError, connection
+from django.db import DatabaseError, IntegrityError
 from django_mongodb_backend.transaction import atomic
 from prometheus_client import Counter
 from pymongo.errors import PyMongoError
 
 from apps.product.errors import Contended
-from apps.product.store import cause_of, is_away
+from apps.product.store import cause_of, is_away, mongo
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,7 +41,7 @@ def in_transaction(operation: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(operation)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if connection.in_atomic_block_mongo:
+        if mongo.in_atomic_block_mongo:
             return operation(*args, **kwargs)
         give_up_at = time.monotonic() + PATIENCE
         for attempt in itertools.count():
@@ -61,7 +61,7 @@ def in_transaction(operation: Callable[P, R]) -> Callable[P, R]:
 
 
 def _once(operation: Callable[[], R]) -> R:
-    connection.ensure_connection()
+    mongo.ensure_connection()
     try:
         with atomic():
             result = operation()
@@ -77,22 +77,22 @@ def _once(operation: Callable[[], R]) -> R:
 def _commit_again() -> None:
     for left in range(COMMITS, 0, -1):
         try:
-            connection.session.commit_transaction()
+            mongo.session.commit_transaction()
         except PyMongoError as error:
             if left == 1 or not error.has_error_label(UNKNOWN):
                 raise
         else:
-            connection.run_and_clear_commit_hooks()
+            mongo.run_and_clear_commit_hooks()
             return
 
 
 def _leave() -> None:
     # The backend keeps the session of a commit that failed, and the next atomic() would write outside of any
     # transaction.
-    if connection.session is not None:
-        connection.session.end_session()
-        connection.session = None
-        connection.run_on_commit = []
+    if mongo.session is not None:
+        mongo.session.end_session()
+        mongo.session = None
+        mongo.run_on_commit = []
 
 
 def _is_worth_another_try(error: Exception) -> bool:

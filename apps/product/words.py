@@ -19,5 +19,9 @@ def words_of(*texts: str) -> list[str]:
 
 
 def _words(text: str) -> Iterator[str]:
-    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(letter))
+    plain = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", text.casefold())
+        if not unicodedata.combining(letter)
+    )
     return (word[:LONGEST] for word in WORD.findall(plain))

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from django.db import connection
@@ -37,6 +37,7 @@ CLIENT_OPTIONS: dict[str, Any] = {
 }
 
 Document = dict[str, Any]
+_mongo: Any = connection  # Django's type does not know this backend's connection
 
 
 def number(messages: Sequence[OutboxMessage]) -> None:
@@ -45,16 +46,16 @@ def number(messages: Sequence[OutboxMessage]) -> None:
     ObjectIds made by two processes within one second have no order. These are counted instead, in the
     transaction: who publishes at the same time conflicts, and its retry gets higher numbers.
     """
-    counter = connection.get_collection(STATE).find_one_and_update(
+    counter: Document = _mongo.get_collection(STATE).find_one_and_update(
         {"_id": SEQUENCE},
         {"$inc": {"last": len(messages)}},
         upsert=True,
         return_document=ReturnDocument.AFTER,
-        session=connection.session,
+        session=_mongo.session,
     )
     first = counter["last"] - len(messages) + 1
     for count, message in enumerate(messages, first):
-        message.pk = ObjectId(count.to_bytes(12, "big"))
+        message.pk = cast("Any", ObjectId(count.to_bytes(12, "big")))
 
 
 class MongoOutbox:
@@ -124,7 +125,7 @@ class MongoOutbox:
     def _take_lease(self) -> bool:
         free = {"$or": [{"$eq": ["$owner", self._owner]}, {"$lt": ["$until", "$$NOW"]}]}
         until = {"$add": ["$$NOW", LEASE_SECONDS * 1000]}
-        lease = self._database[STATE].find_one_and_update(
+        lease: Any = self._database[STATE].find_one_and_update(
             {"_id": LEASE},
             [
                 {

@@ -28,7 +28,9 @@ def publish(*messages: Message, cause: Cause | None = None) -> None:
 def publish_all(outgoing: Iterable[Outgoing]) -> None:
     """Send each message because of its own cause, in one round trip to the database."""
     if not _in_transaction():
-        raise OutsideTransaction("Open a transaction around this operation: its messages must stand or fall with it.")
+        raise OutsideTransaction(
+            "Open a transaction around this operation: its messages must stand or fall with it."
+        )
     rows = [_row(message, cause) for message, cause in outgoing]
     if rows and connection.vendor == "mongodb":
         # PostgreSQL counts by itself. The import is here since only services on MongoDB have its driver.

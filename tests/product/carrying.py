@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka.admin import AdminClient, NewTopic
 from django.conf import settings
@@ -45,7 +46,14 @@ def publish(topic: str, *versions: int, product_id: str = PRODUCT) -> None:
     """Put one event for each of `versions` into the outbox."""
     outbox.publish(
         *(
-            ProductUpdated(product_id=product_id, name="Mug", price=Decimal(1), currency="EUR", is_active=True, version=version)
+            ProductUpdated(
+                product_id=product_id,
+                name="Mug",
+                price=Decimal(1),
+                currency="EUR",
+                is_active=True,
+                version=version,
+            )
             for version in versions
         )
     )
@@ -58,11 +66,13 @@ def arrived(topic: str, count: int = 10**6, last: int = -1) -> list[tuple[str, i
     consumer.subscribe([topic])
     found: list[tuple[str, int]] = []
     until = time.monotonic() + PATIENCE
-    while len(found) < count and last not in {version for _, version in found[-1:]} and time.monotonic() < until:
+    while (
+        len(found) < count and last not in {version for _, version in found[-1:]} and time.monotonic() < until
+    ):
         message = consumer.poll(0.5)
         if message is not None and message.error() is None:
-            headers = dict(message.headers() or [])
-            found.append((str(headers["ce_id"], "utf-8"), json.loads(message.value() or b"")["version"]))
+            headers: dict[str, Any] = dict(message.headers() or [])
+            found.append((headers["ce_id"].decode(), json.loads(message.value() or b"")["version"]))
     consumer.close()
     return found
 
@@ -99,7 +109,11 @@ class RelayProcess:
 
     def __init__(self) -> None:
         url = connection.settings_dict["HOST"].replace("/product?", f"/{connection.settings_dict['NAME']}?")
-        environment = {**os.environ, "MICROCOMMERCE_DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "apps.product.settings"}
+        environment = {
+            **os.environ,
+            "MICROCOMMERCE_DATABASE_URL": url,
+            "DJANGO_SETTINGS_MODULE": "apps.product.settings",
+        }
         command = [sys.executable, "apps/product/manage.py", "relay"]
         self._process = subprocess.Popen(command, cwd=ROOT, env=environment)
 

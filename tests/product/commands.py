@@ -16,7 +16,8 @@ class CommandLog(CommandListener):
     @contextmanager
     def recording(self) -> Iterator[list[str]]:
         """The list grows inside the block."""
-        self._heard = heard = []
+        heard: list[str] = []
+        self._heard = heard
         try:
             yield heard
         finally:

@@ -26,10 +26,10 @@ pymongo.monitoring.register(LOG)  # before the first client is made
 @pytest.fixture(autouse=True)
 def empty_store(transactional_db: None) -> Iterator[None]:
     """Every test starts with nothing: Django's own atomic() does nothing on MongoDB, so nothing rolls back."""
-    from django.db import connection
+    from apps.product.store import mongo
 
     yield
-    assert connection.session is None, "A transaction was left open."
+    assert mongo.session is None, "A transaction was left open."
 
 
 @pytest.fixture
@@ -66,18 +66,19 @@ def make_product() -> MakeProduct:
 def own_mongod(tmp_path: Path) -> Iterator[Mongod]:
     """A mongod that the test may kill; this process uses it instead of the platform's."""
     from django.core.management import call_command
-    from django.db import connection
+
+    from apps.product.store import mongo
 
     mongod = Mongod(tmp_path)
-    usual = connection.settings_dict["HOST"]
+    usual = mongo.settings_dict["HOST"]
     mongod.start()
-    connection.close_pool()
-    connection.settings_dict["HOST"] = mongod.url
+    mongo.close_pool()
+    mongo.settings_dict["HOST"] = mongod.url
     try:
         call_command("migrate", verbosity=0)
         yield mongod
     finally:
-        connection.close_pool()
-        connection.settings_dict["HOST"] = usual
+        mongo.close_pool()
+        mongo.settings_dict["HOST"] = usual
         mongod.thaw()
         mongod.kill()

@@ -31,8 +31,25 @@ class Mongod:
         assert package is not None
         assert package.submodule_search_locations
         program = Path(package.submodule_search_locations[0]) / "bin" / "mongod"
-        command = [str(program), "--dbpath", str(self._folder), "--port", str(self.port), "--bind_ip", "127.0.0.1"]
-        options = ["--nounixsocket", "--replSet", "rs0", "--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", "--quiet"]
+        command = [
+            str(program),
+            "--dbpath",
+            str(self._folder),
+            "--port",
+            str(self.port),
+            "--bind_ip",
+            "127.0.0.1",
+        ]
+        options = [
+            "--nounixsocket",
+            "--replSet",
+            "rs0",
+            "--oplogSize",
+            "64",
+            "--wiredTigerCacheSizeGB",
+            "0.25",
+            "--quiet",
+        ]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen([*command, *options], stdout=log, stderr=log)
         self._wait_for_primary()
@@ -57,7 +74,9 @@ class Mongod:
 
     def _wait_for_primary(self) -> None:
         client: MongoClient[dict[str, Any]]
-        with MongoClient(f"127.0.0.1:{self.port}", directConnection=True, serverSelectionTimeoutMS=60_000) as client:
+        with MongoClient(
+            f"127.0.0.1:{self.port}", directConnection=True, serverSelectionTimeoutMS=60_000
+        ) as client:
             member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
             until = time.monotonic() + READY_SECONDS
             while not client.admin.command("hello").get("isWritablePrimary"):

@@ -90,7 +90,9 @@ def test_a_picture_is_kept_by_whoever_has_it(anonymous_client: "APIClient") -> N
     assert again["Cache-Control"] == picture["Cache-Control"]
 
 
-@pytest.mark.parametrize("name", ["nothing.svg", "pocket-kite.png", "../settings.svg", "%2e%2e.svg", "pocket-kite.svg/"])
+@pytest.mark.parametrize(
+    "name", ["nothing.svg", "pocket-kite.png", "../settings.svg", "%2e%2e.svg", "pocket-kite.svg/"]
+)
 def test_no_other_picture_is_there(anonymous_client: "APIClient", name: str) -> None:
     assert anonymous_client.get(f"/media/products/{name}").status_code == 404
     assert anonymous_client.post("/media/products/pocket-kite.svg").status_code == 405

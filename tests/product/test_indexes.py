@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bson import ObjectId
+from bson import ObjectId, json_util
 from django.core.management import call_command
-from django.db import connection
 
 from apps.product import queries
 from apps.product.models import Category, Product
+from apps.product.store import mongo
 from shared.messaging.mongodb import OUTBOX
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tests.product.conftest import CommandsIn, MakeProduct
 
 WANTED: list[queries.Wanted] = [
-    *[{"ordering": ordering} for ordering in queries.ORDERINGS],
-    *[{"ordering": ordering, "category": "outdoors"} for ordering in queries.ORDERINGS],
+    *[queries.Wanted(ordering=ordering) for ordering in queries.ORDERINGS],
+    *[queries.Wanted(ordering=ordering, category="outdoors") for ordering in queries.ORDERINGS],
     {"min_price": Decimal(20), "max_price": Decimal(30), "ordering": "price"},
     {"min_price": Decimal(20), "ordering": "-price", "category": "outdoors"},
     {"is_active": False},
@@ -48,9 +48,10 @@ def stages(plan: Any) -> Iterator[dict[str, Any]]:
 
 
 def explained(found: Any) -> list[dict[str, Any]]:
-    from bson import json_util
 
-    return list(stages([json_util.loads(part) if isinstance(part, str) else part for part in [found.explain()]]))
+    return list(
+        stages([json_util.loads(part) if isinstance(part, str) else part for part in [found.explain()]])
+    )
 
 
 @pytest.mark.parametrize("wanted", WANTED, ids=lambda wanted: json.dumps(wanted, default=str))
@@ -80,20 +81,25 @@ def test_one_is_found_by_its_id_or_slug() -> None:
 
 
 def test_the_relay_reads_what_waits_from_an_index() -> None:
-    cursor = connection.get_collection(OUTBOX).find({"sent_at": None}).sort("_id", 1).limit(500)
+    cursor = mongo.get_collection(OUTBOX).find({"sent_at": None}).sort("_id", 1).limit(500)
     names = [stage["stage"] for stage in stages(cursor.explain()["queryPlanner"]["winningPlan"])]
     assert "IXSCAN" in names
     assert not {"COLLSCAN", "SORT"} & set(names)
 
 
 @pytest.mark.parametrize(
-    ("query", "first"), [("", 4), ("?category=outdoors", 5), ("?search=coffee&min_price=5&ordering=price&page_size=100", 4)]
+    ("query", "first"),
+    [("", 4), ("?category=outdoors", 5), ("?search=coffee&min_price=5&ordering=price&page_size=100", 4)],
 )
-def test_a_page_takes_few_round_trips(anonymous_client: "APIClient", commands_in: "CommandsIn", query: str, first: int) -> None:
+def test_a_page_takes_few_round_trips(
+    anonymous_client: "APIClient", commands_in: "CommandsIn", query: str, first: int
+) -> None:
     address = f"/api/products/{query}"
     with commands_in() as commands:
         assert anonymous_client.get(address).json()["results"]
-    assert len(commands) == first, commands  # the revision, the category's id, the count, the page, its categories
+    assert len(commands) == first, (
+        commands
+    )  # the revision, the category's id, the count, the page, its categories
     with commands_in() as commands:
         assert anonymous_client.get(address).status_code == 200
     assert commands == ["find"]

@@ -22,7 +22,11 @@ def test_a_product_is_shown_with_every_field(
 ) -> None:
     kitchen = make_category("Kitchen & Home")
     mug = make_product(
-        "Café Mug", description="Holds coffee.", price=Decimal(5), categories=[kitchen.pk], image="/media/products/mug.svg"
+        "Café Mug",
+        description="Holds coffee.",
+        price=Decimal(5),
+        categories=[kitchen.pk],
+        image="/media/products/mug.svg",
     )
     body = anonymous_client.get(f"/api/products/{mug.pk}/").json()
     assert body.pop("created_at") == body.pop("updated_at")
@@ -63,7 +67,9 @@ def test_the_newest_product_comes_first(anonymous_client: "APIClient", make_prod
         ("-created_at", ["Bell", "Anvil", "Cup"]),
     ],
 )
-def test_ordering(anonymous_client: "APIClient", make_product: "MakeProduct", ordering: str, expected: list[str]) -> None:
+def test_ordering(
+    anonymous_client: "APIClient", make_product: "MakeProduct", ordering: str, expected: list[str]
+) -> None:
     for name, price in (("Cup", "9.50"), ("Anvil", "100.00"), ("Bell", "9.49")):
         make_product(name, price=Decimal(price))
     assert names(anonymous_client, f"?ordering={ordering}") == expected
@@ -89,7 +95,9 @@ def test_links_of_a_page_lead_to_the_gateway_and_keep_the_query(
 ) -> None:
     for _ in range(5):
         make_product()
-    page = anonymous_client.get("/api/products/?page=2&page_size=2&search=mug", HTTP_HOST="evil.example").json()
+    page = anonymous_client.get(
+        "/api/products/?page=2&page_size=2&search=mug", HTTP_HOST="evil.example"
+    ).json()
     assert page["count"] == 5
     assert page["next"] == "http://localhost:8000/api/products/?page=3&page_size=2&search=mug"
     assert page["previous"] == "http://localhost:8000/api/products/?page_size=2&search=mug"
@@ -100,13 +108,17 @@ def test_a_page_has_twenty_unless_told_and_a_hundred_at_most(
 ) -> None:
     from apps.product.models import Product
 
-    Product.objects.bulk_create([Product(name="P", slug=f"p-{n}", price=Decimal(1), currency="EUR") for n in range(130)])
+    Product.objects.bulk_create(
+        [Product(name="P", slug=f"p-{n}", price=Decimal(1), currency="EUR") for n in range(130)]
+    )
     assert len(names(anonymous_client)) == 20
     assert len(names(anonymous_client, "?page_size=100")) == 100
     assert len(names(anonymous_client, "?page_size=100000")) == 100
 
 
-def test_a_page_beyond_the_last_does_not_exist(anonymous_client: "APIClient", make_product: "MakeProduct") -> None:
+def test_a_page_beyond_the_last_does_not_exist(
+    anonymous_client: "APIClient", make_product: "MakeProduct"
+) -> None:
     make_product()
     response = anonymous_client.get("/api/products/?page=2")
     assert response.status_code == 404
@@ -174,7 +186,9 @@ def test_an_archived_product_is_in_no_list_and_still_answers_by_its_id(
     assert shown.json()["is_active"] is False
 
 
-def test_only_managers_choose_by_is_active(anonymous_client: "APIClient", customer_client: "APIClient") -> None:
+def test_only_managers_choose_by_is_active(
+    anonymous_client: "APIClient", customer_client: "APIClient"
+) -> None:
     assert anonymous_client.get("/api/products/?is_active=false").status_code == 401
     assert customer_client.get("/api/products/?is_active=false").status_code == 403
 
@@ -213,13 +227,29 @@ def test_categories_come_by_name(anonymous_client: "APIClient", make_category: "
         ],
     }
     assert anonymous_client.get(f"/api/categories/{kitchen.pk}/").json() == page["results"][1]
-    assert anonymous_client.get("/api/categories/?page_size=1&page=2").json()["results"] == page["results"][1:]
+    assert (
+        anonymous_client.get("/api/categories/?page_size=1&page=2").json()["results"] == page["results"][1:]
+    )
 
 
 @pytest.mark.parametrize("kind", ["products", "categories"])
 @pytest.mark.parametrize(
     "text",
-    ["0" * 24, "A" * 24, "0" * 23, "0" * 25, "g" * 24, "$where", "{'$ne':1}", "1 OR 1=1", "..", "%00", "a.b.c", "0" * 24 + "%0a", "é" * 12],
+    [
+        "0" * 24,
+        "A" * 24,
+        "0" * 23,
+        "0" * 25,
+        "g" * 24,
+        "$where",
+        "{'$ne':1}",
+        "1 OR 1=1",
+        "..",
+        "%00",
+        "a.b.c",
+        "0" * 24 + "%0a",
+        "é" * 12,
+    ],
 )
 def test_an_id_that_names_nothing_is_not_found(anonymous_client: "APIClient", kind: str, text: str) -> None:
     response = anonymous_client.get(f"/api/{kind}/{text}/")

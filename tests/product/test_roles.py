@@ -90,7 +90,7 @@ NOT_GOOD: dict[str, "Callable[[], str]"] = {
     "jwk": with_own_key,
 }
 TOO_LITTLE: dict[str, "Callable[[], str]"] = {
-    "customer": lambda: make_token(),
+    "customer": make_token,
     "no role": lambda: make_token(roles=()),
     "manager of a client": lambda: make_token(resource_access={"microcommerce": {"roles": ["manager"]}}),
     "manager as a group": lambda: make_token(groups=["manager"]),
@@ -111,18 +111,24 @@ def send(client: "APIClient", method: str, address: str, places: dict[str, str],
 
 
 @pytest.mark.parametrize("address", READS)
-def test_anyone_reads(anonymous_client: "APIClient", customer_client: "APIClient", places: dict[str, str], address: str) -> None:
+def test_anyone_reads(
+    anonymous_client: "APIClient", customer_client: "APIClient", places: dict[str, str], address: str
+) -> None:
     assert anonymous_client.get(address.format(**places)).status_code == 200
     assert customer_client.get(address.format(**places)).status_code == 200
 
 
 @pytest.mark.parametrize(("method", "address"), WRITES)
-def test_managers_write(manager_client: "APIClient", places: dict[str, str], method: str, address: str) -> None:
+def test_managers_write(
+    manager_client: "APIClient", places: dict[str, str], method: str, address: str
+) -> None:
     assert send(manager_client, method, address, places).status_code in {200, 201, 204}
 
 
 @pytest.mark.parametrize(("method", "address"), WRITES)
-def test_nobody_writes_without_a_token(anonymous_client: "APIClient", places: dict[str, str], method: str, address: str) -> None:
+def test_nobody_writes_without_a_token(
+    anonymous_client: "APIClient", places: dict[str, str], method: str, address: str
+) -> None:
     response = send(anonymous_client, method, address, places)
     assert (response.status_code, response["WWW-Authenticate"]) == (401, "Bearer")
     in_the_address = send(anonymous_client, method, f"{address}?access_token={manager()}", places)
@@ -131,7 +137,9 @@ def test_nobody_writes_without_a_token(anonymous_client: "APIClient", places: di
 
 
 @pytest.mark.parametrize("kind", NOT_GOOD)
-def test_a_token_that_is_not_good_opens_nothing(anonymous_client: "APIClient", places: dict[str, str], kind: str) -> None:
+def test_a_token_that_is_not_good_opens_nothing(
+    anonymous_client: "APIClient", places: dict[str, str], kind: str
+) -> None:
     token = NOT_GOOD[kind]()
     for method, address in [*WRITES, *(("get", address) for address in READS)]:
         response = send(anonymous_client, method, address, places, HTTP_AUTHORIZATION=f"Bearer {token}")
@@ -141,11 +149,15 @@ def test_a_token_that_is_not_good_opens_nothing(anonymous_client: "APIClient", p
 
 
 @pytest.mark.parametrize("kind", TOO_LITTLE)
-def test_who_is_no_manager_changes_nothing(anonymous_client: "APIClient", places: dict[str, str], kind: str) -> None:
+def test_who_is_no_manager_changes_nothing(
+    anonymous_client: "APIClient", places: dict[str, str], kind: str
+) -> None:
     token = TOO_LITTLE[kind]()
     spoofed = {"HTTP_X_USER_ROLES": "manager", "HTTP_X_USER_ID": MIA}
     for method, address in WRITES:
-        response = send(anonymous_client, method, address, places, HTTP_AUTHORIZATION=f"Bearer {token}", **spoofed)
+        response = send(
+            anonymous_client, method, address, places, HTTP_AUTHORIZATION=f"Bearer {token}", **spoofed
+        )
         assert response.status_code == 403, (method, address)
         assert response.json()["type"].endswith("/problems/forbidden")
     assert len(outbox()) == 1

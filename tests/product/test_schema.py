@@ -27,6 +27,20 @@ def test_it_names_every_path_and_query(anonymous_client: "APIClient") -> None:
     }
     listed = document["paths"]["/api/products/"]["get"]
     names = {parameter["name"] for parameter in listed["parameters"]}
-    assert names >= {"page", "page_size", "search", "category", "min_price", "max_price", "ordering", "is_active"}
+    assert names >= {
+        "page",
+        "page_size",
+        "search",
+        "category",
+        "min_price",
+        "max_price",
+        "ordering",
+        "is_active",
+    }
     page = listed["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
-    assert set(document["components"]["schemas"][page.rsplit("/", 1)[1]]["properties"]) == {"count", "next", "previous", "results"}
+    assert set(document["components"]["schemas"][page.rsplit("/", 1)[1]]["properties"]) == {
+        "count",
+        "next",
+        "previous",
+        "results",
+    }

@@ -18,7 +18,11 @@ PATIENCE = 5.0  # seconds
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_a_store_that_is_away(
-    own_mongod: "Mongod", anonymous_client: "APIClient", manager_client: "APIClient", make_product: "MakeProduct", how: str
+    own_mongod: "Mongod",
+    anonymous_client: "APIClient",
+    manager_client: "APIClient",
+    make_product: "MakeProduct",
+    how: str,
 ) -> None:
     address = f"/api/products/{make_product().pk}/"
     assert anonymous_client.get("/api/products/").status_code == 200

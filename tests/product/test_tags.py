@@ -34,7 +34,9 @@ def test_what_is_known_is_not_sent_again(anonymous_client: "APIClient", mug: "Pr
     assert anonymous_client.get(place, HTTP_IF_NONE_MATCH=STALE).status_code == 200
 
 
-def test_a_tag_changes_with_the_product_and_with_its_category(anonymous_client: "APIClient", mug: "Product") -> None:
+def test_a_tag_changes_with_the_product_and_with_its_category(
+    anonymous_client: "APIClient", mug: "Product"
+) -> None:
     from apps.product import operations
 
     tags = [anonymous_client.get(address(mug))["ETag"]]
@@ -47,10 +49,14 @@ def test_a_tag_changes_with_the_product_and_with_its_category(anonymous_client: 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 @pytest.mark.parametrize("given", ["stale", "weak", "nonsense", "empty"])
-def test_a_stale_tag_changes_nothing(manager_client: "APIClient", mug: "Product", method: str, given: str) -> None:
+def test_a_stale_tag_changes_nothing(
+    manager_client: "APIClient", mug: "Product", method: str, given: str
+) -> None:
     tag = manager_client.get(address(mug))["ETag"]
     header = {"stale": STALE, "weak": f"W/{tag}", "nonsense": "yes", "empty": ""}[given]
-    response = getattr(manager_client, method)(address(mug), {"name": "New", "price": "1.00"}, HTTP_IF_MATCH=header)
+    response = getattr(manager_client, method)(
+        address(mug), {"name": "New", "price": "1.00"}, HTTP_IF_MATCH=header
+    )
     assert response.status_code == 412
     assert response.json()["type"].endswith("/problems/precondition-failed")
     assert response["ETag"] == tag
@@ -59,7 +65,9 @@ def test_a_stale_tag_changes_nothing(manager_client: "APIClient", mug: "Product"
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 @pytest.mark.parametrize("given", ["current", "one of two", "any", "none"])
-def test_the_current_tag_or_none_allows_the_change(manager_client: "APIClient", mug: "Product", method: str, given: str) -> None:
+def test_the_current_tag_or_none_allows_the_change(
+    manager_client: "APIClient", mug: "Product", method: str, given: str
+) -> None:
     tag = manager_client.get(address(mug))["ETag"]
     header = {"current": tag, "one of two": f"{STALE}, {tag}", "any": "*"}.get(given)
     headers = {} if header is None else {"HTTP_IF_MATCH": header}
@@ -72,5 +80,11 @@ def test_the_tag_of_an_answer_is_the_next_precondition(manager_client: "APIClien
     made = manager_client.post("/api/products/", {"name": "Mug", "price": "1.00"})
     changed = manager_client.patch(made["Location"], {"price": "2.00"}, HTTP_IF_MATCH=made["ETag"])
     assert changed.status_code == 200
-    assert manager_client.patch(made["Location"], {"price": "3.00"}, HTTP_IF_MATCH=made["ETag"]).status_code == 412
-    assert manager_client.patch(made["Location"], {"price": "3.00"}, HTTP_IF_MATCH=changed["ETag"]).status_code == 200
+    assert (
+        manager_client.patch(made["Location"], {"price": "3.00"}, HTTP_IF_MATCH=made["ETag"]).status_code
+        == 412
+    )
+    assert (
+        manager_client.patch(made["Location"], {"price": "3.00"}, HTTP_IF_MATCH=changed["ETag"]).status_code
+        == 200
+    )

@@ -2,7 +2,8 @@
 
 import threading
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from bson import ObjectId
@@ -45,8 +46,8 @@ def test_an_event_that_cannot_be_written_takes_the_document_with_it(make_product
     make_product("First")
     revision = queries.revision()
     # The next number is taken: the outbox refuses the message after the document was written.
-    last = OutboxMessage.objects.get().pk
-    taken = ObjectId((int.from_bytes(last.binary, "big") + 1).to_bytes(12, "big"))
+    last: Any = OutboxMessage.objects.get().pk
+    taken: Any = ObjectId((int.from_bytes(last.binary, "big") + 1).to_bytes(12, "big"))
     OutboxMessage.objects.create(pk=taken, message_id="0" * 32, topic="t", key="k", headers={}, payload="")
     with pytest.raises(Exception, match="Others are changing"):
         make_product("Second")
@@ -76,14 +77,16 @@ def test_publishing_outside_a_transaction_is_a_mistake() -> None:
     from shared.contracts import ProductCreated
     from shared.messaging.outbox import OutsideTransaction, publish
 
-    event = ProductCreated(product_id="0" * 24, name="Mug", price=Decimal(1), currency="EUR", is_active=True, version=1)
+    event = ProductCreated(
+        product_id="0" * 24, name="Mug", price=Decimal(1), currency="EUR", is_active=True, version=1
+    )
     with pytest.raises(OutsideTransaction):
         publish(event)
     assert outbox() == []
 
 
 def test_changes_of_one_product_at_once_are_all_made(make_product: "MakeProduct") -> None:
-    from apps.product import operations
+    from apps.product import operations, queries
     from apps.product.transactions import RETRIES, in_transaction
 
     mug = make_product(price=Decimal(0))
@@ -91,7 +94,7 @@ def test_changes_of_one_product_at_once_are_all_made(make_product: "MakeProduct"
 
     @in_transaction
     def add_one() -> None:
-        mug_now = operations.queries.product(mug.pk)
+        mug_now = queries.product(mug.pk)
         operations.change_product(str(mug.pk), {"price": mug_now.price + 1})
 
     assert all_at_once([add_one] * 12) == []
@@ -116,10 +119,12 @@ def test_no_product_stays_in_a_category_that_is_deleted_meanwhile(make_category:
     from apps.product import operations
     from apps.product.models import Product
 
-    for _ in range(5):
-        category = make_category()
-        fill = lambda: operations.create_product({"name": "Mug", "price": Decimal(1), "categories": [category.pk]})  # noqa: B023, E731
-        all_at_once([fill, fill, lambda: operations.delete_category(str(category.pk)), fill])  # noqa: B023
+    def fill(category: Any) -> None:
+        operations.create_product({"name": "Mug", "price": Decimal(1), "categories": [category.pk]})
+
+    for category in [make_category() for _ in range(5)]:
+        filling = partial(fill, category)
+        all_at_once([filling, filling, partial(operations.delete_category, str(category.pk)), filling])
         assert Product.objects.filter(categories__contains=[category.pk]).count() == 0
 
 
@@ -131,7 +136,8 @@ class BrokenCommit:
 
         self.calls, self._label, self._after = 0, label, after
         self._commit = ClientSession.commit_transaction
-        monkeypatch.setattr(ClientSession, "commit_transaction", lambda session: self.commit(session))
+        # A bound method would not be given the session.
+        monkeypatch.setattr(ClientSession, "commit_transaction", lambda session: self.commit(session))  # noqa: PLW0108
 
     def commit(self, session: "ClientSession") -> None:
         """The first call fails."""
@@ -143,7 +149,9 @@ class BrokenCommit:
 
 
 @pytest.mark.parametrize("after", [True, False], ids=["done", "not done"])
-def test_a_commit_of_unknown_outcome_is_committed_again(monkeypatch: pytest.MonkeyPatch, *, after: bool, make_product: "MakeProduct") -> None:
+def test_a_commit_of_unknown_outcome_is_committed_again(
+    monkeypatch: pytest.MonkeyPatch, *, after: bool, make_product: "MakeProduct"
+) -> None:
     broken = BrokenCommit(monkeypatch, "UnknownTransactionCommitResult", after=after)
     make_product("Mug")
     assert broken.calls == 2
@@ -152,18 +160,22 @@ def test_a_commit_of_unknown_outcome_is_committed_again(monkeypatch: pytest.Monk
     assert len(outbox()) == 2
 
 
-def test_a_commit_that_conflicts_is_done_from_the_start(monkeypatch: pytest.MonkeyPatch, make_product: "MakeProduct") -> None:
+def test_a_commit_that_conflicts_is_done_from_the_start(
+    monkeypatch: pytest.MonkeyPatch, make_product: "MakeProduct"
+) -> None:
     broken = BrokenCommit(monkeypatch, "TransientTransactionError", after=False)
     make_product("Mug")
     assert broken.calls == 2
     assert [data["name"] for _, data in outbox()] == ["Mug"]
 
 
-def test_a_commit_that_fails_for_good_leaves_no_session_behind(monkeypatch: pytest.MonkeyPatch, make_product: "MakeProduct") -> None:
-    from django.db import connection
+def test_a_commit_that_fails_for_good_leaves_no_session_behind(
+    monkeypatch: pytest.MonkeyPatch, make_product: "MakeProduct"
+) -> None:
+    from apps.product.store import mongo
 
     BrokenCommit(monkeypatch, "SomethingElse", after=False)
     with pytest.raises(OperationFailure):
         make_product("Mug")
-    assert connection.session is None
+    assert mongo.session is None
     assert outbox() == []

@@ -28,9 +28,21 @@ def test_a_product_comes_into_the_catalogue(
     made = response.json()
     assert response["Location"] == f"http://localhost:8000/api/products/{made['id']}/"
     assert anonymous_client.get(response["Location"]).json() == made
-    assert (made["name"], made["slug"], made["price"], made["version"]) == ("Coffee Mug", "coffee-mug", "7.90", 1)
+    assert (made["name"], made["slug"], made["price"], made["version"]) == (
+        "Coffee Mug",
+        "coffee-mug",
+        "7.90",
+        1,
+    )
     assert (made["description"], made["image"]) == ("Two\nlines.", body["image"])
-    event = {"product_id": made["id"], "name": "Coffee Mug", "price": "7.90", "currency": "CHF", "is_active": True, "version": 1}
+    event = {
+        "product_id": made["id"],
+        "name": "Coffee Mug",
+        "price": "7.90",
+        "currency": "CHF",
+        "is_active": True,
+        "version": 1,
+    }
     assert outbox() == [("product.created.v1", event)]
 
 
@@ -38,12 +50,19 @@ def test_what_is_not_given_is_made_up(manager_client: "APIClient") -> None:
     first = manager_client.post("/api/products/", {"name": "Mug", "price": "1.00"}).json()
     second = manager_client.post("/api/products/", {"name": "Mug", "price": 2}).json()
     third = manager_client.post("/api/products/", {"name": "杯子", "price": "0.00"}).json()
-    assert (first["slug"], first["currency"], first["is_active"], first["categories"]) == ("mug", "EUR", True, [])
+    assert (first["slug"], first["currency"], first["is_active"], first["categories"]) == (
+        "mug",
+        "EUR",
+        True,
+        [],
+    )
     assert second["slug"] == f"mug-{second['id']}"
     assert (second["price"], third["slug"]) == ("2.00", third["id"])
 
 
-def test_a_change_is_told_with_a_higher_version(manager_client: "APIClient", make_product: "MakeProduct") -> None:
+def test_a_change_is_told_with_a_higher_version(
+    manager_client: "APIClient", make_product: "MakeProduct"
+) -> None:
     mug = make_product(description="Old.")
     address = f"/api/products/{mug.pk}/"
     patched = manager_client.patch(address, {"price": "15.00"})
@@ -69,7 +88,9 @@ def test_what_was_read_can_be_sent_back_and_changes_nothing(
     assert manager_client.get(address).json() == read
 
 
-def test_fields_that_are_not_a_managers_are_ignored(manager_client: "APIClient", make_product: "MakeProduct") -> None:
+def test_fields_that_are_not_a_managers_are_ignored(
+    manager_client: "APIClient", make_product: "MakeProduct"
+) -> None:
     mug = make_product()
     address = f"/api/products/{mug.pk}/"
     before = manager_client.get(address).json()
@@ -82,14 +103,20 @@ def test_fields_that_are_not_a_managers_are_ignored(manager_client: "APIClient",
     assert made["created_at"] > "2026"
 
 
-def test_archiving_is_told_once_and_can_be_undone(manager_client: "APIClient", make_product: "MakeProduct") -> None:
+def test_archiving_is_told_once_and_can_be_undone(
+    manager_client: "APIClient", make_product: "MakeProduct"
+) -> None:
     address = f"/api/products/{make_product().pk}/"
     assert manager_client.delete(address).status_code == 204
     assert manager_client.delete(address).status_code == 204
     assert manager_client.patch(address, {"is_active": True}).json()["version"] == 3
     assert manager_client.patch(address, {"is_active": False}).json()["version"] == 4
     told = [(kind, data["version"], data["is_active"]) for kind, data in outbox()[1:]]
-    assert told == [("product.archived.v1", 2, False), ("product.updated.v1", 3, True), ("product.archived.v1", 4, False)]
+    assert told == [
+        ("product.archived.v1", 2, False),
+        ("product.updated.v1", 3, True),
+        ("product.archived.v1", 4, False),
+    ]
 
 
 def test_a_slug_belongs_to_one_product(manager_client: "APIClient", make_product: "MakeProduct") -> None:
@@ -100,7 +127,9 @@ def test_a_slug_belongs_to_one_product(manager_client: "APIClient", make_product
         manager_client.patch(f"/api/products/{pan.pk}/", {"slug": "mug"}),
     ):
         assert response.status_code == 400
-        assert [(error["field"], error["code"]) for error in response.json()["errors"]] == [("slug", "unique")]
+        assert [(error["field"], error["code"]) for error in response.json()["errors"]] == [
+            ("slug", "unique")
+        ]
     assert manager_client.patch(f"/api/products/{pan.pk}/", {"slug": "pan", "name": "Wok"}).status_code == 200
 
 
@@ -145,7 +174,10 @@ def test_putting_in_and_taking_out_name_what_is_missing(
     unknown = manager_client.post(f"/api/categories/{kitchen.pk}/products/", {"product_id": nothing})
     assert unknown.status_code == 400
     assert unknown.json()["errors"][0]["field"] == "product_id"
-    assert manager_client.post(f"/api/categories/{nothing}/products/", {"product_id": str(mug.pk)}).status_code == 404
+    assert (
+        manager_client.post(f"/api/categories/{nothing}/products/", {"product_id": str(mug.pk)}).status_code
+        == 404
+    )
     assert manager_client.delete(f"/api/categories/{kitchen.pk}/products/{nothing}/").status_code == 404
     assert manager_client.delete(f"/api/categories/{nothing}/products/{mug.pk}/").status_code == 404
     assert manager_client.delete(f"/api/categories/{kitchen.pk}/products/$ne/").status_code == 404
@@ -164,7 +196,9 @@ def test_deleting_a_category_takes_its_products_out(
     both.refresh_from_db()
     assert (both.categories, both.version) == ([garden.pk], 2)
     assert Product.objects.get(name="Other").version == 1
-    assert [(kind, data["name"], data["version"]) for kind, data in outbox()[2:]] == [("product.updated.v1", "Both", 2)]
+    assert [(kind, data["name"], data["version"]) for kind, data in outbox()[2:]] == [
+        ("product.updated.v1", "Both", 2)
+    ]
 
 
 def test_a_category_that_is_too_large_stays(

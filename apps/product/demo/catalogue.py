@@ -79,7 +79,9 @@ def _products(shelf: dict[str, list[str]]) -> tuple[DemoProduct, ...]:
 
 def _product(entry: dict[str, str], tints: str, inks: str) -> DemoProduct:
     price = Decimal(entry["price"])
-    return DemoProduct(entry["name"], entry["description"], price, entry["motif"], tuple(tints.split()), tuple(inks.split()))
+    return DemoProduct(
+        entry["name"], entry["description"], price, entry["motif"], tuple(tints.split()), tuple(inks.split())
+    )
 
 
 def _id(kind: str, slug: str) -> ObjectId:

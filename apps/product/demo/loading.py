@@ -21,7 +21,9 @@ def load(shelf: DemoCategory) -> int:
         category.slug = free_slug(category)
         category.save(force_insert=True)
         renew()
-    known = set(Product.objects.filter(pk__in=[item.id for item in shelf.products]).values_list("pk", flat=True))
+    known = set(
+        Product.objects.filter(pk__in=[item.id for item in shelf.products]).values_list("pk", flat=True)
+    )
     missing = [_product(shelf, item) for item in shelf.products if item.id not in known]
     if missing:
         Product.objects.bulk_create(missing)

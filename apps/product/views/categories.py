@@ -46,7 +46,10 @@ class CategoryViewSet(GenericViewSet[Category]):
         """The body that the browsable API offers a form for."""
         return MembershipInput if self.action == "put_product" else CategoryInput
 
-    @extend_schema(parameters=[CategoryFilters, IF_NONE_MATCH], responses={200: CategoryOutput(many=True), 304: UNCHANGED})
+    @extend_schema(
+        parameters=[CategoryFilters, IF_NONE_MATCH],
+        responses={200: CategoryOutput(many=True), 304: UNCHANGED},
+    )
     def list(self, request: Request) -> HttpResponseBase:
         """A page of categories, by name."""
         return answer_read(request, self._render)
@@ -85,7 +88,9 @@ class CategoryViewSet(GenericViewSet[Category]):
         """Put a product in the category: 201, or 200 where it was in it already."""
         product_id = self._judged().validated_data["product_id"]
         product, added = operations.put_in_category(category_id, product_id)
-        return answer_write(request, show_product(product, queries.categories_of([product])), 201 if added else 200)
+        return answer_write(
+            request, show_product(product, queries.categories_of([product])), 201 if added else 200
+        )
 
     @extend_schema(parameters=[CATEGORY_ID, PRODUCT_ID], responses={204: DONE})
     @action(detail=True, methods=["delete"], url_path="products/<str:product_id>", url_name="product")
@@ -104,7 +109,9 @@ class CategoryViewSet(GenericViewSet[Category]):
         return body
 
     def _render(self) -> Shown:
-        query = CategoryFilters(data={name: value for name, value in self.request.query_params.items() if value.strip()})
+        query = CategoryFilters(
+            data={name: value for name, value in self.request.query_params.items() if str(value).strip()}
+        )
         query.is_valid(raise_exception=True)
         page: Any = self.paginate_queryset(queries.categories())
         return self.get_paginated_response([show_category(category) for category in page]).data  # type: ignore[no-any-return]

@@ -16,7 +16,14 @@ from apps.product.answers import answer_read, answer_write, encoded
 from apps.product.entity_tags import refuse_stale, tag_of
 from apps.product.models import Product
 from apps.product.operations import Precondition
-from apps.product.serializers import ProductFilters, ProductInput, ProductOutput, Shown, show_product, show_products
+from apps.product.serializers import (
+    ProductFilters,
+    ProductInput,
+    ProductOutput,
+    Shown,
+    show_product,
+    show_products,
+)
 from apps.product.views.described import DONE, IF_MATCH, IF_NONE_MATCH, PRODUCT_ID, UNCHANGED
 from shared.auth.drf import IsManager, ReadOnly
 from shared.auth.principal import Principal
@@ -41,7 +48,9 @@ class ProductViewSet(GenericViewSet[Product]):
         """The product of the path."""
         return queries.product(self.kwargs["product_id"])
 
-    @extend_schema(parameters=[ProductFilters, IF_NONE_MATCH], responses={200: ProductOutput(many=True), 304: UNCHANGED})
+    @extend_schema(
+        parameters=[ProductFilters, IF_NONE_MATCH], responses={200: ProductOutput(many=True), 304: UNCHANGED}
+    )
     def list(self, request: Request) -> HttpResponseBase:
         """A page of products; a search, a category, prices and an order narrow and sort it."""
         self._refuse_archive(request)
@@ -77,7 +86,9 @@ class ProductViewSet(GenericViewSet[Product]):
 
     def _change(self, request: Request, product_id: str, *, partial: bool) -> HttpResponseBase:
         fields = self._judged(instance=self.get_object(), partial=partial).validated_data
-        return answer_write(request, shown(operations.change_product(product_id, fields, _precondition(request))))
+        return answer_write(
+            request, shown(operations.change_product(product_id, fields, _precondition(request)))
+        )
 
     def _judged(self, **kwargs: Any) -> Any:
         body = self.get_serializer(data=self.request.data, **kwargs)
@@ -89,7 +100,9 @@ class ProductViewSet(GenericViewSet[Product]):
         return self.get_paginated_response(show_products(page)).data  # type: ignore[no-any-return]
 
     def _wanted(self) -> QuerySet[Product]:
-        query = ProductFilters(data={name: value for name, value in self.request.query_params.items() if value.strip()})
+        query = ProductFilters(
+            data={name: value for name, value in self.request.query_params.items() if str(value).strip()}
+        )
         query.is_valid(raise_exception=True)
         return queries.products(query.validated_data)
 
@@ -98,7 +111,9 @@ class ProductViewSet(GenericViewSet[Product]):
         if "is_active" not in request.query_params:
             return
         if not isinstance(request.user, Principal):
-            raise NotAuthenticated("Only managers choose by is_active: leave it out, or send a manager's token.")
+            raise NotAuthenticated(
+                "Only managers choose by is_active: leave it out, or send a manager's token."
+            )
         if not request.user.is_manager:
             raise PermissionDenied("Only managers choose by is_active: leave it out.")
 

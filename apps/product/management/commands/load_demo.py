@@ -20,6 +20,10 @@ class Command(BaseCommand):
         for count, shelf in enumerate(shelves, 1):
             new = load(shelf)
             added += new
-            self.stdout.write(f"[{count}/{len(shelves)}] {shelf.name}: {len(shelf.products)} products, {new} new")
+            self.stdout.write(
+                f"[{count}/{len(shelves)}] {shelf.name}: {len(shelf.products)} products, {new} new"
+            )
         total = sum(len(shelf.products) for shelf in shelves)
-        self.stdout.write(f"The demonstration has {total} products in {len(shelves)} categories; {added} were new.")
+        self.stdout.write(
+            f"The demonstration has {total} products in {len(shelves)} categories; {added} were new."
+        )
