@@ -72,6 +72,7 @@ def test_numbers_rise_in_the_order_of_commits(topic: str) -> None:
     assert '"version":99' in rows[-1].payload
     numbers = [int(str(row.pk), 16) for row in rows]
     assert numbers == list(range(numbers[0], numbers[0] + 11))
+    assert numbers[0] < 2**40  # counted, and not made of the time as other ObjectIds are
 
 
 def test_the_store_wakes_the_relay(topic: str) -> None:
