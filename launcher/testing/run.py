@@ -40,7 +40,7 @@ def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool) -> bool:
             console.rule(f"tests/{suite.name}")
             results.append(run_suite(suite, instance, arguments, filtered=bool(arguments)))
         if results:
-            _report_coverage(instance)
+            _report_coverage(instance, every_file=not names)
     return _summarise(outcomes, results)
 
 
@@ -65,17 +65,15 @@ def _outcomes(checks: Future[list[Outcome]] | None) -> list[Outcome]:
     return outcomes
 
 
-def _report_coverage(instance: Instance) -> None:
-    console.rule("coverage")
+def _report_coverage(instance: Instance, *, every_file: bool) -> None:
+    console.rule("coverage in per cent")
     directory = instance.state / "coverage"
     total = instance.root / ".coverage"
     coverage = [sys.executable, "-m", "coverage"]
-    subprocess.run(
-        [*coverage, "combine", "--quiet", f"--data-file={total}", str(directory)],
-        cwd=instance.root,
-        check=False,
-    )
-    subprocess.run([*coverage, "report", f"--data-file={total}"], cwd=instance.root, check=False)
+    combine = [*coverage, "combine", "--quiet", f"--data-file={total}", str(directory)]
+    report = [*coverage, "report", f"--data-file={total}", *([] if every_file else ["--format=total"])]
+    for command in (combine, report):
+        subprocess.run(command, cwd=instance.root, check=False)
 
 
 def _summarise(outcomes: Sequence[Outcome], results: Sequence[Result]) -> bool:
