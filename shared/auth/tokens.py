@@ -39,6 +39,11 @@ class TokenVerifier:
         self._keys = keys
         self._known: OrderedDict[bytes, Principal] = OrderedDict()
 
+    @property
+    def keys(self) -> KeySource:
+        """Where the realm's keys come from: one source a process, so that its limit on fetches holds for every use."""
+        return self._keys
+
     def recall(self, token: str) -> Principal | None:
         """The principal of a token that was verified before and has not expired. Never blocks."""
         principal = self._known.get(_digest(token))
