@@ -116,6 +116,20 @@ def test_whatever_key_ids_arrive_keycloak_is_asked_once_in_30_seconds(keycloak: 
     assert verifier.verify(token()).subject
 
 
+@pytest.mark.parametrize(
+    "header", [{"alg": "none"}, {"alg": "HS256"}, {"jku": "http://127.0.0.1:1"}, {"kid": 5}], ids=repr
+)
+def test_a_token_that_can_never_be_good_does_not_make_anybody_ask(
+    keycloak: Keys, header: dict[str, Any]
+) -> None:
+    verifier = TokenVerifier(ISSUER, KeySource(keycloak.url))
+
+    with pytest.raises(InvalidToken):
+        verifier.verify(sign(make_claims(iss=ISSUER), **{"kid": "unknown", **header}))
+
+    assert keycloak.asked == 0
+
+
 def test_a_key_that_the_realm_adds_is_found(keycloak: Keys, no_pause: None) -> None:
     source = KeySource(keycloak.url)
     assert source.fetch(KEY_ID) is not None
@@ -215,6 +229,7 @@ def test_only_signing_keys_are_taken() -> None:
         public(rsa),
         public(elliptic),
         public(rsa, kid="encryption", use="enc", alg="RSA-OAEP"),
+        public(rsa, kid="encryption with our algorithm", use="enc"),
         public(rsa, kid="other algorithm", alg="PS256"),
         public(rsa, kid=""),
         {"kty": "oct", "k": "c2VjcmV0", "use": "sig", "alg": "HS256", "kid": "secret"},
