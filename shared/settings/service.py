@@ -71,6 +71,10 @@ def service_settings(name: str, *, apps: list[str], environment: Environment | N
             "SERVE_INCLUDE_SCHEMA": False,
             # Operations and tags are named after what follows; guessed, every service would have a "root_list".
             "SCHEMA_PATH_PREFIX": "/api/",
+            "POSTPROCESSING_HOOKS": [
+                "drf_spectacular.hooks.postprocess_schema_enums",
+                "shared.http.schema.describe_problems",
+            ],
         },
         "READINESS": {"database": "shared.telemetry.readiness.database"} if env.database_url else {},
         "LOGGING": logging_settings(name, env),
