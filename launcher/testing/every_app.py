@@ -16,3 +16,4 @@ globals().update(service_settings("order", apps=APPS))
 
 # What single services add
 BASKET_URL = ""
+RESERVATION_SECONDS = 0

@@ -1,9 +1,9 @@
 """Where a message goes that its consumer gives up on: `<topic>.dead-letter`, as it came, with the reason."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka import Message as KafkaMessage
 from prometheus_client import Counter
 
 from shared.contracts.topics import DEAD_LETTER
@@ -12,7 +12,11 @@ from shared.messaging.envelope import Raw
 DEAD_LETTERS = Counter("dead_letters_total", "Messages given up on", ["topic"])
 PREFIX = "dl_"
 MAX_REASON = 500
-TIMEOUT = 30.0  # seconds to wait for Kafka's word
+SEND_TIMEOUT_MS = 5_000  # Kafka has a dead letter by then, or it is tried again later
+TIMEOUT = 7.0  # seconds to wait for Kafka's word; below what a process has to stop in
+KEPT_OF_PAYLOAD, KEPT_OF_REST = 64 * 1024, 256  # bytes of what is too large
+
+Headers = list[tuple[str, str | bytes | None]]
 
 
 class DeadLetterNotTaken(Exception):
@@ -27,29 +31,40 @@ class DeadLetterQueue:
         self._service = service
 
     def send(self, raw: Raw, error: str, attempts: int) -> None:
-        """Send `raw` as it came plus `dl_error, dl_attempts, dl_service, dl_at`; raises DeadLetterNotTaken."""
+        """Send `raw` as it came plus `dl_error, dl_attempts, dl_service, dl_at`; raises DeadLetterNotTaken.
+
+        A message that is too large for its dead-letter topic is cut, and `dl_cut` says how many bytes it had:
+        kept whole it would block its partition for ever.
+        """
+        reason = self._reason(error, attempts)
+        refusal = self._produce(raw, reason)
+        if refusal is not None and refusal.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            refusal = self._produce(_cut(raw), [*reason, ("dl_cut", str(len(raw.payload)))])
+        if refusal is not None:
+            raise DeadLetterNotTaken(str(refusal))
+        DEAD_LETTERS.labels(raw.topic).inc()
+
+    def _produce(self, raw: Raw, reason: Headers) -> KafkaError | None:
+        """Kafka's word: None when it has the message."""
         outcome: list[KafkaError | None] = []
-
-        def delivered(failure: KafkaError | None, _: KafkaMessage) -> None:
-            outcome.append(failure)
-
         try:
             self._producer.produce(
                 raw.topic + DEAD_LETTER,
                 value=raw.payload,
                 key=raw.key,
-                headers=[*_original(raw), *self._reason(error, attempts)],
-                on_delivery=delivered,
+                headers=[*_original(raw), *reason],
+                on_delivery=lambda failure, _: outcome.append(failure),
             )
         except (KafkaException, BufferError) as failure:
+            if isinstance(failure, KafkaException) and isinstance(failure.args[0], KafkaError):
+                return failure.args[0]
             raise DeadLetterNotTaken(str(failure)) from failure
         self._producer.flush(TIMEOUT)
-        # Compared by identity: comparing a KafkaError with None breaks inside the library.
-        if not outcome or outcome[0] is not None:
-            raise DeadLetterNotTaken(str(outcome[0]) if outcome else "no word from Kafka")
-        DEAD_LETTERS.labels(raw.topic).inc()
+        if not outcome:
+            raise DeadLetterNotTaken("no word from Kafka")
+        return outcome[0]
 
-    def _reason(self, error: str, attempts: int) -> list[tuple[str, str | bytes | None]]:
+    def _reason(self, error: str, attempts: int) -> Headers:
         return [
             ("dl_error", error[:MAX_REASON]),
             ("dl_attempts", str(attempts)),
@@ -58,5 +73,11 @@ class DeadLetterQueue:
         ]
 
 
-def _original(raw: Raw) -> list[tuple[str, str | bytes | None]]:
+def _original(raw: Raw) -> Headers:
     return [(name, value) for name, value in raw.headers if not name.startswith(PREFIX)]
+
+
+def _cut(raw: Raw) -> Raw:
+    headers = [(name, None if value is None else value[:KEPT_OF_REST]) for name, value in raw.headers]
+    key = None if raw.key is None else raw.key[:KEPT_OF_REST]
+    return replace(raw, key=key, headers=headers, payload=raw.payload[:KEPT_OF_PAYLOAD])

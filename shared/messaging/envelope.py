@@ -1,5 +1,6 @@
 """A message on the wire: CloudEvents 1.0 in Kafka's binary mode, as contract.md section 5 fixes it."""
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ CONTENT_TYPE = "application/json"
 REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time")
 MAX_PAYLOAD = 1024 * 1024  # bytes; a message is a fact, not a file
 MAX_ID = 128
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 TOPIC_BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
 
 
@@ -93,6 +95,8 @@ def decode(raw: Raw) -> Received[Message]:
     contract = _contract(headers["ce_type"], raw.topic)
     if len(raw.payload) > MAX_PAYLOAD:
         raise Poison(f"The payload has {len(raw.payload)} bytes; {MAX_PAYLOAD} is the most.")
+    if NUL.search(raw.payload):
+        raise Poison("A text contains the character NUL, which no store keeps.")
     try:
         message = contract.model_validate_json(raw.payload)
     except ValidationError as error:
@@ -117,7 +121,7 @@ def _headers(raw: Raw) -> dict[str, str]:
     if found["ce_specversion"] != "1.0":
         raise Poison(f"CloudEvents {found['ce_specversion']} is not known here.")
     if len(found["ce_id"]) > MAX_ID or "\x00" in found["ce_id"]:
-        raise Poison("The header ce_id is too long.")
+        raise Poison(f"The header ce_id is longer than {MAX_ID} characters, or contains NUL.")
     return found
 
 

@@ -1,14 +1,18 @@
 """Kafka clients with the settings that the promises rest on (promises.md, last section)."""
 
+import logging
 from typing import Any
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from shared.messaging.envelope import MAX_PAYLOAD
+
+logger = logging.getLogger(__name__)
 
 # A dead letter carries what was too large for a handler, too.
 MAX_MESSAGE = 9 * MAX_PAYLOAD
 SESSION_TIMEOUT_MS = 10_000
+TOPICS_REFRESH_MS = 10_000  # a topic that is made after its consumer started is found so soon
 
 
 def producer(bootstrap: str, service: str, **overrides: Any) -> Producer:
@@ -32,10 +36,15 @@ def producer(bootstrap: str, service: str, **overrides: Any) -> Producer:
     )
 
 
-def consumer(bootstrap: str, service: str, **overrides: Any) -> Consumer:
-    """A consumer of the group `service` that commits only when told, from the start where it has no offset."""
+def consumer(bootstrap: str, service: str, member_id: str = "", **overrides: Any) -> Consumer:
+    """A consumer of the group `service` that commits only when told, from the start where it has no offset.
+
+    `member_id` is a name that no other replica has and that survives a restart: killed and started again, the
+    process has its partitions back at once. Without one Kafka waits SESSION_TIMEOUT_MS for the dead one first.
+    """
     return Consumer(
         {
+            **({"group.instance.id": member_id} if member_id else {}),
             "bootstrap.servers": bootstrap,
             "client.id": service,
             "group.id": service,
@@ -47,6 +56,14 @@ def consumer(bootstrap: str, service: str, **overrides: Any) -> Consumer:
             "max.poll.interval.ms": 300_000,
             "fetch.message.max.bytes": MAX_MESSAGE,
             "fetch.wait.max.ms": 500,
+            "topic.metadata.refresh.interval.ms": TOPICS_REFRESH_MS,
+            "on_commit": _say_if_refused,
             **overrides,
         }
     )
+
+
+def _say_if_refused(error: KafkaError | None, places: list[TopicPartition]) -> None:
+    # Nothing is lost: the messages come again after a rebalance, and their ids are known.
+    if error is not None:
+        logger.warning("Kafka did not take the offsets of %d partitions: %s", len(places), error)

@@ -4,11 +4,12 @@
 a ledger of its own.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -17,10 +18,14 @@ from shared.messaging.envelope import Raw, Received
 from shared.messaging.models import InboxMessage, ParkedMessage
 from shared.messaging.parking import Parked, from_row, to_row
 
+logger = logging.getLogger(__name__)
+
 Dispatch = Callable[[Sequence[Received[Message]]], None]
 
 # A claimed message is not tried by anybody else for this long; longer than any statement may take.
 LEASE = timedelta(seconds=15)
+COLLISIONS = 3  # how often a batch is tried again that ran into another transaction
+COLLISION_STATES = {"40001", "40P01"}  # PostgreSQL: serialization_failure, deadlock_detected
 
 
 class Ledger(Protocol):
@@ -36,13 +41,19 @@ class Ledger(Protocol):
         """(topic, key) of everything that is parked."""
 
     def claim(self) -> Parked | None:
-        """The next parked message whose time has come, its try counted; the oldest of its key only."""
+        """The next parked message whose time has come, its try counted; the oldest of its key only.
+
+        The least tried comes first: what takes the process down must not do so before its neighbours' turn.
+        """
 
     def handle_parked(self, parked: Parked, message: Received[Message], dispatch: Dispatch) -> None:
         """As `handle`, and the message leaves the parking lot in the same unit."""
 
     def put_off(self, parked: Parked, seconds: float, error: str) -> None:
         """A try failed: count it and wait."""
+
+    def put_back(self, parked: Parked) -> None:
+        """The store went away in mid-try: it does not count, and the next one may begin."""
 
     def drop(self, parked: Parked) -> None:
         """The message is dealt with otherwise."""
@@ -56,8 +67,18 @@ class SqlLedger:
 
     def handle(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
         """One transaction: the ids that are new, and what they bring about."""
-        with transaction.atomic():
-            return self._handle(batch, dispatch)
+        for _ in range(COLLISIONS):
+            try:
+                return self._handle_once(batch, dispatch)
+            except OperationalError as error:
+                if not is_collision(error):
+                    raise
+                logger.info("Another transaction was in the way, once more: %s", error)
+        return self._handle_once(batch, dispatch)
+
+    @transaction.atomic
+    def _handle_once(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
+        return self._handle(batch, dispatch)
 
     def _handle(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
         new = _remember([message.id for message in batch])
@@ -97,7 +118,7 @@ class SqlLedger:
             "SELECT * FROM messaging_parkedmessage AS this WHERE next_try_at <= %s AND NOT EXISTS ("
             " SELECT 1 FROM messaging_parkedmessage AS older"
             " WHERE older.topic = this.topic AND older.key IS NOT DISTINCT FROM this.key AND older.id < this.id)"
-            " ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
+            " ORDER BY starts, id LIMIT 1 FOR UPDATE SKIP LOCKED",
             [timezone.now()],
         )
         return next(iter(older), None)
@@ -111,7 +132,13 @@ class SqlLedger:
     def put_off(self, parked: Parked, seconds: float, error: str) -> None:
         """Committed apart from the try, which was rolled back."""
         until = timezone.now() + timedelta(seconds=seconds)
-        ParkedMessage.objects.filter(pk=parked.id).update(failures=F("failures") + 1, next_try_at=until, error=error)
+        ParkedMessage.objects.filter(pk=parked.id).update(
+            failures=F("failures") + 1, next_try_at=until, error=error
+        )
+
+    def put_back(self, parked: Parked) -> None:
+        """Changes nothing where the try did commit and only its answer was lost."""
+        ParkedMessage.objects.filter(pk=parked.id).update(starts=F("starts") - 1, next_try_at=timezone.now())
 
     def drop(self, parked: Parked) -> None:
         """The row goes."""
@@ -124,11 +151,16 @@ class SqlLedger:
         return connection.is_usable()
 
 
+def is_collision(error: OperationalError) -> bool:
+    """Whether PostgreSQL chose this transaction to give way to another: the same again will do."""
+    return getattr(error.__cause__, "sqlstate", None) in COLLISION_STATES
+
+
 def _remember(ids: Sequence[str]) -> set[str]:
     """Write the ids that are new and return them. Sorted, so that two consumers cannot deadlock on them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {InboxMessage._meta.db_table} (message_id, handled_at)"  # noqa: S608, SLF001 - a name of our own
+            f"INSERT INTO {InboxMessage._meta.db_table} (message_id, handled_at)"  # noqa: S608 - a name of our own
             " SELECT id, now() FROM unnest(%s::text[]) AS id ON CONFLICT DO NOTHING RETURNING message_id",
             [sorted(set(ids))],
         )

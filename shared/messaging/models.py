@@ -1,6 +1,5 @@
 """The tables that make messages safe. Each service has its own, in its own database."""
 
-from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -65,13 +64,3 @@ class ParkedMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]@{self.offset}"
-
-    @property
-    def crashes(self) -> int:
-        """How often a try did not live to say how it ended."""
-        return self.starts - self.failures
-
-    def put_off(self, until: datetime, error: str) -> None:
-        """The try failed: the next one is not before `until`."""
-        self.failures += 1
-        self.next_try_at, self.error = until, error

@@ -106,8 +106,8 @@ class MongoOutbox:
         """Until the stream shows a message that was not taken yet."""
         give_up_at = time.monotonic() + seconds
         with _away():
-            while self._stream is not None and time.monotonic() < give_up_at:
-                change = self._stream.try_next()
+            while time.monotonic() < give_up_at:
+                change = self._open_stream.try_next()
                 if change is not None and (self._seen is None or change["documentKey"]["_id"] > self._seen):
                     return
 
@@ -144,6 +144,12 @@ class MongoOutbox:
         keys = self._outbox.distinct("key", {"_id": {"$in": list(ids)}})
         later = {"_id": {"$gt": min(ids)}, "key": {"$in": keys}, "sent_at": {"$ne": None}}  # type: ignore[type-var]
         self._outbox.update_many(later, {"$set": {"sent_at": None}})
+
+    @property
+    def _open_stream(self) -> CollectionChangeStream[Document]:
+        if self._stream is None:
+            raise SourceAway("The change stream is not open: acquire() opens it.")
+        return self._stream
 
     @property
     def _database(self) -> Database[Document]:

@@ -25,9 +25,16 @@ class Parked:
 
 def to_row(raw: Raw) -> ParkedMessage:
     """The row that keeps `raw`, byte for byte."""
-    headers = [[name, None if value is None else base64.b64encode(value).decode()] for name, value in raw.headers]
+    headers = [
+        [name, None if value is None else base64.b64encode(value).decode()] for name, value in raw.headers
+    ]
     return ParkedMessage(
-        topic=raw.topic, partition=raw.partition, offset=raw.offset, key=raw.key, headers=headers, payload=raw.payload
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        key=raw.key,
+        headers=headers,
+        payload=raw.payload,
     )
 
 

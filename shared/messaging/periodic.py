@@ -26,8 +26,12 @@ class Periodic:
         self.run()
 
 
-def run_due(jobs: Sequence[Periodic]) -> None:
-    """Run what is due. A job that fails is logged and tried again at its next time: the others go on."""
+def run_due(jobs: Sequence[Periodic]) -> bool:
+    """Run what is due; returns whether all of it went well.
+
+    A job that fails is logged and tried again at its next time: the others go on.
+    """
+    good = True
     for job in jobs:
         if not job.is_due():
             continue
@@ -35,3 +39,5 @@ def run_due(jobs: Sequence[Periodic]) -> None:
             job()
         except Exception:
             logger.exception("A periodic job failed: %s", job.run)
+            good = False
+    return good

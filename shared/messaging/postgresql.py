@@ -19,6 +19,16 @@ TAKE = """
     SELECT id, topic, key, headers, payload FROM messaging_outboxmessage
     WHERE sent_at IS NULL ORDER BY id LIMIT %s
 """
+# In pieces: a day's worth in one statement would run into the statement time-out, again and again.
+PURGE_SENT = """
+    DELETE FROM messaging_outboxmessage WHERE id IN (
+        SELECT id FROM messaging_outboxmessage WHERE sent_at < now() - %s::interval LIMIT %s)
+"""
+PURGE_IDS = """
+    DELETE FROM messaging_inboxmessage WHERE message_id IN (
+        SELECT message_id FROM messaging_inboxmessage WHERE handled_at < now() - %s::interval LIMIT %s)
+"""
+PURGED_AT_ONCE = 5000
 MARK = "UPDATE messaging_outboxmessage SET sent_at = clock_timestamp() WHERE id = ANY(%s)"
 
 
@@ -58,8 +68,9 @@ class PostgresOutbox:
 
     def purge(self) -> None:
         """Sent messages and handled ids that nobody can ask for any more."""
-        self._execute("DELETE FROM messaging_outboxmessage WHERE sent_at < now() - %s::interval", [KEEP_SENT])
-        self._execute("DELETE FROM messaging_inboxmessage WHERE handled_at < now() - %s::interval", [KEEP_IDS])
+        for query, age in ((PURGE_SENT, KEEP_SENT), (PURGE_IDS, KEEP_IDS)):
+            while self._execute(query, [age, PURGED_AT_ONCE]).rowcount == PURGED_AT_ONCE:
+                continue
 
     def reconnect(self) -> None:
         """Close what is left."""
@@ -69,8 +80,14 @@ class PostgresOutbox:
 
     def _connected(self) -> "psycopg.Connection[Any]":
         if self._conn is None:
-            params = {k: v for k, v in connection.get_connection_params().items() if k not in {"cursor_factory", "context", "prepare_threshold"}}
-            self._conn = psycopg.connect(**{**params, "autocommit": True, "application_name": "microcommerce-relay"})
+            params = {
+                k: v
+                for k, v in connection.get_connection_params().items()
+                if k not in {"cursor_factory", "context", "prepare_threshold"}
+            }
+            self._conn = psycopg.connect(
+                **{**params, "autocommit": True, "application_name": "microcommerce-relay"}
+            )
             self._conn.execute(f"LISTEN {CHANNEL}")
         return self._conn
 

@@ -97,12 +97,15 @@ class Relay:
             time.sleep(IDLE_WAIT)
             return
         self.pulse.ready = True
+        self._purge_by_the_clock()
         rows = self.source.take(BATCH)
-        if rows:
-            self.source.mark_sent(self._send(rows))
-        else:
-            self._purge_by_the_clock()
+        if not rows:
             self.source.wait(IDLE_WAIT)
+            return
+        delivered = self._send(rows)
+        self.source.mark_sent(delivered)
+        if len(delivered) < len(rows) and not self._stopping:
+            time.sleep(IDLE_WAIT)  # what Kafka refuses now it will hardly take in the next moment
 
     def _send(self, rows: Sequence[OutboxRow]) -> list[Hashable]:
         """Send all of `rows` and return the ids of those that Kafka says it has."""
@@ -123,7 +126,9 @@ class Relay:
                 logger.error("Kafka refused %s for %s: %s", row.headers.get("ce_id"), row.topic, error)
 
         headers: list[tuple[str, str | bytes | None]] = list(row.headers.items())
-        self.producer.produce(row.topic, row.payload.encode(), row.key.encode(), headers=headers, on_delivery=report)
+        self.producer.produce(
+            row.topic, row.payload.encode(), row.key.encode(), headers=headers, on_delivery=report
+        )
 
     def _purge_by_the_clock(self) -> None:
         if time.monotonic() >= self._purge_at:

@@ -16,10 +16,10 @@ OUTBOX, STATE = "messaging_outboxmessage", "messaging_state"
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Collections and index."""
+    """Collections and index. Safe to repeat: MongoDB has no transaction around a migration."""
     database = schema_editor.connection.database
-    database.create_collection(OUTBOX)
-    database.create_collection(STATE)
+    for name in {OUTBOX, STATE} - set(database.list_collection_names()):
+        database.create_collection(name)
     database[OUTBOX].create_index([("sent_at", 1), ("_id", 1)], name="outbox_waiting_or_sent")
 
 
@@ -50,7 +50,10 @@ class Migration(migrations.Migration):
                     name="InboxMessage",
                     fields=[
                         ("message_id", models.CharField(max_length=128, primary_key=True, serialize=False)),
-                        ("handled_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                        (
+                            "handled_at",
+                            models.DateTimeField(db_index=True, default=django.utils.timezone.now),
+                        ),
                     ],
                 ),
                 migrations.CreateModel(
@@ -67,8 +70,14 @@ class Migration(migrations.Migration):
                     ],
                     options={
                         "indexes": [
-                            models.Index(condition=models.Q(sent_at__isnull=True), fields=["id"], name="outbox_waiting"),
-                            models.Index(condition=models.Q(sent_at__isnull=False), fields=["sent_at"], name="outbox_sent"),
+                            models.Index(
+                                condition=models.Q(sent_at__isnull=True), fields=["id"], name="outbox_waiting"
+                            ),
+                            models.Index(
+                                condition=models.Q(sent_at__isnull=False),
+                                fields=["sent_at"],
+                                name="outbox_sent",
+                            ),
                         ],
                     },
                 ),
@@ -86,11 +95,16 @@ class Migration(migrations.Migration):
                         ("failures", models.PositiveIntegerField(default=0)),
                         ("error", models.TextField(default="")),
                         ("parked_at", models.DateTimeField(default=django.utils.timezone.now)),
-                        ("next_try_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                        (
+                            "next_try_at",
+                            models.DateTimeField(db_index=True, default=django.utils.timezone.now),
+                        ),
                     ],
                     options={
                         "constraints": [
-                            models.UniqueConstraint(fields=("topic", "partition", "offset"), name="parked_once"),
+                            models.UniqueConstraint(
+                                fields=("topic", "partition", "offset"), name="parked_once"
+                            ),
                         ],
                     },
                 ),

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from shared.messaging import kafka, process
 from shared.messaging.consumer import Consumer
-from shared.messaging.dead_letters import DeadLetterQueue
+from shared.messaging.dead_letters import SEND_TIMEOUT_MS, DeadLetterQueue
 from shared.telemetry.probe import Pulse
 
 
@@ -23,10 +23,12 @@ class Command(BaseCommand):
         table = import_module(f"{settings.SERVICE_PACKAGE}.handlers")
         bootstrap, name = settings.ENVIRONMENT.kafka, settings.SERVICE_NAME
         consumer = Consumer(
-            kafka=kafka.consumer(bootstrap, name),
+            kafka=kafka.consumer(bootstrap, name, settings.ENVIRONMENT.member_id),
             handlers=table.HANDLERS,
             ledger=import_string(settings.MESSAGING_LEDGER)(),
-            dead_letters=DeadLetterQueue(kafka.producer(bootstrap, name, **{"message.timeout.ms": 20_000}), name),
+            dead_letters=DeadLetterQueue(
+                kafka.producer(bootstrap, name, **{"message.timeout.ms": SEND_TIMEOUT_MS}), name
+            ),
             periodic=getattr(table, "PERIODIC", ()),
             collect=getattr(table, "COLLECT", None),
             pulse=Pulse(),

@@ -1,0 +1,151 @@
+"""What is tried with a message: in a batch while all goes well, by itself through the parking lot when not."""
+
+import logging
+from collections.abc import Sequence
+
+from prometheus_client import Counter
+
+from shared.contracts import Message
+from shared.messaging.dead_letters import DeadLetterQueue
+from shared.messaging.dispatch import Handlers, dispatch
+from shared.messaging.envelope import Poison, Raw, Received, decode
+from shared.messaging.ledger import Ledger
+from shared.messaging.parking import Parked
+from shared.messaging.patience import Patience, StoreAway
+from shared.telemetry import trace
+from shared.telemetry.probe import Pulse
+
+logger = logging.getLogger(__name__)
+
+MESSAGES = Counter("messages_total", "Messages taken from Kafka", ["type", "outcome"])
+
+BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0)  # seconds between the tries of a failing message: 45 in all
+MAX_CRASHES = 3
+
+Place = tuple[str, bytes | None]  # topic and key: what stays in order
+
+
+class Attempts:
+    """The tries of one consumer. `waiting` has what is parked: whatever comes for it queues up behind."""
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        ledger: Ledger,
+        dead_letters: DeadLetterQueue,
+        patience: Patience,
+        pulse: Pulse,
+    ) -> None:
+        self._handlers = handlers
+        self._ledger = ledger
+        self._dead_letters = dead_letters
+        self._patience = patience
+        self._pulse = pulse
+        self.waiting: set[Place] = set()
+
+    def understood(self, raws: Sequence[Raw]) -> list[Received[Message]]:
+        """What of `raws` there is a handler for. Poison goes to the dead letters before this returns."""
+        return [message for raw in raws if (message := self._decoded(raw)) and self._has_handler(message)]
+
+    def handle(self, messages: Sequence[Received[Message]], *, carefully: bool) -> None:
+        """Handle or park each of `messages`. `carefully`: one by one, each try counted before it begins."""
+        to_park = [message.raw for message in messages if carefully or _place(message.raw) in self.waiting]
+        now = [] if carefully else [m for m in messages if _place(m.raw) not in self.waiting]
+        if to_park:
+            self._park(to_park)
+        if now:
+            self._handle_now(now)
+        if carefully:
+            self.retry_parked()
+
+    def look_at_parked(self) -> None:
+        """Learn what is parked; other replicas park, too."""
+        self.waiting = self._ledger.parked_keys()
+
+    def retry_parked(self) -> None:
+        """Try every parked message whose time has come, oldest of its key first."""
+        while not self._patience.stopping and (parked := self._ledger.claim()):
+            self._pulse.beat()
+            self._retry(parked)
+        self.look_at_parked()
+
+    def _decoded(self, raw: Raw) -> Received[Message] | None:
+        try:
+            return decode(raw)
+        except Poison as reason:
+            self._give_up(raw, str(reason), 1)
+            return None
+
+    def _has_handler(self, message: Received[Message]) -> bool:
+        if type(message.message) in self._handlers:
+            return True
+        MESSAGES.labels(message.message.TYPE, "skipped").inc()
+        return False
+
+    def _handle_now(self, batch: Sequence[Received[Message]]) -> None:
+        try:
+            self._attempt(batch)
+        except Exception as error:
+            if not self._patience.is_reachable():
+                raise StoreAway from error
+            logger.warning("A batch of %d failed and is handled one by one: %s", len(batch), error)
+            self._park([message.raw for message in batch])
+            self.retry_parked()
+
+    def _attempt(self, batch: Sequence[Received[Message]]) -> None:
+        hop = trace.continue_from(batch[0].traceparent) if len(batch) == 1 else None
+        with trace.use(hop):
+            fresh = self._ledger.handle(batch, self._dispatch)
+        for message in batch:
+            MESSAGES.labels(message.message.TYPE, "taken").inc()
+        if fresh < len(batch):
+            logger.info("%d of %d messages were handled before", len(batch) - fresh, len(batch))
+
+    def _dispatch(self, batch: Sequence[Received[Message]]) -> None:
+        dispatch(batch, self._handlers)
+
+    def _park(self, raws: Sequence[Raw]) -> None:
+        self._ledger.park(raws)
+        self.waiting.update(_place(raw) for raw in raws)
+
+    def _retry(self, parked: Parked) -> None:
+        if parked.crashes >= MAX_CRASHES:
+            self._bury(parked, f"The handler took its process down {parked.crashes} times.")
+            return
+        try:
+            message = decode(parked.raw)
+            with trace.use(trace.continue_from(message.traceparent)):
+                self._ledger.handle_parked(parked, message, self._dispatch)
+            MESSAGES.labels(message.message.TYPE, "taken").inc()
+        except Exception as error:
+            if not self._patience.is_reachable():
+                self._patience.until_done(lambda: self._ledger.put_back(parked))
+                return
+            logger.exception("A message failed (try %d): %s", parked.failures + 1, parked.raw.topic)
+            self._failed(parked, error)
+
+    def _failed(self, parked: Parked, error: Exception) -> None:
+        reason = _printable(f"{type(error).__name__}: {error}")
+        if parked.failures < len(BACKOFF):
+            self._ledger.put_off(parked, BACKOFF[parked.failures], reason)
+        else:
+            self._bury(parked, reason)
+
+    def _bury(self, parked: Parked, reason: str) -> None:
+        # Killed between the two lines, the dead letter comes twice; it carries the same ce_id.
+        self._give_up(parked.raw, reason, parked.failures + 1)
+        self._ledger.drop(parked)
+
+    def _give_up(self, raw: Raw, reason: str, attempts: int) -> None:
+        logger.error("Given up: %s[%d]@%d: %s", raw.topic, raw.partition, raw.offset, reason)
+        self._patience.until_done(lambda: self._dead_letters.send(raw, reason, attempts))
+        MESSAGES.labels("", "dead-letter").inc()
+
+
+def _place(raw: Raw) -> Place:
+    return raw.topic, raw.key
+
+
+def _printable(text: str) -> str:
+    # An error may quote what it failed on, and no store and no header takes these.
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")

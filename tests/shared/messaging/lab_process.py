@@ -1,0 +1,69 @@
+"""The laboratory's consumer or relay as a process of its own, to be killed: `python -m … consume TOPIC GROUP`.
+
+It is what `manage.py consume` and `manage.py relay` run, with a handler that a message can tell to be slow,
+or to take the process down.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402 - Django first
+
+from shared.contracts import BY_TYPE  # noqa: E402
+from shared.contracts.topics import Topic  # noqa: E402
+from shared.messaging import kafka, ledger, process  # noqa: E402
+from shared.messaging.consumer import Consumer  # noqa: E402
+from shared.messaging.dead_letters import DeadLetterQueue  # noqa: E402
+from shared.messaging.envelope import Received  # noqa: E402
+from shared.messaging.postgresql import PostgresOutbox  # noqa: E402
+from shared.messaging.relay import Relay  # noqa: E402
+from tests.shared.messaging.lab import Note, write  # noqa: E402
+
+SHORT_LEASE = timedelta(seconds=1)
+
+
+def obey(batch: Sequence[Received[Note]]) -> None:
+    """Write each note, and do what it says."""
+    for received in batch:
+        note = received.message
+        write(note.about, note.text)
+        if note.text.startswith("slow"):
+            time.sleep(float(note.text.removeprefix("slow ")))
+        if note.text == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def consume(group: str) -> None:
+    """As `manage.py consume`."""
+    ledger.LEASE = SHORT_LEASE
+    bootstrap = settings.ENVIRONMENT.kafka
+    consumer = Consumer(
+        kafka=kafka.consumer(bootstrap, group, settings.ENVIRONMENT.member_id),
+        handlers={Note: obey},
+        ledger=ledger.SqlLedger(),
+        dead_letters=DeadLetterQueue(kafka.producer(bootstrap, group), "lab"),
+    )
+    process.run(consumer.run, consumer.stop, consumer.pulse)
+
+
+def relay() -> None:
+    """As `manage.py relay`."""
+    made = Relay(PostgresOutbox(), kafka.producer(settings.ENVIRONMENT.kafka, "lab"))
+    process.run(made.run, made.stop, made.pulse)
+
+
+if __name__ == "__main__":
+    Note.TOPIC = Topic(sys.argv[2])
+    BY_TYPE[Note.TYPE] = Note
+    if sys.argv[1] == "consume":
+        consume(sys.argv[3])
+    else:
+        relay()

@@ -1,0 +1,200 @@
+"""The parking lot and the inbox in PostgreSQL, also when several processes use them at once."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TypeVar
+
+import pytest
+from django.db import connection, connections
+from django.utils import timezone
+
+from shared.contracts import Message
+from shared.messaging.envelope import Raw, Received, decode
+from shared.messaging.ledger import LEASE, SqlLedger
+from shared.messaging.models import InboxMessage, ParkedMessage
+from shared.messaging.parking import Parked
+from shared.settings.service import STATEMENT_TIMEOUT_MS
+from tests.shared.messaging.lab import Boom, Lab, write
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+T = TypeVar("T")
+
+
+def at(message: Raw, offset: int) -> Raw:
+    """`message` at a place in Kafka."""
+    return Raw(message.topic, 0, offset, message.key, message.headers, message.payload)
+
+
+def park(lab: Lab, *notes: tuple[str, str]) -> SqlLedger:
+    """A ledger with these (about, text) parked."""
+    ledger = SqlLedger()
+    ledger.park([at(lab.note(text, about=about), offset) for offset, (about, text) in enumerate(notes)])
+    return ledger
+
+
+def text(parked: Parked | None) -> str | None:
+    """What a parked message says."""
+    return decode(parked.raw).message.text if parked else None  # type: ignore[attr-defined]
+
+
+def in_threads(count: int, work: Callable[[], T]) -> list[T]:
+    """`work` on `count` threads at once, each with a connection of its own."""
+    together = threading.Barrier(count)
+
+    def run(_: int) -> T:
+        try:
+            together.wait()
+            return work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def test_what_is_parked_comes_back_byte_for_byte(lab: Lab) -> None:
+    strange = Raw(
+        lab.topic.name, 3, 17, b"\xff\x00key", [("a", None), ("a", b"\xfe"), ("b", b"")], b"\x00\xff"
+    )
+    keyless = Raw(lab.topic.name, 3, 18, None, [], b"")
+    ledger = SqlLedger()
+
+    ledger.park([strange, keyless])
+
+    found = [ledger.claim(), ledger.claim()]
+    assert [each.raw for each in found if each] == [strange, keyless]
+    assert ledger.parked_keys() == {(lab.topic.name, b"\xff\x00key"), (lab.topic.name, None)}
+
+
+def test_parking_twice_is_parking_once(lab: Lab) -> None:
+    messages = [at(lab.note("x"), 1)]
+    ledger = SqlLedger()
+
+    ledger.park(messages)
+    ledger.park(messages * 3)
+
+    assert ParkedMessage.objects.count() == 1
+
+
+def test_only_the_oldest_of_a_key_is_given_out(lab: Lab) -> None:
+    ledger = park(lab, ("a", "a1"), ("a", "a2"), ("b", "b1"))
+
+    first, second = ledger.claim(), ledger.claim()
+
+    assert [text(first), text(second), ledger.claim()] == ["a1", "b1", None]
+    assert first
+    ledger.drop(first)
+    assert text(ledger.claim()) == "a2"
+
+
+def test_what_was_tried_least_comes_first(lab: Lab) -> None:
+    ledger = park(lab, ("a", "suspect"), ("b", "innocent"))
+    assert text(ledger.claim()) == "suspect"
+    ParkedMessage.objects.update(next_try_at=timezone.now())
+
+    assert text(ledger.claim()) == "innocent"
+
+
+def test_many_processes_never_get_the_same_message(lab: Lab) -> None:
+    ledger = park(lab, *((f"k{number}", f"n{number}") for number in range(30)))
+
+    def claim_all() -> list[str | None]:
+        found = []
+        while parked := ledger.claim():
+            found.append(text(parked))
+        return found
+
+    given = [each for found in in_threads(6, claim_all) for each in found]
+
+    assert len(given) == len(set(given)) >= 25  # a row that is locked just now is left for the next round
+
+
+def test_a_claim_that_nobody_ends_runs_out_and_counts_as_a_crash(lab: Lab) -> None:
+    ledger = park(lab, ("a", "x"))
+    first = ledger.claim()
+    assert first
+    assert (first.crashes, first.failures) == (0, 0)
+    assert ParkedMessage.objects.get().next_try_at <= timezone.now() + LEASE
+
+    ParkedMessage.objects.update(next_try_at=timezone.now())
+    second = ledger.claim()
+    assert second
+    assert second.crashes == 1
+
+    ledger.put_back(second)
+    third = ledger.claim()
+    assert third
+    assert (third.crashes, third.failures) == (1, 0)
+
+    ledger.put_off(third, 0, "Boom")
+    fourth = ledger.claim()
+    assert fourth
+    assert (fourth.crashes, fourth.failures) == (1, 1)
+
+
+def test_a_failure_waits_its_time(lab: Lab) -> None:
+    ledger = park(lab, ("a", "x"))
+    parked = ledger.claim()
+    assert parked
+
+    ledger.put_off(parked, 0.4, "Boom: no")
+
+    assert ledger.claim() is None
+    assert ParkedMessage.objects.get().error == "Boom: no"
+    time.sleep(0.5)
+    assert text(ledger.claim()) == "x"
+
+
+def test_an_effect_its_id_and_the_end_of_waiting_are_one(lab: Lab) -> None:
+    ledger = park(lab, ("a", "x"))
+    parked = ledger.claim()
+    assert parked
+    message = decode(parked.raw)
+
+    def half(batch: Sequence[Received[Message]]) -> None:
+        write("a", "half")
+        raise Boom
+
+    with pytest.raises(Boom):
+        ledger.handle_parked(parked, message, half)
+    assert (lab.effects(), InboxMessage.objects.count(), ParkedMessage.objects.count()) == ([], 0, 1)
+
+    ledger.handle_parked(parked, message, lambda _: write("a", "whole"))
+    ledger.handle_parked(parked, message, lambda _: write("a", "again"))
+    assert (lab.effects(), InboxMessage.objects.count(), ParkedMessage.objects.count()) == (["whole"], 1, 0)
+
+
+def test_one_id_in_many_processes_at_once_has_one_effect(lab: Lab) -> None:
+    messages = [decode(lab.note(f"n{number}", about=f"k{number}")) for number in range(20)]
+    backwards = list(reversed(messages))
+    turns = iter([messages, backwards] * 3)
+    lock = threading.Lock()
+
+    def write_all(batch: Sequence[Received[Message]]) -> None:
+        for received in batch:
+            write("a", received.id)
+
+    def handle() -> int:
+        with lock:
+            mine = next(turns)
+        return SqlLedger().handle(mine, write_all)
+
+    assert sum(in_threads(6, handle)) == 20
+    assert len(lab.effects()) == len(set(lab.effects())) == 20
+
+
+def test_a_lost_connection_is_made_anew(lab: Lab) -> None:
+    ledger = SqlLedger()
+    assert ledger.is_reachable()
+    connection.connection.close()
+
+    assert ledger.is_reachable()
+    assert ledger.parked_keys() == set()
+
+
+def test_the_lease_is_longer_than_a_statement_may_take() -> None:
+    assert timedelta(milliseconds=STATEMENT_TIMEOUT_MS) < LEASE

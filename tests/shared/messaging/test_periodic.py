@@ -1,0 +1,67 @@
+"""What a consumer does by the clock goes on, whatever happens to one job or to the connection."""
+
+import time
+from itertools import pairwise
+
+import pytest
+from django.db import connection
+
+from shared.messaging.periodic import Periodic, run_due
+from tests.shared.messaging.lab import Boom, Lab, eventually, write
+from tests.shared.messaging.wire import Wire
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_job_runs_when_its_time_has_come() -> None:
+    runs: list[float] = []
+    job = Periodic(lambda: runs.append(time.monotonic()), seconds=0.2)
+
+    for _ in range(20):
+        run_due([job])
+        time.sleep(0.05)
+
+    assert 3 <= len(runs) <= 6
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(runs))
+
+
+def test_a_job_that_fails_stops_no_other_and_comes_again(caplog: pytest.LogCaptureFixture) -> None:
+    tries: list[int] = []
+
+    def fail() -> None:
+        tries.append(1)
+        raise Boom("job")
+
+    good: list[int] = []
+    jobs = [Periodic(fail, 0.0), Periodic(lambda: good.append(1), 0.0)]
+
+    assert not run_due(jobs)
+    assert not run_due(jobs)
+    assert run_due(jobs[1:])
+
+    assert (len(tries), len(good)) == (2, 3)
+    assert "Boom: job" in caplog.text
+
+
+def test_a_connection_that_broke_is_made_anew_without_any_message(lab: Lab) -> None:
+    job = Periodic(lambda: write("clock", "tick"), seconds=0.2)
+    host, port = connection.settings_dict["HOST"], int(connection.settings_dict["PORT"])
+    running = lab.running(lab.consumer(periodic=[job]))
+    with Wire(host, port) as wire, wire.instead_of_the_database(), running:
+        eventually(lambda: lab.effects("clock"))
+        wire.cut()
+        time.sleep(1)
+        before = len(lab.effects("clock"))
+        wire.mend()
+        eventually(lambda: len(lab.effects("clock")) > before)
+
+
+def test_jobs_run_while_messages_come(lab: Lab) -> None:
+    job = Periodic(lambda: write("clock", "tick"), seconds=0.1)
+    with lab.running(lab.consumer(periodic=[job])):
+        for number in range(30):
+            lab.send(lab.note(str(number)))
+            time.sleep(0.05)
+        eventually(lambda: len(lab.effects("a")) == 30)
+
+    assert len(lab.effects("clock")) >= 5

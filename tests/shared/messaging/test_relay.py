@@ -1,0 +1,300 @@
+"""What a transaction decided to send is sent, in order, at least once, and nothing else is."""
+
+import logging
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import pytest
+from django.conf import settings
+from django.db import connection, connections, transaction
+from django.utils import timezone
+
+from shared.messaging import kafka, outbox
+from shared.messaging import relay as engine
+from shared.messaging.envelope import decode
+from shared.messaging.models import InboxMessage, OutboxMessage
+from shared.messaging.outbox import OutsideTransaction
+from shared.messaging.postgresql import PostgresOutbox
+from shared.messaging.relay import Relay
+from shared.telemetry import trace
+from tests.shared.messaging.lab import Lab, Note, eventually, header, read_all
+from tests.shared.messaging.wire import Wire
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Counting(PostgresOutbox):
+    """Counts how often it is asked."""
+
+    looks = 0
+
+    def take(self, limit: int) -> Sequence[engine.OutboxRow]:
+        self.looks += 1
+        return super().take(limit)
+
+
+@contextmanager
+def relaying(*relays: Relay) -> Iterator[None]:
+    """Run relays on threads of their own."""
+    errors: list[BaseException] = []
+
+    def run(relay: Relay) -> None:
+        try:
+            relay.run()
+        except BaseException as error:  # noqa: BLE001 - shown below
+            errors.append(error)
+        finally:
+            relay.source.reconnect()
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(relay,), daemon=True) for relay in relays]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for relay, thread in zip(relays, threads, strict=True):
+            relay.stop()
+            thread.join(15)
+            assert not thread.is_alive(), "the relay did not stop"
+    assert errors == []
+
+
+def relay_of(lab: Lab, source: PostgresOutbox | None = None, bootstrap: str | None = None) -> Relay:
+    """A relay as every service runs it."""
+    return Relay(source or PostgresOutbox(), kafka.producer(bootstrap or lab.bootstrap, "lab"))
+
+
+def publish(*texts: str, about: str = "a") -> None:
+    """In a transaction of its own."""
+    with transaction.atomic():
+        outbox.publish(*(Note(about=about, text=text) for text in texts))
+
+
+def texts(lab: Lab) -> list[str]:
+    """What is on the topic."""
+    return [decode(each).message.text for each in read_all(lab.bootstrap, lab.topic.name)]  # type: ignore[attr-defined]
+
+
+def unsent() -> int:
+    """How many wait."""
+    return OutboxMessage.objects.filter(sent_at=None).count()
+
+
+def test_what_is_published_arrives_as_a_cloud_event(lab: Lab) -> None:
+    with relaying(relay_of(lab)), trace.use(trace.start()):
+        publish("hello", about="me")
+        eventually(lambda: unsent() == 0)
+        current = trace.current()
+
+    (message,) = read_all(lab.bootstrap, lab.topic.name)
+    row = OutboxMessage.objects.get()
+    assert message.key == b"me"
+    assert message.payload == b'{"about":"me","text":"hello","amount":1}'
+    assert current
+    assert {name for name, _ in message.headers} == {
+        "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "content-type", "traceparent"
+    }  # fmt: skip
+    assert header(message, "ce_specversion") == "1.0"
+    assert header(message, "ce_id") == str(row.message_id)
+    assert header(message, "ce_source") == f"/microcommerce/{settings.SERVICE_NAME}"
+    assert header(message, "ce_type") == "lab.note.v1"
+    assert header(message, "ce_subject") == "me"
+    assert header(message, "content-type") == "application/json"
+    assert str(header(message, "traceparent"))[:35] == str(current)[:35]
+    assert abs(datetime.fromisoformat(str(header(message, "ce_time"))) - timezone.now()) < timedelta(
+        minutes=1
+    )
+    assert row.sent_at
+
+
+def test_outside_a_transaction_nothing_can_be_published(lab: Lab) -> None:
+    with pytest.raises(OutsideTransaction, match="transaction around"):
+        outbox.publish(Note(about="a", text="x"))
+    assert not OutboxMessage.objects.exists()
+
+
+def test_what_is_rolled_back_is_never_sent(lab: Lab) -> None:
+    with relaying(relay_of(lab)):
+        with transaction.atomic():
+            outbox.publish(Note(about="a", text="never"))
+            transaction.set_rollback(True)
+        publish("after")
+        eventually(lambda: unsent() == 0)
+
+    assert texts(lab) == ["after"]
+
+
+def test_a_commit_wakes_the_relay(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "IDLE_WAIT", 30.0)
+    with relaying(relay := relay_of(lab)):
+        publish("first")
+        eventually(lambda: unsent() == 0)
+        time.sleep(0.5)
+        publish("second")
+        eventually(lambda: unsent() == 0, 2)
+        relay.stop()
+        publish("the end")  # wakes it once more, so that it sees that it shall stop
+
+
+def test_a_wake_up_that_is_lost_costs_a_second(lab: Lab) -> None:
+    with relaying(relay_of(lab)):
+        publish("first")
+        eventually(lambda: unsent() == 0)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE messaging_outboxmessage DISABLE TRIGGER messaging_wake_relay")
+            outbox.publish(Note(about="a", text="silent"))
+            cursor.execute("ALTER TABLE messaging_outboxmessage ENABLE TRIGGER messaging_wake_relay")
+        eventually(lambda: unsent() == 0, 3)
+
+
+def test_the_order_of_each_key_is_the_order_of_its_transactions(lab: Lab) -> None:
+    def work(key: int) -> None:
+        for number in range(40):
+            publish(f"{number:02}", about=f"k{key}")
+        connections.close_all()
+
+    with relaying(relay_of(lab)):
+        threads = [threading.Thread(target=work, args=(key,)) for key in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        eventually(lambda: unsent() == 0)
+
+    arrived = [decode(each).message for each in read_all(lab.bootstrap, lab.topic.name)]
+    for key in range(6):
+        mine = [each.text for each in arrived if each.key == f"k{key}"]  # type: ignore[attr-defined]
+        assert mine == [f"{number:02}" for number in range(40)]
+
+
+def test_while_kafka_is_away_messages_wait(lab: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nowhere = f"127.0.0.1:{closed.getsockname()[1]}"
+    publish("patient")
+
+    with relaying(relay_of(lab, bootstrap=nowhere)):
+        time.sleep(2)
+        assert unsent() == 1
+    assert unsent() == 1
+
+    with relaying(relay_of(lab)):
+        eventually(lambda: unsent() == 0)
+    assert texts(lab) == ["patient"]
+
+
+def test_killed_between_delivery_and_mark_the_same_id_is_sent_again(lab: Lab) -> None:
+    class Killed(BaseException):
+        pass
+
+    class Forgetful(PostgresOutbox):
+        def mark_sent(self, ids: object) -> None:
+            raise Killed
+
+    publish("twice")
+    relay = relay_of(lab, Forgetful())
+    with pytest.raises(Killed):
+        relay.run()
+    relay.source.reconnect()
+
+    with relaying(relay_of(lab)), lab.running():
+        eventually(lambda: unsent() == 0)
+        eventually(lambda: lab.committed() == 2)
+
+    first, second = read_all(lab.bootstrap, lab.topic.name)
+    assert header(first, "ce_id") == header(second, "ce_id")
+    assert lab.effects() == ["twice"]
+
+
+def test_one_relay_is_active_and_another_takes_over(lab: Lab) -> None:
+    one, other = Counting(), Counting()
+    with relaying(relay_of(lab, one)):
+        publish("a")
+        eventually(lambda: unsent() == 0)
+        with relaying(relay_of(lab, other)):
+            time.sleep(2)
+            assert other.looks == 0
+            one.acquire = lambda: False  # type: ignore[method-assign]
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                )
+            publish("b")
+            eventually(lambda: unsent() == 0)
+            assert other.looks > 0
+
+    assert texts(lab) == ["a", "b"]
+
+
+def test_a_database_that_goes_and_comes_back(lab: Lab) -> None:
+    host, port = connection.settings_dict["HOST"], int(connection.settings_dict["PORT"])
+    with Wire(host, port) as wire, wire.instead_of_the_database(), relaying(relay_of(lab)):
+        publish("before")
+        eventually(lambda: unsent() == 0)
+        wire.cut()
+        publish("meanwhile")
+        time.sleep(2)
+        assert unsent() == 1
+        wire.mend()
+        eventually(lambda: unsent() == 0)
+
+    assert texts(lab) == ["before", "meanwhile"]
+
+
+def test_a_message_that_kafka_refuses_holds_up_nobody(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    lab.delete(lab.topic.name)
+    lab.create(lab.topic.name, largest=10_000)
+    publish("good")
+    publish("x" * 20_000, about="b")
+    publish("better", about="c")
+    source = Counting()
+
+    with caplog.at_level(logging.ERROR), relaying(relay_of(lab, source)):
+        eventually(lambda: unsent() == 1)
+        looks = source.looks
+        time.sleep(3)
+        assert source.looks - looks <= 5
+        assert unsent() == 1
+
+    assert sorted(texts(lab)) == ["better", "good"]
+    assert "refused" in caplog.text
+
+
+def test_after_a_burst_of_wake_ups_the_relay_rests(lab: Lab) -> None:
+    source = Counting()
+    with relaying(relay_of(lab, source)):
+        for number in range(300):
+            publish(str(number))
+        eventually(lambda: unsent() == 0)
+        time.sleep(1)
+        looks = source.looks
+        time.sleep(3)
+
+    assert source.looks - looks <= 5
+
+
+def test_what_was_sent_long_ago_is_forgotten_and_what_waits_never(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messaging.postgresql.PURGED_AT_ONCE", 2)
+    long_ago = timezone.now() - timedelta(days=30)
+    publish("waits", "sent", "sent", "sent", "sent", "sent just now")
+    ids = list(OutboxMessage.objects.order_by("id").values_list("id", flat=True))
+    OutboxMessage.objects.update(created_at=long_ago)
+    OutboxMessage.objects.filter(id__in=ids[1:5]).update(sent_at=long_ago)
+    OutboxMessage.objects.filter(id=ids[5]).update(sent_at=timezone.now())
+    for age in (0, 7, 30, 31, 32):
+        InboxMessage.objects.create(
+            message_id=str(uuid.uuid4()), handled_at=timezone.now() - timedelta(days=age)
+        )
+
+    PostgresOutbox().purge()
+
+    assert set(OutboxMessage.objects.values_list("id", flat=True)) == {ids[0], ids[5]}
+    assert InboxMessage.objects.count() == 2  # Kafka keeps messages for 7 days

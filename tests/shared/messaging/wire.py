@@ -1,0 +1,76 @@
+"""A cable between a client and the real database, which a test can cut and mend."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from django.db import connections
+
+
+class Wire:
+    """Listens on a port of its own and carries bytes to `host:port`, until it is cut."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._ends: set[socket.socket] = set()
+        self._whole = True
+        self.bytes_carried = 0
+        self.port: int = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cut()
+        self._listener.close()
+
+    @contextlib.contextmanager
+    def instead_of_the_database(self) -> Iterator[None]:
+        """Connections that are opened from now on go through the wire; this thread keeps the one it has."""
+        settings = connections["default"].settings_dict
+        port, settings["PORT"] = settings["PORT"], self.port
+        try:
+            yield
+        finally:
+            settings["PORT"] = port
+
+    def cut(self) -> None:
+        """Nothing goes through, and what was open breaks."""
+        self._whole = False
+        for end in list(self._ends):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        """New connections go through again."""
+        self._whole = True
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if not self._whole:
+                client.close()
+                continue
+            server = socket.create_connection(self._target)
+            self._ends |= {client, server}
+            for source, sink in ((client, server), (server, client)):
+                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                self.bytes_carried += len(data)
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
