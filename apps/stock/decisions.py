@@ -28,12 +28,16 @@ UNKNOWN = "unknown"  # why a commit is refused that no reservation was made for
 
 @dataclass
 class Book:
-    """The shelves and reservations of one transaction; `written` are the reservations that must be saved."""
+    """The shelves and reservations of one transaction; `written` are to be saved, and `known` are in the database already."""
 
     shelves: Shelves
     reservations: dict[UUID, Reservation]
     expires_at: datetime
     written: dict[UUID, Reservation] = field(default_factory=dict)
+    known: frozenset[UUID] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = frozenset(self.reservations)
 
     def write(self, reservation: Reservation) -> None:
         """It is new, or changed."""

@@ -8,7 +8,9 @@ class UnknownProduct(Problem):
 
     slug = "not-found"
     status_code = 404
-    default_detail = "No product with this id is in stock-keeping. A new one appears moments after it was created."
+    default_detail = (
+        "No product with this id is in stock-keeping. A new one appears moments after it was created."
+    )
 
 
 class BelowReserved(Problem):

@@ -107,10 +107,9 @@ def _book(reservations: dict[UUID, Reservation], wanted: Iterable[Lines] = ()) -
 def _save(book: Book) -> Sequence[StockLevelChanged]:
     changed = levels.save(book.shelves)
     written = [book.written[key] for key in sorted(book.written)]
-    known = [reservation for reservation in written if not reservation._state.adding]
-    if known:
+    if known := [reservation for reservation in written if reservation.order_id in book.known]:
         _update(known)
-    Reservation.objects.bulk_create(reservation for reservation in written if reservation._state.adding)
+    Reservation.objects.bulk_create(each for each in written if each.order_id not in book.known)
     return changed
 
 

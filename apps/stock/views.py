@@ -43,7 +43,7 @@ class StockView(GenericAPIView[StockItem]):
 
     def get_serializer_context(self) -> dict[str, Any]:
         """With whether the caller may see everything."""
-        caller = self.request.user if self.request else None
+        caller = getattr(self.request, "user", None)  # the API document is made without a request
         return {
             **super().get_serializer_context(),
             "is_manager": isinstance(caller, Principal) and caller.is_manager,

@@ -8,7 +8,7 @@ import pytest
 
 from apps.stock.models import Movement, StockItem
 from shared.messaging.models import OutboxMessage
-from tests.stock.test_api import A, ADJUSTMENTS, ITEM, MOVEMENTS, STOCK, problem
+from tests.stock.test_api import ADJUSTMENTS, ITEM, MOVEMENTS, STOCK, A, problem
 from tests.stock.world import put
 
 if TYPE_CHECKING:
@@ -34,15 +34,13 @@ NOT_TEXT = [
     "a\u202eb",
 ]
 
+NO_BODIES: list[Any] = [{}, [], "x", 5, None]
 BODIES: list[tuple[str, str, Any]] = [
     *(("put", ITEM, {"on_hand": value}) for value in [*WRONG, -1, 1_000_000_001]),
     *(("post", ADJUSTMENTS, {"delta": value, "reason": "x"}) for value in [*WRONG, 0]),
     *(("post", ADJUSTMENTS, {"delta": 1, "reason": value}) for value in NOT_TEXT),
-    *(
-        (verb, address, body)
-        for verb, address in (("put", ITEM), ("post", ADJUSTMENTS))
-        for body in ({}, [], "x", 5, None)
-    ),
+    *(("put", ITEM, body) for body in NO_BODIES),
+    *(("post", ADJUSTMENTS, body) for body in NO_BODIES),
     ("put", ITEM, {"onhand": 5}),
     ("post", ADJUSTMENTS, {"delta": 1}),
     ("post", ADJUSTMENTS, {"reason": "x"}),

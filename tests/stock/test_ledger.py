@@ -10,6 +10,15 @@ from tests.stock.world import command, deliver, order, product, put
 
 pytestmark = pytest.mark.django_db
 
+SELL_AGAIN = """
+    INSERT INTO stock_movement (product_id, kind, delta, on_hand, reason, actor, created_at, order_id)
+    SELECT product_id, kind, delta, on_hand, reason, actor, created_at, order_id
+    FROM stock_movement WHERE order_id IS NOT NULL
+"""
+MOVE_NOTHING = """
+    INSERT INTO stock_movement (product_id, kind, delta, on_hand, reason, actor, created_at)
+    SELECT product_id, 'set', 0, 0, '', '', now() FROM stock_stockitem
+"""
 REFUSED = [
     "UPDATE stock_movement SET delta = 5",
     "DELETE FROM stock_movement",
@@ -18,11 +27,8 @@ REFUSED = [
     "UPDATE stock_stockitem SET reserved = on_hand + 1",
     "UPDATE stock_reservation SET state = 'sold'",
     "UPDATE stock_reservation SET state = 'held', expires_at = NULL",
-    "INSERT INTO stock_movement (product_id, kind, delta, on_hand, reason, actor, created_at, order_id)"
-    " SELECT product_id, kind, delta, on_hand, reason, actor, created_at, order_id"
-    " FROM stock_movement WHERE order_id IS NOT NULL",
-    "INSERT INTO stock_movement (product_id, kind, delta, on_hand, reason, actor, created_at)"
-    " SELECT product_id, 'set', 0, 0, '', '', now() FROM stock_stockitem",
+    SELL_AGAIN,
+    MOVE_NOTHING,
     "DELETE FROM stock_stockitem; SET CONSTRAINTS ALL IMMEDIATE",
 ]
 
