@@ -17,6 +17,7 @@ from gateway.metrics import Metrics
 from gateway.proxy import Proxy
 from gateway.routes import ROUTES
 from gateway.routing import Routing
+from gateway.signin.sessions import Sessions
 from gateway.upstream import Upstream
 from gateway.websocket import Sockets
 from shared.auth.verifier import verifier
@@ -43,8 +44,9 @@ class Building:
         self._beat: asyncio.TimerHandle | None = None
         self.access = AccessLog(as_json=env.log_format == "json")
         health = Health(self.upstreams, self.keycloak, urlsplit(env.issuer).path, self.redis)
+        sessions = Sessions(self.redis, self.keycloak, settings.SESSION_COOKIE_NAME, env.oidc_client_secret)
         self.front = FrontDoor(
-            guard=Guard(Routing(ROUTES), frozenset(_hosts()), verifier()),
+            guard=Guard(Routing(ROUTES), frozenset(_hosts()), verifier(), sessions),
             by_address=Limiter(self.redis, "address", env.rate_limit, env.rate_seconds),
             by_user=Limiter(self.redis, "user", env.rate_limit, env.rate_seconds),
             proxy=Proxy(self.upstreams, settings.GATEWAY_URL, env.body_seconds),
@@ -53,6 +55,7 @@ class Building:
             access=self.access,
             metrics=self.metrics,
             gateway_url=settings.GATEWAY_URL,
+            body_seconds=env.body_seconds,
         )
         self.sockets = Sockets(self.front, env.upstreams)
 

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.access import AccessLog
-from gateway.body import ClientGone
+from gateway.body import Body, ClientGone, too_large
 from gateway.errors import Refusal
 from gateway.exchange import Exchange, Receive, Scope, Send
 from gateway.guard import Guard, judge_framing, judge_role
@@ -36,6 +37,7 @@ class FrontDoor:
     access: AccessLog
     metrics: Metrics
     gateway_url: str
+    body_seconds: float
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -82,7 +84,30 @@ class FrontDoor:
 
         read = exchange.headers.read
         headers = [*exchange.headers.kept, *((name, read[name]) for name in FOR_DJANGO if name in read)]
-        await self.django({**exchange.scope, "headers": headers}, exchange.receive, send)
+        public = urlsplit(self.gateway_url)
+        scope = {
+            **exchange.scope,
+            "scheme": public.scheme,
+            "headers": [*headers, (b"host", public.netloc.encode())],
+            "principal": exchange.principal,
+        }
+        await self.django(scope, self._limited(exchange), send)
+
+    def _limited(self, exchange: Exchange) -> Receive:
+        """The request's body for Django, which by itself would read whatever comes for as long as it comes."""
+        limit = exchange.route.limits.body if exchange.route else 0
+        if exchange.content_length > limit:
+            raise too_large(limit)
+        body = exchange.body = Body(exchange.receive, limit, self.body_seconds)
+
+        async def receive() -> dict[str, Any]:
+            if body.has_more:
+                piece = await body.piece()
+                return {"type": "http.request", "body": piece, "more_body": body.has_more}
+            message: dict[str, Any] = await exchange.receive()
+            return message
+
+        return receive
 
     def _account(self, exchange: Exchange) -> None:
         seconds = perf_counter() - exchange.started
@@ -91,4 +116,4 @@ class FrontDoor:
         self.access.add(exchange, exchange.method, seconds)
 
 
-FOR_DJANGO = (b"host", b"cookie", b"content-length", b"transfer-encoding", b"x-csrftoken", b"sec-fetch-site")
+FOR_DJANGO = (b"cookie", b"content-length", b"transfer-encoding")

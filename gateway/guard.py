@@ -17,6 +17,8 @@ from gateway.errors import (
 from gateway.exchange import Exchange
 from gateway.paths import is_plain, is_trick
 from gateway.routing import Place, Routing
+from gateway.signin import proof
+from gateway.signin.sessions import Sessions, SessionsUnavailable
 from gateway.table import WEBSOCKET, Role, Route
 from shared.auth import InvalidToken, Principal, TokenVerifier
 
@@ -42,10 +44,13 @@ def judge_framing(exchange: Exchange) -> None:
 class Guard:
     """Judges requests by the route table, the known hosts and the realm's tokens."""
 
-    def __init__(self, routing: Routing, hosts: frozenset[str], verifier: TokenVerifier) -> None:
+    def __init__(
+        self, routing: Routing, hosts: frozenset[str], verifier: TokenVerifier, sessions: Sessions
+    ) -> None:
         self._routing = routing
         self._hosts = hosts
         self._verifier = verifier
+        self._sessions = sessions
         # One thread: whatever key ids arrive, one question to Keycloak at a time and no other work is held up.
         self._asking = ThreadPoolExecutor(1, "keys")
 
@@ -82,13 +87,32 @@ class Guard:
         return place
 
     async def identify(self, exchange: Exchange) -> Principal | None:
-        """The caller that the request's token names; None where it has none. A token that was sent must be good."""
+        """The caller that the request's token or session names; None where it has neither.
+
+        A token that was sent must be good. A session that has ended is no session.
+        """
         given = exchange.headers.read.get(b"authorization")
         if given is None:
-            return None
+            return await self._identify_browser(exchange)
         if not given[:7].lower() == BEARER:
             raise BadToken("Only Bearer tokens are accepted.")
         return await self.verify(given[7:].strip().decode("latin-1"))
+
+    async def _identify_browser(self, exchange: Exchange) -> Principal | None:
+        cookies = exchange.headers.read.get(b"cookie")
+        key = self._sessions.key(cookies) if cookies else None
+        if key is None:
+            return None
+        try:
+            access = await self._sessions.access_token(key)
+        except SessionsUnavailable:
+            if exchange.route is not None and exchange.route.who is Role.ANYONE:
+                return None
+            raise
+        if access is None:
+            return None
+        proof.judge(exchange, key)
+        return await self.verify(access)
 
     async def verify(self, token: str) -> Principal:
         """The caller that `token` names; raises BadToken."""

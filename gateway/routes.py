@@ -6,7 +6,7 @@ for its HEAD and its OPTIONS. `customer` means any signed-in customer: that an o
 notification is their own is for the service to judge, and a manager may do whatever a customer may.
 """
 
-from gateway.table import HERE, PAGE, PROBE, WEBSOCKET, Role, Route
+from gateway.table import FORM, HERE, PAGE, PROBE, WEBSOCKET, Role, Route
 
 anyone, customer, manager = Role.ANYONE, Role.CUSTOMER, Role.MANAGER
 
@@ -57,7 +57,18 @@ ROUTES = (
     Route(customer, "POST",             "/api/notifications/{id}/read/",                "notification"),
     Route(customer, WEBSOCKET,          "/ws/notifications/",                           "notification"),
 
-    # The gateway's own
+    # Pictures of products
+    Route(anyone,   "GET",              "/media/products/{picture}",                    "product"),
+
+    # The gateway's own: pages, and sign-in for people with a browser
+    Route(anyone,   "GET",              "/",                                            HERE, PAGE),
+    Route(anyone,   "GET",              "/login/",                                      HERE, PAGE),
+    Route(anyone,   "GET",              "/register/",                                   HERE, PAGE),
+    Route(anyone,   "POST",             "/logout/",                                     HERE, FORM),
+    Route(anyone,   "GET",              "/session/",                                    HERE, PAGE),
+    Route(anyone,   "GET",              "/oidc/callback/",                              HERE, PAGE),
+    Route(anyone,   "POST",             "/oidc/backchannel-logout/",                    HERE, FORM),
+    Route(anyone,   "GET",              "/oidc/frontchannel-logout/",                   HERE, PAGE),
     Route(anyone,   "GET",              "/health",                                      HERE, PAGE),
     Route(anyone,   "GET",              "/health/live",                                 HERE, PROBE),
     Route(anyone,   "GET",              "/health/ready",                                HERE, PROBE),

@@ -1,4 +1,6 @@
-"""What differs here from every other service: no SQL database, limits, sessions."""
+"""What differs here from every other service: no SQL database, limits, browser sessions, sign-in."""
+
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -9,17 +11,45 @@ class GatewayEnvironment(Environment):
     """The environment of a gateway process: the shared one, and what only the front door has."""
 
     allowed_hosts: list[str] = Field(default=[], description="host names besides that of GATEWAY_URL")
-    trusted_proxies: int = Field(
-        default=0, ge=0, le=8, description="proxies in front that write X-Forwarded-For"
-    )
     rate_limit: int = Field(default=2000, ge=1, description="requests of one user, or from one address …")
     rate_seconds: int = Field(default=10, ge=1, le=3600, description="… in so many seconds")
     head_seconds: float = Field(default=10.0, gt=0, description="time for a client to send a request's head")
     body_seconds: float = Field(default=30.0, gt=0, description="time for a client to send a request's body")
 
 
-globals().update(service_settings("gateway", apps=["gateway"], environment=GatewayEnvironment.of("gateway")))
+env = GatewayEnvironment.of("gateway")
+globals().update(service_settings("gateway", apps=["gateway"], environment=env))
+is_https = env.gateway_url.startswith("https://")
 
-INSTALLED_APPS = ["gateway", "django.contrib.staticfiles"]
+# mozilla-django-oidc imports Django's users, which have no table here: who someone is stands in their token.
+INSTALLED_APPS = [
+    "gateway",
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.staticfiles",
+]
 # The front door has done what the services' middleware does: trace, request id, access line, metrics, host.
-MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
+MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware"]
+SECURE_PROXY_SSL_HEADER = None
+
+SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+SESSION_COOKIE_NAME = "__Host-session" if is_https else "session"
+SESSION_COOKIE_SECURE = is_https
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"  # the way back from Keycloak is a link from another site
+SESSION_COOKIE_AGE = 10 * 3600  # as the realm's longest session
+
+AUTHENTICATION_BACKENDS = ["gateway.signin.backend.RealmBackend"]
+_realm = f"{env.keycloak_url.rstrip('/')}{urlsplit(env.issuer).path}/protocol/openid-connect"
+OIDC_RP_CLIENT_ID = "gateway"
+OIDC_RP_CLIENT_SECRET = env.oidc_client_secret
+OIDC_RP_SIGN_ALGO = "RS256"
+OIDC_RP_SCOPES = "openid profile"
+OIDC_OP_AUTHORIZATION_ENDPOINT = f"{env.issuer}/protocol/openid-connect/auth"  # a browser goes there
+OIDC_OP_TOKEN_ENDPOINT = f"{_realm}/token"
+OIDC_OP_JWKS_ENDPOINT = f"{_realm}/certs"
+OIDC_OP_USER_ENDPOINT = f"{_realm}/userinfo"
+OIDC_USE_PKCE = True
+OIDC_PKCE_CODE_CHALLENGE_METHOD = "S256"
+OIDC_TIMEOUT = 5
+LOGIN_REDIRECT_URL = "/"

@@ -42,6 +42,7 @@ class Limits:
 
 STANDARD = Limits()
 PAGE = Limits(body=0)
+FORM = Limits(body=64 * KIB)
 PROBE = Limits(body=0, counted=False)  # a prober that is refused would have the process killed
 
 

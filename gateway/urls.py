@@ -1,8 +1,19 @@
 """The pages that Django answers. Each also has its row in `routes.py`: what has none is never asked for here."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from gateway.signin import views
+
+urlpatterns = [
+    path("", views.home),
+    path("login/", views.SignIn.as_view()),
+    path("register/", views.Register.as_view()),
+    path("oidc/callback/", views.Callback.as_view(), name="oidc_authentication_callback"),
+    path("logout/", views.sign_out),
+    path("session/", views.session),
+    path("oidc/backchannel-logout/", views.back_channel_sign_out),
+    path("oidc/frontchannel-logout/", views.front_channel_sign_out),
+]
 
 handler400 = "shared.http.problems.bad_request"
 handler404 = "shared.http.problems.not_found"

@@ -1,0 +1,143 @@
+"""Sign-in, registration, sign-out, and Keycloak's word that a session ended."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthenticationRequestView
+from requests.exceptions import RequestException
+
+from gateway.signin import keeping, proof, realm
+from gateway.signin.backend import BadIdToken, Visitor, signed_claims
+
+logger = logging.getLogger(__name__)
+
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
+    """Sends the browser to Keycloak's sign-in page; `?next=` says where it comes back to."""
+
+
+class Register(SignIn):
+    """Sends the browser to Keycloak's registration page (Initiating User Registration via OpenID Connect 1.0)."""
+
+    def get_extra_params(self, request: HttpRequest) -> dict[str, str]:
+        """What makes it the registration page."""
+        return {"prompt": "create"}
+
+
+class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
+    """Keycloak sent the browser back with a code."""
+
+    user: Visitor
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Exchange the code for tokens. What fails is said on a page with the way out."""
+        if "error" in request.GET:
+            return self.login_failure()
+        try:
+            answer: HttpResponse = super().get(request)
+        except SuspiciousOperation as error:
+            logger.warning("A sign-in was refused: %s", error)
+            return _failed(request, HTTPStatus.BAD_REQUEST)
+        except RequestException as error:
+            logger.warning("Keycloak cannot be asked for tokens: %s", error)
+            return _failed(
+                request, HTTPStatus.BAD_REQUEST if _is_refusal(error) else HTTPStatus.SERVICE_UNAVAILABLE
+            )
+        return answer
+
+    def login_success(self) -> HttpResponse:
+        """From now on this browser is signed in, under a new session key that nobody can have planted."""
+        self.request.session.cycle_key()
+        key = self.request.session.session_key
+        keeping.keep(key, self.user.tokens)
+        answer = HttpResponseRedirect(self.success_url)
+        answer.set_cookie(
+            proof.COOKIE,
+            proof.token(key),
+            secure=settings.SESSION_COOKIE_SECURE,
+            samesite="Lax",
+            httponly=False,
+        )
+        return answer
+
+    def login_failure(self) -> HttpResponse:
+        """Nothing came of it."""
+        return _failed(self.request, HTTPStatus.BAD_REQUEST)
+
+
+def _is_refusal(error: RequestException) -> bool:
+    return error.response is not None and error.response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _failed(request: HttpRequest, status: HTTPStatus) -> HttpResponse:
+    is_away = status is HTTPStatus.SERVICE_UNAVAILABLE
+    return render(request, "gateway/signin_failed.html", {"is_away": is_away}, status=status)
+
+
+@never_cache
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """POST: end the session here, then with Keycloak."""
+    key = request.session.session_key
+    tokens = keeping.end(key) if key else None
+    request.session.flush()
+    answer = HttpResponseRedirect(realm.end_of_session(tokens.id) if tokens else "/")
+    answer.delete_cookie(proof.COOKIE)
+    return answer
+
+
+@never_cache
+def session(request: HttpRequest) -> JsonResponse:
+    """Who is signed in, for scripts of our own pages."""
+    principal: Any = request.scope.get("principal")  # type: ignore[attr-defined]
+    if principal is None:
+        return JsonResponse({"is_signed_in": False})
+    key = request.session.session_key or ""
+    return JsonResponse(
+        {
+            "is_signed_in": True,
+            "username": principal.username,
+            "is_manager": principal.is_manager,
+            "csrf_token": proof.token(key),
+        }
+    )
+
+
+@never_cache
+def back_channel_sign_out(request: HttpRequest) -> HttpResponse:
+    """POST from Keycloak: a session ended (OpenID Connect Back-Channel Logout 1.0, section 2.5)."""
+    try:
+        ended = _ended_session(request.POST.get("logout_token", ""))
+    except BadIdToken as error:
+        logger.warning("A sign-out was refused: %s", error)
+        return JsonResponse({"error": "invalid_request", "error_description": str(error)}, status=400)
+    keeping.end_realm_session(ended)
+    return HttpResponse()
+
+
+def _ended_session(logout_token: str) -> str:
+    claims = signed_claims(logout_token)
+    if LOGOUT_EVENT not in claims.get("events", {}) or "nonce" in claims or not claims.get("sid"):
+        raise BadIdToken("This is not a logout token.")
+    return str(claims["sid"])
+
+
+@never_cache
+def front_channel_sign_out(request: HttpRequest) -> HttpResponse:
+    """GET in a frame of Keycloak's sign-out page: the same; the session's unguessable id is all it takes."""
+    if request.GET.get("iss") == settings.ENVIRONMENT.issuer and request.GET.get("sid"):
+        keeping.end_realm_session(request.GET["sid"])
+    return HttpResponse()
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Where a visitor arrives."""
+    principal = request.scope.get("principal")  # type: ignore[attr-defined]
+    return render(request, "gateway/home.html", {"principal": principal})
