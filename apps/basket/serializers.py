@@ -87,6 +87,25 @@ class BasketSerializer(serializers.Serializer[Basket]):
     currency = serializers.CharField(help_text="ISO 4217")
     version = serializers.IntegerField(help_text="rises with every change; 0: nothing was ever put in")
 
+    def to_representation(self, instance: Basket) -> dict[str, Any]:
+        """All of it at once: field by field takes a third of the time of a request."""
+        return {
+            "items": [_line(line) for line in instance.items],
+            "total": f"{instance.total:.2f}",
+            "currency": instance.currency,
+            "version": instance.version,
+        }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "product_id": line.product_id,
+        "name": line.name,
+        "unit_price": f"{line.unit_price:.2f}",
+        "quantity": line.quantity,
+        "line_total": f"{line.line_total:.2f}",
+    }
+
 
 def _product_ids(body: Any) -> list[str]:
     """The product ids that stand in a body of any shape; no more than a good body could have."""
