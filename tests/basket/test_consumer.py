@@ -19,7 +19,7 @@ from apps.basket.store import key_of
 from shared.contracts.topics import BASKET_COMMANDS, PARTITIONS
 from shared.testing.messages import raw
 from shared.testing.tokens import ALICE
-from tests.basket.servers import OwnRedis, consumer_running, publish, send, wait_until
+from tests.basket.servers import OwnRedis, consumer_running, new_group, publish, send, wait_until
 from tests.basket.shop import BASKET, archived, item_url, ordered, quantities, updated
 
 
@@ -86,7 +86,7 @@ def test_replaying_every_topic_changes_nothing(redis: Any, pen: str, customer_cl
         )
 
     publish(ordered((pen, 1)))
-    with consumer_running():  # a new group: it reads everything from the beginning
+    with consumer_running(new_group(replay=True)):
         wait_until(lambda: quantities(customer_client.get(BASKET).json())[pen] <= 7, "the last order left")
         assert quantities(customer_client.get(BASKET).json()) == {pen: 7}
 
@@ -94,7 +94,8 @@ def test_replaying_every_topic_changes_nothing(redis: Any, pen: str, customer_cl
 def test_a_broken_message_is_a_dead_letter_and_the_next_is_handled(
     pen: str, customer_client: APIClient
 ) -> None:
-    with consumer_running():
+    group = new_group()
+    with consumer_running(group):
         wait_until(lambda: is_sold(pen), "the pen is known")
         customer_client.put(item_url(pen), {"quantity": 3})
         good = raw(ordered((pen, 1)), id=f"broken-{pen}")
@@ -104,10 +105,9 @@ def test_a_broken_message_is_a_dead_letter_and_the_next_is_handled(
         wait_until(
             lambda: quantities(customer_client.get(BASKET).json()) == {pen: 2}, "the good one was handled"
         )
-    letters = dead_letters(partition)
-    assert [
-        b"quantity" in letter["dl_error"] for letter in letters if letter["ce_id"] == f"broken-{pen}".encode()
-    ] == [True]
+    ours = [letter for letter in dead_letters(partition) if letter["dl_service"] == group.encode()]
+    assert [letter["ce_id"] for letter in ours] == [f"broken-{pen}".encode()]
+    assert b"quantity" in ours[0]["dl_error"]
 
 
 def dead_letters(partition: int) -> list[dict[str, Any]]:
@@ -147,7 +147,7 @@ def test_an_emptied_redis_gets_its_catalogue_back(redis: Any, pen: str, customer
 
 
 def test_redis_was_emptied_while_no_consumer_ran(redis: Any, pen: str) -> None:
-    group = f"test-basket-{uuid4()}"
+    group = new_group()
     with consumer_running(group):
         wait_until(lambda: is_complete(redis), "the catalogue is complete")
 
@@ -159,7 +159,7 @@ def test_redis_was_emptied_while_no_consumer_ran(redis: Any, pen: str) -> None:
 
 
 def test_two_replicas_rebuild_together(redis: Any, pen: str) -> None:
-    group = f"test-basket-{uuid4()}"
+    group = new_group()
     with consumer_running(group), consumer_running(group):
         wait_until(lambda: is_complete(redis), "the catalogue is complete")
 

@@ -126,6 +126,30 @@ def test_a_failure_is_counted_and_waits(ledger: RedisLedger, redis: Any) -> None
     assert (again.starts, again.failures, again.crashes) == (2, 1, 0)
 
 
+def test_the_least_tried_comes_first(ledger: RedisLedger, redis: Any) -> None:
+    ledger.park([command(1, "deadly"), command(2, "harmless")])
+    deadly = ledger.claim()
+    assert deadly is not None
+    assert deadly.raw.offset == 1
+
+    lease_over(redis)  # the process is back, and would be taken down again
+
+    claimed = [parked.raw.offset for parked in (ledger.claim(), ledger.claim()) if parked]
+    assert claimed == [2, 1]
+
+
+def test_a_try_that_redis_broke_off_does_not_count(ledger: RedisLedger) -> None:
+    ledger.park([command(1)])
+    parked = ledger.claim()
+    assert parked is not None
+
+    ledger.put_back(parked)
+
+    again = ledger.claim()
+    assert again is not None
+    assert (again.starts, again.failures, again.crashes) == (1, 0, 0)
+
+
 def test_putting_off_what_is_gone_leaves_nothing_behind(ledger: RedisLedger, redis: Any) -> None:
     ledger.park([command(1)])
     parked = ledger.claim()
@@ -133,6 +157,7 @@ def test_putting_off_what_is_gone_leaves_nothing_behind(ledger: RedisLedger, red
     redis.flushdb()
 
     ledger.put_off(parked, 1.0, "x")
+    ledger.put_back(parked)
 
     assert redis.keys("*") == []
 
