@@ -1,0 +1,70 @@
+"""Somebody who sends requests, with a token or without. No connection is kept: a kill between two requests is not felt."""
+
+import time
+from typing import Any
+
+import requests
+
+from tests.system.keycloak import LogIn
+from tests.system.waiting import HEAL
+
+TIMEOUT = 60  # seconds; the gateway answers within its own limit long before
+AWAY = {502, 503, 504}  # a process behind the gateway is just being started again
+
+
+class Caller:
+    """Sends requests to `address`."""
+
+    def __init__(self, address: str, log_in: LogIn | None = None) -> None:
+        self.address = address
+        self.log_in = log_in
+
+    def at(self, address: str) -> "Caller":
+        """The same person at another door."""
+        return Caller(address, self.log_in)
+
+    def send(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, **rest: Any
+    ) -> requests.Response:
+        """One request, redirects not followed; `rest` is as for `requests.request`."""
+        return requests.request(
+            method,
+            path if path.startswith("http") else self.address + path,
+            headers={"Accept": "application/json", **self._authorization(), **(headers or {})},
+            timeout=TIMEOUT,
+            allow_redirects=False,
+            **rest,
+        )
+
+    def insist(self, method: str, path: str, **rest: Any) -> requests.Response:
+        """The answer, however often it takes while processes are away. Only for what is safe to repeat."""
+        until = time.monotonic() + HEAL
+        while True:
+            try:
+                answer = self.send(method, path, **rest)
+            except requests.RequestException as error:
+                outcome: object = error
+            else:
+                if answer.status_code not in AWAY:
+                    return answer
+                outcome = answer.text
+            assert time.monotonic() < until, f"{method} {path}: no answer in {HEAL:.0f} s, last {outcome}"
+            time.sleep(0.3)
+
+    def read(self, path: str, **query: Any) -> Any:
+        """What a GET shows."""
+        answer = self.insist("GET", path, params=query)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def read_all(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        """Every item of a list, following its links."""
+        page = self.read(path, page_size=100, **query)
+        found: list[dict[str, Any]] = page["results"]
+        while page["next"]:
+            page = self.read(page["next"])
+            found += page["results"]
+        return found
+
+    def _authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.log_in.token}"} if self.log_in else {}

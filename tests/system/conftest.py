@@ -1,0 +1,142 @@
+"""Fixtures of the system tests: a running platform, people, and a shop for them to buy in.
+
+`python manage_all.py test system` brings up a platform of its own for them. Against one that is running:
+`.venv/bin/python -m pytest tests/system`. `--release` makes every crowd and every series larger.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from tests.system.keycloak import Account, Keycloak
+from tests.system.platform import Platform
+from tests.system.records import Records
+from tests.system.shop import Shop
+from tests.system.shopper import Shopper
+from tests.system.topics import Topics
+
+AT_ONCE = 4
+NewShopper = Callable[[], Shopper]
+Registered = Callable[[Account], Shopper]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--release",
+        action="store_true",
+        help="sizes for a release instead of those for two cores and minutes",
+    )
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large the crowds are and how long the series."""
+
+    buyers: int = 50
+    pieces: int = 10
+    last_units: int = 5
+    contested_orders: int = 8  # by each of two buyers
+    cancellations: int = 10
+    same_key: int = 10
+    orders_around_a_kill: int = 8
+
+
+RELEASE = Sizes(
+    buyers=500,
+    pieces=100,
+    last_units=100,
+    contested_orders=100,
+    cancellations=200,
+    same_key=50,
+    orders_around_a_kill=100,
+)
+
+
+@pytest.fixture(scope="session")
+def sizes(request: pytest.FixtureRequest) -> Sizes:
+    return RELEASE if request.config.getoption("--release") else Sizes()
+
+
+@pytest.fixture(scope="session")
+def platform() -> Platform:
+    return Platform()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def invariants(platform: Platform) -> Iterator[None]:
+    """The last word: whatever the tests did, the shop has kept its promises (docs/reliability.md)."""
+    before = platform.check()
+    yield
+    after = platform.check()
+    broken = {name: sorted(set(found) - set(before[name])) for name, found in after.items()}
+    assert not any(broken.values()), broken
+
+
+@pytest.fixture(scope="session")
+def keycloak(platform: Platform) -> Keycloak:
+    return Keycloak(platform.urls["keycloak"])
+
+
+@pytest.fixture(scope="session")
+def records(platform: Platform) -> Iterator[Records]:
+    found = Records(platform.urls)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def topics(platform: Platform) -> Topics:
+    return Topics(platform.urls["kafka"])
+
+
+@pytest.fixture(scope="session")
+def manager(platform: Platform, keycloak: Keycloak) -> Shopper:
+    """Mia runs the shop."""
+    return Shopper(platform.urls["gateway"], keycloak.log_in(Account("mia", "mia")))
+
+
+@pytest.fixture(scope="session")
+def anybody(platform: Platform) -> Shopper:
+    """Somebody without a token."""
+    return Shopper(platform.urls["gateway"])
+
+
+@pytest.fixture(scope="session")
+def shop(manager: Shopper, invariants: None) -> Iterator[Shop]:
+    found = Shop(manager)
+    yield found
+    found.clear_out()
+
+
+@pytest.fixture(scope="session")
+def registered(platform: Platform, keycloak: Keycloak, invariants: None) -> Iterator[Registered]:
+    """Makes a shopper of an account; the accounts are closed at the end."""
+    accounts: list[Account] = []
+
+    def make(account: Account) -> Shopper:
+        accounts.append(account)
+        return Shopper(platform.urls["gateway"], keycloak.log_in(account))
+
+    yield make
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(keycloak.close_account, accounts))
+
+
+@pytest.fixture(scope="session")
+def new_shopper(keycloak: Keycloak, registered: Registered) -> NewShopper:
+    """Makes customers whom no other test knows."""
+    return lambda: registered(keycloak.open_account())
+
+
+@pytest.fixture
+def shopper(new_shopper: NewShopper) -> Shopper:
+    """A customer who has never bought anything."""
+    return new_shopper()
+
+
+@pytest.fixture
+def other(new_shopper: NewShopper) -> Shopper:
+    """Another one."""
+    return new_shopper()

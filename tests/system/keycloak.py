@@ -1,0 +1,132 @@
+"""People as Keycloak knows them: real accounts, real log-ins, real tokens."""
+
+import base64
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+REALM = "microcommerce"
+CLIENT = "microcommerce-cli"
+ADMINISTRATOR = {"client_id": "admin-cli", "username": "admin", "password": "admin"}
+TIMEOUT = 60  # seconds; hashing a password on a busy machine takes its time
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who can log in."""
+
+    username: str
+    password: str
+    id: str = ""
+
+
+class LogIn:
+    """Somebody who is logged in: has a token that is good for a while yet, a new one when need be. Thread-safe."""
+
+    def __init__(self, grant: Callable[[], str]) -> None:
+        self._grant = grant
+        self._lock = threading.Lock()
+        self._token = ""
+        self._renew_at = 0.0
+
+    @property
+    def token(self) -> str:
+        """An access token."""
+        with self._lock:
+            if time.time() > self._renew_at:
+                self._token = self._grant()
+                claims = claims_of(self._token)
+                self._renew_at = claims["iat"] + (claims["exp"] - claims["iat"]) / 2
+            return self._token
+
+    @property
+    def subject(self) -> str:
+        """The customer's id in every service."""
+        return str(claims_of(self.token)["sub"])
+
+
+class Keycloak:
+    """The realm of the shop, and the administrator's interface to it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.realm = f"{url}/realms/{REALM}"
+        self._users = f"{url}/admin/realms/{REALM}/users"
+        self.administrator = LogIn(self._administrator_token)
+
+    def log_in(self, account: Account) -> LogIn:
+        """Tokens of an account, as many as are needed."""
+        return LogIn(lambda: str(self.grant(account)["access_token"]))
+
+    def grant(self, account: Account) -> dict[str, Any]:
+        """Log in with the password grant: access, refresh and id token."""
+        form = {
+            "client_id": CLIENT,
+            "username": account.username,
+            "password": account.password,
+            "scope": "openid",
+        }
+        return self.tokens(self.realm, form | {"grant_type": "password"})
+
+    def tokens(self, realm: str, form: dict[str, str]) -> dict[str, Any]:
+        """What the token endpoint answers."""
+        answer = requests.post(f"{realm}/protocol/openid-connect/token", data=form, timeout=TIMEOUT)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _administrator_token(self) -> str:
+        return str(
+            self.tokens(f"{self.url}/realms/master", ADMINISTRATOR | {"grant_type": "password"})[
+                "access_token"
+            ]
+        )
+
+    def open_account(self, name: str = "") -> Account:
+        """A new user, as an administrator makes one; what Keycloak gives to everyone who is new, this one gets."""
+        username = f"{name or 'buyer'}-{uuid.uuid4().hex[:12]}"
+        credentials = [{"type": "password", "value": username, "temporary": False}]
+        user = {
+            "username": username,
+            "email": f"{username}@example.com",
+            "emailVerified": True,
+            "firstName": "Test",
+            "lastName": "Customer",
+            "enabled": True,
+            "credentials": credentials,
+        }
+        answer = requests.post(self._users, json=user, headers=self._as_administrator(), timeout=TIMEOUT)
+        assert answer.status_code == 201, answer.text
+        return Account(username, username, answer.headers["Location"].rpartition("/")[2])
+
+    def close_account(self, account: Account) -> None:
+        """Delete the user."""
+        answer = requests.delete(
+            f"{self._users}/{account.id}", headers=self._as_administrator(), timeout=TIMEOUT
+        )
+        assert answer.status_code in {204, 404}, answer.text
+
+    def _as_administrator(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.administrator.token}"}
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """What a token says; nothing is verified."""
+    return decode(token.split(".")[1])
+
+
+def decode(part: str) -> dict[str, Any]:
+    """A part of a token."""
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found
+
+
+def encode(part: dict[str, Any]) -> str:
+    """The other way."""
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")

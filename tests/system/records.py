@@ -1,0 +1,91 @@
+"""What the services have written down, read from their own stores to see what did, or did not, come about."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from pymongo import MongoClient
+from redis import Redis
+
+ON_POSTGRESQL = ("order", "stock", "saga", "notification")
+CATALOGUE = ("product_product", "product_category")
+BASKETS = 2  # the number of the basket service's Redis database
+# What a service remembers of the messages it got and sent is not business; what it sends is counted apart.
+NOT_BUSINESS = ("django_%", "messaging_%")
+TABLES = (
+    "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE ALL(%s) ORDER BY 1"
+)
+DIGEST = "SELECT count(*) || ' rows, ' || coalesce(md5(string_agg(row::text, '|' ORDER BY row::text)), '') FROM {} AS row"
+SENT = "SELECT coalesce(max(id), 0) FROM messaging_outboxmessage"
+State = dict[str, str]
+
+
+class Records:
+    """The stores of one platform."""
+
+    def __init__(self, urls: dict[str, str]) -> None:
+        self._sql = {
+            owner: psycopg.connect(_database(urls["postgres"], owner), autocommit=True)
+            for owner in ON_POSTGRESQL
+        }
+        self._mongo: MongoClient[dict[str, Any]] = MongoClient(urls["mongodb"])
+        self._baskets = Redis.from_url(f"{urls['redis']}/{BASKETS}")
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for connection in self._sql.values():
+            connection.close()
+        self._mongo.close()
+        self._baskets.close()
+
+    def ask(self, owner: str, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows that `query` finds in a service's database."""
+        return self._sql[owner].execute(query, values).fetchall()
+
+    def state(self) -> State:
+        """Every store's content, in short: two that are equal say that nothing has changed and nothing was sent."""
+        found: State = {}
+        for owner in ON_POSTGRESQL:
+            for (table,) in self.ask(owner, TABLES, list(NOT_BUSINESS)):
+                row = self._sql[owner].execute(sql.SQL(DIGEST).format(sql.Identifier(table))).fetchone()
+                found[f"{owner}: {table}"] = row[0] if row else ""
+            found[f"{owner}: messages sent"] = str(self.ask(owner, SENT)[0][0])
+        return found | self._catalogue() | self._all_baskets()
+
+    @contextlib.contextmanager
+    def nothing_changes(self) -> Iterator[None]:
+        """Fails when anything in any store is different at the end."""
+        before = self.state()
+        yield
+        after = self.state()
+        different = {
+            name: (before.get(name), after.get(name))
+            for name in before | after
+            if before.get(name) != after.get(name)
+        }
+        assert not different, f"changed: {different}"
+
+    def _catalogue(self) -> State:
+        product = self._mongo["product"]
+        found = {f"product: {name}": _digest(list(product[name].find().sort("_id"))) for name in CATALOGUE}
+        newest = list(product["messaging_outboxmessage"].find({}, {"_id": 1}).sort("_id", -1).limit(1))
+        return found | {"product: messages sent": str(newest)}
+
+    def _all_baskets(self) -> State:
+        return {
+            f"basket: {key.decode()}": repr(self._baskets.dump(key))
+            for key in self._baskets.scan_iter("basket:*")
+        }
+
+
+def _database(url: str, name: str) -> str:
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
+def _digest(documents: list[dict[str, Any]]) -> str:
+    text = json.dumps(documents, default=str, sort_keys=True)
+    return f"{len(documents)} documents, {hashlib.md5(text.encode()).hexdigest()}"

@@ -1,0 +1,75 @@
+"""A customer's live connection."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from tests.system.waiting import PATIENCE
+
+Json = dict[str, Any]
+PATH = "/ws/notifications/"
+PROTOCOL = "microcommerce.v1"
+
+
+def address(gateway: str, **query: object) -> str:
+    """Where the live connection is opened."""
+    return gateway.replace("http", "ws", 1) + PATH + (f"?{urlencode(query)}" if query else "")
+
+
+class Feed:
+    """What comes over one connection; ids must rise."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self.received: list[Json] = []
+
+    def next(self, within: float = PATIENCE) -> Json:
+        """The next message."""
+        message: Json = json.loads(self._connection.recv(timeout=within))
+        assert not self.received or message["id"] > self.received[-1]["id"], (self.received, message)
+        self.received.append(message)
+        return message
+
+    def until(self, order_id: str, event: str, within: float = PATIENCE) -> Json:
+        """The message about an event, and whatever comes before it."""
+        deadline = time.monotonic() + within
+        for message in self.received:
+            if (message["order_id"], message["event"]) == (order_id, event):
+                return message
+        while True:
+            message = self.next(deadline - time.monotonic())
+            if (message["order_id"], message["event"]) == (order_id, event):
+                return message
+
+
+@contextlib.contextmanager
+def listening(
+    gateway: str, token: str, after: int | None = None, *, by_subprotocol: bool = False
+) -> Iterator[Feed]:
+    """An open connection, with the token in its header or in its subprotocol."""
+    url = address(gateway, **({} if after is None else {"after": after}))
+    if by_subprotocol:
+        connection = connect(
+            url, subprotocols=[Subprotocol(PROTOCOL), Subprotocol(f"bearer.{token}")], proxy=None
+        )
+    else:
+        connection = connect(url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None)
+    with connection:
+        yield Feed(connection)
+
+
+def close_code(url: str, **how: Any) -> int | None:
+    """The code with which a connection is closed that should never have been let in."""
+    with connect(url, proxy=None, **how) as connection:
+        try:
+            message = connection.recv(timeout=PATIENCE)
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
+    raise AssertionError(f"the connection was let in and got {message!r}")

@@ -1,0 +1,126 @@
+"""Who may do what, at the gateway and again at each service's own port (contract, 2 and 3)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.conftest import NewShopper
+from tests.system.endpoints import ENDPOINTS, Endpoint
+from tests.system.platform import Platform
+from tests.system.problems import problem
+from tests.system.records import Records
+from tests.system.shop import Shop
+from tests.system.shopper import Shopper
+
+CALLERS = ("nobody", "owner", "other", "manager")
+DOORS = ("gateway", "own port")
+SPOOFED = {
+    "X-User-Id": "mia",
+    "X-User-Roles": "manager",
+    "X-User": "mia",
+    "X_User_Roles": "manager",
+    "X-Forwarded-User": "mia",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "https",
+    "Forwarded": "host=evil.example;proto=https",
+    "Remote-User": "mia",
+}
+Places = dict[str, str]
+Callers = dict[str, Shopper]
+
+
+@pytest.fixture(scope="module")
+def callers(anybody: Shopper, manager: Shopper, new_shopper: NewShopper) -> Callers:
+    return {"nobody": anybody, "owner": new_shopper(), "other": new_shopper(), "manager": manager}
+
+
+@pytest.fixture(scope="module")
+def places(shop: Shop, callers: Callers) -> Places:
+    """What the owner has: an order that has arrived, so that nothing can happen to it any more, and all around it."""
+    owner, product = callers["owner"], shop.product(stock=1)
+    order_id = owner.place((product, 1))
+    assert owner.outcome(order_id)["status"] == "confirmed"
+    shop.ship(order_id)
+    shop.deliver(order_id)
+    told = owner.told(order_id, "order.delivered")["id"]
+    assert owner.send("POST", f"/api/notifications/{told}/read/").status_code == 204
+    category = owner.read("/api/categories/")["results"][0]["id"]
+    saga = owner.saga(order_id)["id"]
+    return {
+        "product": product.id,
+        "order": order_id,
+        "saga": saga,
+        "notification": told,
+        "category": category,
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_changes(places: Places, platform: Platform, records: Records) -> Iterator[None]:
+    """Whatever was refused, and whatever was let in only to be told that it is wrong, left no trace."""
+    platform.check()  # which waits for what is under way
+    with records.nothing_changes():
+        yield
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
+def test_who_may_do_what(
+    endpoint: Endpoint, caller: str, door: str, callers: Callers, places: Places, platform: Platform
+) -> None:
+    """One cell of the table. Red when somebody is let in who should not be, or turned away who should not be."""
+    at = callers[caller].address if door == "gateway" else platform.door(endpoint.service)
+    answer = callers[caller].at(at).send(endpoint.method, endpoint.path.format(**places), json=endpoint.body)
+    expected = _expected(endpoint, caller)
+    if expected >= 400:
+        problem(answer, expected)
+    assert answer.status_code == expected, answer.text
+    if expected == 401:
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def _expected(endpoint: Endpoint, caller: str) -> int:
+    match endpoint.who, caller:
+        case "customer" | "owner" | "manager", "nobody":
+            return 401
+        case "manager", "owner" | "other":
+            return 403
+        case "owner", "other":
+            return 404
+        case "owner", "manager" if endpoint.service == "notification":
+            return 404  # what a customer was told is for that customer only
+    return endpoint.answer
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_headers_make_nobody_a_manager(
+    door: str, callers: Callers, places: Places, platform: Platform
+) -> None:
+    """Trust is in the token alone. Red when a header names the caller, or moves the links to another host."""
+    gateway = callers["other"].address
+    caller = callers["other"].at(gateway if door == "gateway" else platform.door("order"))
+    problem(caller.send("POST", f"/api/orders/{places['order']}/ship/", headers=SPOOFED), 403)
+    problem(caller.send("GET", f"/api/orders/{places['order']}/", headers=SPOOFED), 404)
+    own = caller.send("GET", "/api/orders/", headers=SPOOFED)
+    assert (own.status_code, own.json()["count"]) == (200, 0)
+    everybody = callers["manager"].at(caller.address).send("GET", "/api/orders/?page_size=1", headers=SPOOFED)
+    assert everybody.json()["next"] is None or everybody.json()["next"].startswith(f"{gateway}/api/orders/")
+
+
+def test_lists_hold_what_is_the_callers_own(callers: Callers, places: Places) -> None:
+    """A list shows no more than its items would one by one. Red when another customer's things are listed."""
+    for path, place in (("/api/orders/", "order"), ("/api/sagas/", "saga")):
+        assert [each["id"] for each in callers["owner"].read_all(path)] == [places[place]]
+        assert callers["other"].read_all(path) == []
+        filtered = callers["manager"].read(path, **({"order_id": places["order"]} if place == "saga" else {}))
+        assert places[place] in {each["id"] for each in filtered["results"]}
+    assert callers["other"].read_all("/api/notifications/") == []
+
+
+def test_only_a_manager_sees_more_of_a_level(callers: Callers, places: Places) -> None:
+    """`on_hand`, `reserved` and `version` are the shop's business. Red when a customer sees them."""
+    path = f"/api/stock/{places['product']}/"
+    for caller in ("nobody", "owner", "other"):
+        assert set(callers[caller].read(path)) == {"product_id", "available"}
+    assert set(callers["manager"].read(path)) == {"product_id", "available", "on_hand", "reserved", "version"}

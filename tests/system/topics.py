@@ -1,0 +1,157 @@
+"""Kafka from outside: what is on the topics, messages that no outbox has sent, how far the consumers are."""
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka.admin import AdminClient
+
+from tests.system.messages import GROUPS, LISTENERS, PARTITIONS, Message, from_kafka
+from tests.system.waiting import HEAL, eventually
+
+LARGEST = 9 * 1024 * 1024  # bytes of a message
+TIMEOUT = 30.0  # seconds for one answer of Kafka's
+Place = tuple[str, int]  # topic and partition
+
+
+class Topics:
+    """The topics of one platform."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        # One for all questions: a client that nobody holds any more ends before its answers come.
+        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+
+    def send(self, messages: Iterable[Message]) -> None:
+        """Put messages on their topics, in this order, and into the partition that they name."""
+        producer = Producer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "acks": "all",
+                "message.max.bytes": LARGEST,
+                "linger.ms": 5,
+            }
+        )
+        failures: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _: KafkaMessage) -> None:
+            if error is not None:
+                failures.append(error)
+
+        for each in messages:
+            headers: list[tuple[str, str | bytes | None]] = [*each.headers]
+            producer.produce(each.topic, each.value, each.key, each.partition, delivered, headers=headers)
+            producer.poll(0)
+        assert producer.flush(TIMEOUT) == 0, "Kafka did not take everything"
+        assert not failures, failures[:3]
+
+    def all_of(self, *topics: str) -> list[Message]:
+        """Everything that is on these topics now, oldest first within each partition."""
+        with self._reader("tests-that-only-read") as reader:
+            ends = {place: high for place in _places(topics) if (high := _end(reader, place))}
+            reader.assign([TopicPartition(*place, 0) for place in ends])
+            return list(_read(reader, ends))
+
+    def wait_until_handled(self, within: float = HEAL) -> None:
+        """Every consumer has committed everything that is on its topics."""
+        with contextlib.ExitStack() as stack:
+            readers = {group: stack.enter_context(self._reader(group)) for group in GROUPS}
+            eventually(
+                lambda: {
+                    group: behind for group, reader in readers.items() if (behind := _behind(group, reader))
+                },
+                lambda behind: not behind,
+                within=within,
+                what="every consumer at the end of its topics",
+            )
+
+    def wait_until_abandoned(self, groups: Sequence[str]) -> None:
+        """No process is a member of these groups any more."""
+        eventually(
+            lambda: [
+                group
+                for group, found in self._admin.describe_consumer_groups(list(groups)).items()
+                if found.result(TIMEOUT).state != ConsumerGroupState.EMPTY
+            ],
+            lambda inhabited: not inhabited,
+            what="consumer groups without members",
+        )
+
+    def forget_offsets(self, group: str) -> None:
+        """The group begins every topic anew; nobody may be a member of it."""
+        places = [TopicPartition(*place, 0) for place in _places(_topics_of(group))]
+        changes = self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+        for change in changes.values():
+            assert not [place for place in change.result(TIMEOUT).topic_partitions or [] if place.error]
+
+    @contextlib.contextmanager
+    def _reader(self, group: str) -> Iterator[Consumer]:
+        settings = {"group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+        reader = Consumer(
+            {"bootstrap.servers": self._bootstrap, "fetch.message.max.bytes": LARGEST, **settings}
+        )
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+
+def _topics_of(group: str) -> list[str]:
+    return [topic for topic, groups in LISTENERS.items() if group in groups]
+
+
+def _places(topics: Iterable[str]) -> list[Place]:
+    return list(product(topics, PARTITIONS))
+
+
+def _range(reader: Consumer, place: Place) -> tuple[int, int]:
+    found = reader.get_watermark_offsets(TopicPartition(*place), timeout=TIMEOUT)
+    assert found, f"Kafka does not say what there is of {place}"
+    return found
+
+
+def _end(reader: Consumer, place: Place) -> int:
+    """Where the partition ends; 0 where nothing is in it."""
+    low, high = _range(reader, place)
+    return high if high > low else 0
+
+
+def _read(reader: Consumer, ends: dict[Place, int]) -> Iterator[Message]:
+    until = time.monotonic() + TIMEOUT
+    while ends:
+        found = reader.poll(0.5)
+        if found is None:  # a compacted topic may have nothing at its very end
+            ends = {place: end for place, end in ends.items() if _position(reader, place) < end}
+            assert time.monotonic() < until, f"Kafka does not give what it has: {ends}"
+            continue
+        error = found.error()
+        assert error is None, error
+        until = time.monotonic() + TIMEOUT
+        each = from_kafka(found)
+        if each.offset + 1 >= ends.get((each.topic, each.partition), 0):
+            ends.pop((each.topic, each.partition), None)
+        yield each
+
+
+def _position(reader: Consumer, place: Place) -> int:
+    return int(reader.position([TopicPartition(*place)])[0].offset)
+
+
+def _behind(group: str, reader: Consumer) -> int:
+    behind = 0
+    for place in reader.committed(
+        [TopicPartition(*place) for place in _places(_topics_of(group))], timeout=TIMEOUT
+    ):
+        low, high = _range(reader, (place.topic, place.partition))
+        behind += high - max(place.offset, low)
+    return behind
