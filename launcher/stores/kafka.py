@@ -56,22 +56,20 @@ def prepare(instance: Instance) -> None:
     _configuration(instance).write_text(properties)
     (instance.config / "log4j2-kafka.xml").write_text(_LOGGING)
     if not (instance.data / NAME / "meta.properties").exists():
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-        command = [
-            *_java(instance),
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            cluster,
-            "-c",
-            str(_configuration(instance)),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise LauncherError(
-                f"Kafka's data directory could not be made:\n{done.stdout}{done.stderr}",
-                "Is there room on the disk? `manage_all.py reset` removes what is there.",
-            )
+        _format(instance)
+
+
+def _format(instance: Instance) -> None:
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+    tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(_configuration(instance))]
+    # A program that runs for a second gains nothing from the optimising compiler.
+    command = [*_java(instance, "-XX:TieredStopAtLevel=1"), *tool]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LauncherError(
+            f"Kafka's data directory could not be made:\n{done.stdout}{done.stderr}",
+            "Is there room on the disk? `manage_all.py reset` removes what is there.",
+        )
 
 
 def specification(instance: Instance) -> Specification:
@@ -80,9 +78,9 @@ def specification(instance: Instance) -> Specification:
     return base_specification(instance, NAME, command, ready=Probe("tcp", port_of(instance, NAME)))
 
 
-def _java(instance: Instance) -> list[str]:
+def _java(instance: Instance, *options: str) -> list[str]:
     logging = f"-Dlog4j2.configurationFile={instance.config / 'log4j2-kafka.xml'}"
-    return [java(), *JVM, logging, "-cp", f"{fetch(NAME)}/*"]
+    return [java(), *JVM, *options, logging, "-cp", f"{fetch(NAME)}/*"]
 
 
 def _configuration(instance: Instance) -> Path:

@@ -103,7 +103,6 @@ class Child:
             self._say(
                 f"{self.specification.name} (pid {self.pid}) ended with {self.last_exit}; starting it again"
             )
-        self._kill_group()
         self.pid = None
 
     async def _end(self) -> None:
@@ -155,7 +154,6 @@ class Child:
                 os.kill(self.pid, number)
 
     def _kill_group(self) -> None:
-        """What the process started ends with it: half a server would hold the port against its successor."""
         if self.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)

@@ -101,10 +101,13 @@ class Supervisor:
             while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
                 if child := by_pid.pop(ended[0], None):
                     child.reaped(ended[1])
-                    self._kill_strays(set(by_pid))
+        self._kill_strays(set(by_pid))
 
     def _kill_strays(self, known: set[int]) -> None:
-        """A process that was nobody's child but a dead child's (PostgreSQL's backends leave the group) ends too."""
+        """What a dead child had started falls to us, whatever group it is in, and ends too.
+
+        Half a server would hold the port against its successor.
+        """
         for process in psutil.Process().children():
             if process.pid not in known:
                 with contextlib.suppress(psutil.NoSuchProcess):
