@@ -8,7 +8,3 @@ class ProductConfig(AppConfig):
 
     name = "apps.product"
     label = "product"
-
-    def ready(self) -> None:
-        """Make the look-ups known."""
-        from apps.product import lookups  # noqa: F401 - importing registers them

@@ -5,25 +5,28 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TypedDict
 
-from bson import ObjectId
+from bson import Decimal128, ObjectId
 from bson.errors import InvalidId
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
 from apps.product.errors import CategoryNotFound, ProductNotFound
+from apps.product.listing import Listing, Match
 from apps.product.models import Category, Product, Revision
 from apps.product.store import mongo
 from apps.product.words import words_of
 
 ID = re.compile(r"[0-9a-f]{24}")
 CATALOGUE = "catalogue"
+NOBODY = ObjectId(bytes(12))
 ORDERINGS = {
-    "name": ("name", "id"),
-    "-name": ("-name", "-id"),
-    "price": ("price", "id"),
-    "-price": ("-price", "-id"),
-    "created_at": ("created_at", "id"),
-    "-created_at": ("-created_at", "-id"),
+    "name": {"name": 1, "_id": 1},
+    "-name": {"name": -1, "_id": -1},
+    "price": {"price": 1, "_id": 1},
+    "-price": {"price": -1, "_id": -1},
+    "created_at": {"created_at": 1, "_id": 1},
+    "-created_at": {"created_at": -1, "_id": -1},
 }
+NEWEST = "-created_at"
 
 
 class Wanted(TypedDict, total=False):
@@ -45,31 +48,32 @@ def revision() -> ObjectId | None:
     return document["token"] if document else None
 
 
-def products(wanted: Wanted) -> QuerySet[Product]:
+def products(wanted: Wanted) -> Listing[Product]:
     """The products that `wanted` describes, active ones unless it says otherwise, newest first unless told."""
-    found = Product.objects.filter(is_active=wanted.get("is_active", True))
+    match: Match = {"is_active": wanted.get("is_active", True)}
     if "category" in wanted:
-        found = found.filter(categories__contains=_category_ids(wanted["category"]))
-    if "min_price" in wanted:
-        found = found.filter(price__gte=wanted["min_price"])
-    if "max_price" in wanted:
-        found = found.filter(price__lte=wanted["max_price"])
+        match["categories"] = _category_id(wanted["category"])
+    if prices := _between(wanted.get("min_price"), wanted.get("max_price")):
+        match["price"] = prices
     if "search" in wanted:
-        found = _search(found, wanted["search"])
-    return found.order_by(*ORDERINGS[wanted.get("ordering", "-created_at")])
+        match["$and"] = _search(wanted["search"])
+    return Listing(Product, match, ORDERINGS[wanted.get("ordering", NEWEST)])
 
 
-def _category_ids(slug: str) -> list[ObjectId]:
+def _category_id(slug: str) -> ObjectId:
     # No product is in a category without an id: an unknown slug finds nothing.
-    found = Category.objects.filter(slug=slug).values_list("id", flat=True)
-    return list(found) or [ObjectId(bytes(12))]
+    found: ObjectId | None = Category.objects.filter(slug=slug).values_list("id", flat=True).first()
+    return found or NOBODY
 
 
-def _search(found: QuerySet[Product], text: str) -> QuerySet[Product]:
-    words = words_of(text)
-    for word in words:
-        found = found.filter(words__has_prefix=word)
-    return found if words else found.none()
+def _between(low: Decimal | None, high: Decimal | None) -> dict[str, Decimal128]:
+    limits = {"$gte": low, "$lte": high}
+    return {sign: Decimal128(limit) for sign, limit in limits.items() if limit is not None}
+
+
+def _search(text: str) -> list[Match]:
+    # Words hold letters and digits only, so there is nothing to escape; anchored, an index answers them.
+    return [{"words": {"$regex": f"^{word}"}} for word in words_of(text)] or [{"_id": NOBODY}]
 
 
 def product(product_id: str | ObjectId) -> Product:
@@ -95,9 +99,9 @@ def _id(text: str | ObjectId) -> ObjectId:
     return ObjectId(text)
 
 
-def categories() -> QuerySet[Category]:
+def categories() -> Listing[Category]:
     """Every category, by name."""
-    return Category.objects.order_by("name", "id")
+    return Listing(Category, {}, {"name": 1, "_id": 1})
 
 
 def categories_of(found: Iterable[Product]) -> Mapping[ObjectId, Category]:

@@ -60,6 +60,16 @@ def test_what_is_not_given_is_made_up(manager_client: "APIClient") -> None:
     assert (second["price"], third["slug"]) == ("2.00", third["id"])
 
 
+def test_a_category_that_is_named_twice_counts_once(
+    manager_client: "APIClient", make_category: "MakeCategory"
+) -> None:
+    kitchen = str(make_category().pk)
+    made = manager_client.post(
+        "/api/products/", {"name": "Mug", "price": "1.00", "categories": [kitchen, kitchen]}
+    )
+    assert [category["id"] for category in made.json()["categories"]] == [kitchen]
+
+
 def test_a_change_is_told_with_a_higher_version(
     manager_client: "APIClient", make_product: "MakeProduct"
 ) -> None:

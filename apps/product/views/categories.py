@@ -113,5 +113,6 @@ class CategoryViewSet(GenericViewSet[Category]):
             data={name: value for name, value in self.request.query_params.items() if str(value).strip()}
         )
         query.is_valid(raise_exception=True)
-        page: Any = self.paginate_queryset(queries.categories())
+        listing: Any = queries.categories()
+        page: Any = self.paginate_queryset(listing)
         return self.get_paginated_response([show_category(category) for category in page]).data  # type: ignore[no-any-return]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
@@ -99,7 +98,7 @@ class ProductViewSet(GenericViewSet[Product]):
         page: Any = self.paginate_queryset(self._wanted())
         return self.get_paginated_response(show_products(page)).data  # type: ignore[no-any-return]
 
-    def _wanted(self) -> QuerySet[Product]:
+    def _wanted(self) -> Any:
         query = ProductFilters(
             data={name: value for name, value in self.request.query_params.items() if str(value).strip()}
         )

@@ -1,0 +1,48 @@
+"""An ordered list of documents that a paginator can count and cut.
+
+The backend's own `order_by` puts `$addFields` before `$sort`, and then MongoDB reads and sorts everything that
+matches, whatever index there is (measured: tests/product/test_indexes.py). So lists say their pipeline themselves.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Model
+from django_mongodb_backend.queryset import RawQuerySet
+
+from apps.product.store import mongo
+
+M = TypeVar("M", bound=Model)
+
+Match = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[M]):
+    """What matches, in an order that leaves no two documents equal; an index should hold both."""
+
+    model: type[M]
+    match: Match
+    order: dict[str, int]
+
+    def count(self) -> int:
+        """How many there are."""
+        counted: int = mongo.get_collection(self.model._meta.db_table).count_documents(
+            self.match, session=mongo.session
+        )
+        return counted
+
+    def __getitem__(self, part: slice) -> list[M]:
+        if not part.stop:  # the page of an empty list; MongoDB has no limit of zero
+            return []
+        return list(RawQuerySet(self.pipeline(part), model=self.model))
+
+    def pipeline(self, part: slice) -> list[dict[str, Any]]:
+        """How MongoDB is asked for a part."""
+        first = part.start or 0
+        return [
+            {"$match": self.match},
+            {"$sort": self.order},
+            {"$skip": first},
+            {"$limit": part.stop - first},
+        ]
