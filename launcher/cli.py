@@ -7,9 +7,10 @@ import sys
 import time
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from rich.markup import escape
 
 from launcher import platform
 from launcher.addresses import all_urls
@@ -61,21 +62,27 @@ def up(
     from launcher.up import Parts, bring_up
 
     instance, services, began = Instance(port_offset), _chosen(only), time.monotonic()
+    was_there = platform.is_supervised(instance)
     try:
         with Ticker() as ticker:
             changed = bring_up(instance, ticker, Parts(services=services, demo=demo))
     except KeyboardInterrupt:
-        console.print("\nInterrupted: stopping what was started. The data are kept.")
-        platform.shut_down(instance)
-        raise typer.Exit(INTERRUPTED) from None
-    console.print(
-        f"\nEverything is up after {time.monotonic() - began:.0f} s."
-        if changed
-        else "Everything is up already."
-    )
+        _interrupted(instance, was_there)
+    what = "What you asked for" if only else "Everything"
+    console.print(f"\n{what} is up{f' after {time.monotonic() - began:.0f} s' if changed else ' already'}.")
     welcome(instance)
     if foreground:
         _stay(instance)
+
+
+def _interrupted(instance: Instance, was_there: bool) -> NoReturn:
+    """Leave nothing half started, but do not take down what was up before."""
+    if was_there:
+        console.print(f"\nInterrupted. `manage_all.py down{instance.option()}` stops what is running.")
+    else:
+        console.print("\nInterrupted: stopping what was started. The data are kept.")
+        platform.shut_down(instance)
+    raise typer.Exit(INTERRUPTED)
 
 
 def _chosen(only: str) -> tuple[Service, ...]:
@@ -246,7 +253,7 @@ def main() -> None:
     try:
         app(prog_name=f"python {Path(sys.argv[0]).name}")
     except LauncherError as error:
-        console.print(f"\n[bold red]✗[/] {error.message}", markup=True, soft_wrap=True)
+        console.print(f"\n[bold red]✗[/] {escape(error.message)}", markup=True, soft_wrap=True)
         if error.way_out:
             console.print(f"\n{error.way_out}", markup=False, soft_wrap=True)
         sys.exit(1)

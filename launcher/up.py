@@ -11,6 +11,7 @@ from types import ModuleType
 
 from launcher import platform
 from launcher.demo import load_products, load_stock
+from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.migrations import migrate
 from launcher.plan import Progress, Step, carry_out
@@ -22,6 +23,7 @@ from launcher.system import SERVICES, STORES, Service, Store, process_name
 from launcher.topics import create_topics
 
 START_SECONDS = 240
+NEEDED_BYTES = 1024**3
 MODULES: dict[str, ModuleType] = {each.NAME: each for each in (postgres, mongod, redis, kafka, keycloak)}
 # What makes a started store usable; the steps of the services wait for it.
 INITIALISE: dict[str, Callable[[Instance], None]] = {
@@ -53,9 +55,13 @@ class Parts:
         }
 
 
-def bring_up(instance: Instance, progress: Progress, parts: Parts = Parts()) -> bool:
+EVERYTHING = Parts()
+
+
+def bring_up(instance: Instance, progress: Progress, parts: Parts = EVERYTHING) -> bool:
     """Start these parts and wait until they are healthy; whether there was anything to do."""
     instance.make_directories()
+    _require_room(instance)
     with _alone(instance):
         states = {each["state"] for each in platform.processes(instance) if each["name"] in parts.processes}
         if states == {"running"}:
@@ -67,6 +73,15 @@ def bring_up(instance: Instance, progress: Progress, parts: Parts = Parts()) -> 
         return True
 
 
+def _require_room(instance: Instance) -> None:
+    free = shutil.disk_usage(instance.state).free
+    if free < NEEDED_BYTES:
+        raise LauncherError(
+            f"There are only {free / 1024**2:.0f} MiB free below {instance.state}.",
+            f"The stores need {NEEDED_BYTES / 1024**2:.0f} MiB to run safely: make room and try again.",
+        )
+
+
 @contextmanager
 def _alone(instance: Instance) -> Iterator[None]:
     """Wait until no other `up` of this platform is under way."""
@@ -76,9 +91,11 @@ def _alone(instance: Instance) -> Iterator[None]:
 
 
 def _stores(instance: Instance, parts: Parts) -> Iterator[Step]:
+    at_rest = {each["name"] for each in platform.processes(instance) if each["state"] == "stopped"}
     for store in parts.stores:
         module = MODULES[store.name]
-        yield Step(f"prepare {store.name}", partial(module.prepare, instance))
+        if store.name in at_rest:
+            yield Step(f"prepare {store.name}", partial(module.prepare, instance))
         yield Step(
             store.name, partial(_start_store, module, instance), (f"prepare {store.name}", *store.waits_for)
         )

