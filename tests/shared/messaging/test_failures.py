@@ -60,6 +60,17 @@ def test_a_message_that_always_fails_is_given_up(lab: Lab, hasty: None) -> None:
     assert not InboxMessage.objects.filter(message_id="bad-1").exists()
 
 
+def test_an_error_that_no_store_could_keep_is_kept_readable(lab: Lab, hasty: None) -> None:
+    lab.desk.failing["bad"] = Boom("a\x00b\ud800c" + "x" * 10_000)
+    with lab.running():
+        lab.send(lab.note("bad"), lab.note("good", about="g"))
+        eventually(lambda: lab.effects() == ["good"])
+        eventually(lab.dead_letters)
+
+    (letter,) = lab.dead_letters()
+    assert str(header(letter, "dl_error")).startswith("Boom: a\N{REPLACEMENT CHARACTER}b?cxxx")
+
+
 def test_later_messages_of_its_key_wait_and_other_keys_go_on(lab: Lab, hasty: None) -> None:
     lab.desk.failing["first"] = Boom("not yet")
     with lab.running():
