@@ -24,7 +24,8 @@ from shared.auth.verifier import verifier
 from shared.telemetry import probe
 from shared.telemetry.probe import Pulse
 
-REDIS_SECONDS = 0.25  # a request does not wait longer for its share
+SHARE_SECONDS = 0.25  # a request waits no longer for its share of the rate limit: it goes on without
+SESSION_SECONDS = 2.0  # without its session a browser's request cannot go on
 BEAT_SECONDS = 5.0
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
@@ -34,9 +35,8 @@ class Building:
 
     def __init__(self, django: Application) -> None:
         env = settings.ENVIRONMENT
-        self.redis: Redis = Redis.from_url(
-            env.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
-        )
+        self.redis = _redis(SESSION_SECONDS)
+        self.shares = _redis(SHARE_SECONDS)
         self.upstreams = {name: Upstream(url) for name, url in env.upstreams.items()}
         self.keycloak = Upstream(env.keycloak_url)
         self.metrics = Metrics()
@@ -47,8 +47,8 @@ class Building:
         sessions = Sessions(self.redis, self.keycloak, settings.SESSION_COOKIE_NAME, env.oidc_client_secret)
         self.front = FrontDoor(
             guard=Guard(Routing(ROUTES), frozenset(_hosts()), verifier(), sessions),
-            by_address=Limiter(self.redis, "address", env.rate_limit, env.rate_seconds),
-            by_user=Limiter(self.redis, "user", env.rate_limit, env.rate_seconds),
+            by_address=Limiter(self.shares, "address", env.rate_limit, env.rate_seconds),
+            by_user=Limiter(self.shares, "user", env.rate_limit, env.rate_seconds),
             proxy=Proxy(self.upstreams, settings.GATEWAY_URL, env.body_seconds),
             pages={"/health": health.all, "/health/live": live, "/health/ready": health.ready},
             django=django,
@@ -80,7 +80,14 @@ class Building:
         for upstream in (*self.upstreams.values(), self.keycloak):
             upstream.close()
         await self.redis.aclose()
+        await self.shares.aclose()
         self.access.flush()
+
+
+def _redis(seconds: float) -> Redis:
+    url = settings.ENVIRONMENT.redis_url
+    redis: Redis = Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
+    return redis
 
 
 def _hosts() -> Iterable[str]:

@@ -131,7 +131,7 @@ class Cycle:
         """The next event of the answer (ASGI)."""
         protocol = self._protocol
         if protocol.writable is not None and not self.is_gone:
-            await protocol.writable
+            await asyncio.shield(protocol.writable)
         if self.is_gone:
             return
         if message["type"] == "http.response.start":

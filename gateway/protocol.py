@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import httptools
 from django.conf import settings
 
-from gateway.cycle import Cycle, Scope
-from gateway.errors import BadRequest, HeadersTooLarge, Refusal, SlowRequest, UriTooLong
+from gateway.alarm import Alarm
+from gateway.cycle import Cycle
+from gateway.errors import BadRequest, HeadersTooLarge, Refusal, SlowRequest
+from gateway.head import MAX_BYTES, Head
 from gateway.refusals import raw
 
 if TYPE_CHECKING:
@@ -23,13 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_HEAD = 32 * 1024  # bytes of a request line and its headers
-MAX_LINE = 8 * 1024  # bytes of an address
-MAX_HEADERS = 100
 KEEP_ALIVE_SECONDS = 75.0  # as browsers and proxies expect; an idle connection costs a few kilobytes
 LINGER_SECONDS = 1.0  # so long is read and thrown away after a refusal, so that the client gets to read it
-NEVER = float("inf")
-ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
 class FrontProtocol(asyncio.Protocol):
@@ -55,12 +52,11 @@ class FrontProtocol(asyncio.Protocol):
         self._reading: Cycle | None = None  # whose body is coming in
         self._waiting: deque[Cycle] = deque()  # requests that came before the one before them was answered
         self._is_deaf = self._is_paused = False
+        self._head = Head()
         self._in_head = True
         self._begun_now = False  # the head that is due began within the bytes that are being read
         self._head_bytes = 0
-        self._deadline = NEVER
-        self._wakes_at = NEVER
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self.loop, self._is_late)
 
     # -- the wire (asyncio.Protocol)
 
@@ -69,7 +65,7 @@ class FrontProtocol(asyncio.Protocol):
         self._transport = transport
         self._client = transport.get_extra_info("peername")
         self._state.connections.add(self)  # type: ignore[arg-type]
-        self._allow(settings.ENVIRONMENT.head_seconds)
+        self._alarm.set(settings.ENVIRONMENT.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
@@ -143,7 +139,7 @@ class FrontProtocol(asyncio.Protocol):
         else:
             self.resume_reading()
             if not self._head_bytes:
-                self._allow(KEEP_ALIVE_SECONDS)
+                self._alarm.set(KEEP_ALIVE_SECONDS)
 
     def shutdown(self) -> None:
         """Called by uvicorn when the process is to stop: finish what is under way and nothing more."""
@@ -156,38 +152,28 @@ class FrontProtocol(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._size = 0
-        self._expects = False
+        self._head = Head()
 
     def on_url(self, url: bytes) -> None:
         """A part of the address."""
-        self._url += url
-        if len(self._url) > MAX_LINE:
-            raise UriTooLong
+        self._head.add_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header; what trails a chunked body is dropped, since nobody judged it."""
-        if not self._in_head:
-            return
-        name = name.lower()
-        if name == b"expect":
-            self._expects = value.lower() == b"100-continue"
-        self._headers.append((name, value))
-        self._size += len(name) + len(value)
-        if self._size > MAX_HEAD or len(self._headers) > MAX_HEADERS:
-            raise HeadersTooLarge
+        if self._in_head:
+            self._head.add_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The request can be judged."""
-        self._in_head, self._head_bytes, self._deadline = False, 0, NEVER
-        if self._parser.should_upgrade() and self._wants_socket():
+        self._in_head, self._head_bytes = False, 0
+        self._alarm.clear()
+        if self._parser.should_upgrade() and self._head.wants_socket:
             self._reading = None
             return
         version = self._parser.get_http_version()
         keep_alive = version == "1.1" and self._parser.should_keep_alive()
-        cycle = Cycle(self, self._scope(version), keep_alive=keep_alive, expects=self._expects)
+        scope = self._head.scope(self._parser.get_method(), version, self._client)
+        cycle = Cycle(self, scope, keep_alive=keep_alive, expects=self._head.expects)
         self._reading = cycle
         if self._cycle is None or self._cycle.is_complete:
             self._start(cycle)
@@ -206,34 +192,6 @@ class FrontProtocol(asyncio.Protocol):
         if self._reading is not None:
             self._reading.end()
 
-    def _scope(self, version: str) -> Scope:
-        url = self._url if self._url.startswith(b"/") else self._origin_form()
-        path, _, query = url.partition(b"?")
-        return {
-            "type": "http",
-            "asgi": ASGI,
-            "http_version": version,
-            "method": self._parser.get_method().decode("ascii"),
-            "scheme": "http",
-            "path": path.decode("ascii"),
-            "raw_path": path,
-            "query_string": query,
-            "root_path": "",
-            "headers": self._headers,
-            "client": self._client,
-            "server": None,
-        }
-
-    def _origin_form(self) -> bytes:
-        """The path and query of an absolute address, which RFC 9112, section 3.2.2, asks every server to take."""
-        scheme, separator, rest = self._url.partition(b"://")
-        authority, slash, path = rest.partition(b"/")
-        if not separator or scheme.lower() not in {b"http", b"https"}:
-            return self._url
-        if (b"host", authority) not in self._headers:
-            raise BadRequest("The address and the Host header name different hosts.")
-        return slash + path
-
     def _start(self, cycle: Cycle) -> None:
         self._cycle = cycle
         task = self.loop.create_task(cycle.run(self._application))
@@ -241,9 +199,6 @@ class FrontProtocol(asyncio.Protocol):
         task.add_done_callback(self._state.tasks.discard)
 
     # -- WebSocket and other upgrades
-
-    def _wants_socket(self) -> bool:
-        return (b"upgrade", b"websocket") in [(name, value.lower()) for name, value in self._headers]
 
     def _upgrade(self) -> None:
         self._is_deaf = True
@@ -257,41 +212,22 @@ class FrontProtocol(asyncio.Protocol):
             self._become_socket()
 
     def _become_socket(self) -> None:
-        lines = [self._parser.get_method(), b" ", self._url, b" HTTP/1.1\r\n"]
-        for name, value in self._headers:
-            lines += (name, b": ", value, b"\r\n")
         self._leave()
         make: Any = self._config.ws_protocol_class
         socket = make(config=self._config, server_state=self._state, app_state=self._app_state)
         socket.connection_made(self._transport)
         self._transport.set_protocol(socket)
-        socket.data_received(b"".join([*lines, b"\r\n"]))
+        socket.data_received(self._head.raw(self._parser.get_method()))
 
     def _leave(self) -> None:
         self._state.connections.discard(self)
         self._is_deaf = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.stop()
 
     # -- time
 
-    def _allow(self, seconds: float) -> None:
-        """Give the client so long. One timer serves a connection for life: it looks, and goes to sleep again."""
-        self._deadline = self.loop.time() + seconds
-        if self._deadline < self._wakes_at:
-            self._sleep_until(self._deadline)
-
-    def _sleep_until(self, moment: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._wakes_at = moment
-        self._timer = self.loop.call_at(moment, self._look)
-
-    def _look(self) -> None:
-        now = self.loop.time()
-        if now < self._deadline:
-            self._sleep_until(min(self._deadline, now + KEEP_ALIVE_SECONDS))
-        elif self._head_bytes:
+    def _is_late(self) -> None:
+        if self._head_bytes:
             self.refuse(SlowRequest())
         else:
             self.close()
@@ -300,10 +236,10 @@ class FrontProtocol(asyncio.Protocol):
         """Part of a head came in: not too much of it, and not for too long."""
         was_empty = not self._head_bytes
         self._head_bytes = 0 if self._begun_now else self._head_bytes + size
-        if self._head_bytes > MAX_HEAD:
+        if self._head_bytes > MAX_BYTES:
             self.refuse(HeadersTooLarge())
         elif self._head_bytes and was_empty:
-            self._allow(settings.ENVIRONMENT.head_seconds)
+            self._alarm.set(settings.ENVIRONMENT.head_seconds)
 
     # -- refusals
 

@@ -72,31 +72,24 @@ class Sessions:
         return tokens.access if tokens else None
 
     async def _current(self, key: str) -> Tokens | None:
-        tokens = await self._read(key)
-        if tokens is None or tokens.is_fresh:
-            return tokens
-        mark = secrets.token_hex(8)
-        if not await self._redis.set(lock_name(key), mark, nx=True, ex=LOCK_SECONDS):
-            return await self._wait(key, tokens)
-        try:
-            return await self._renewed(key)
-        finally:
-            await self._unlock(keys=[lock_name(key)], args=[mark])
+        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
+        while True:
+            tokens = await self._read(key)
+            if tokens is None or tokens.is_fresh:
+                return tokens
+            mark = secrets.token_hex(8)
+            if await self._redis.set(lock_name(key), mark, nx=True, ex=LOCK_SECONDS):
+                try:
+                    return await self._renewed(key)
+                finally:
+                    await self._unlock(keys=[lock_name(key)], args=[mark])
+            if asyncio.get_running_loop().time() > deadline:
+                return _as_long_as_it_lasts(tokens)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _read(self, key: str) -> Tokens | None:
         found = await self._redis.get(record_name(key))
         return Tokens.from_json(found) if found else None
-
-    async def _wait(self, key: str, old: Tokens) -> Tokens | None:
-        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
-        while asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
-            tokens = await self._read(key)
-            if tokens is None or tokens.access != old.access:
-                return tokens
-            if not await self._redis.exists(lock_name(key)):
-                break
-        return _as_long_as_it_lasts(old)
 
     async def _renewed(self, key: str) -> Tokens | None:
         tokens = await self._read(key)  # another request may have been quicker

@@ -45,7 +45,7 @@ class EchoService:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("GET", "/ws/notifications/", self._socket)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, auto_decompress=False)
+        self._runner = web.AppRunner(app, auto_decompress=False, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
