@@ -1,6 +1,8 @@
 """Sending a message: it is written into the business transaction, and the relay carries it to Kafka."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -10,6 +12,16 @@ from shared.messaging.envelope import Cause, encode
 from shared.messaging.models import OutboxMessage
 
 Outgoing = tuple[Message, Cause | None]
+Row = dict[str, Any]
+
+# One parameter for all rows: escaping each value by itself costs four times as much as all the rest.
+INSERT = """
+    INSERT INTO messaging_outboxmessage (message_id, topic, key, headers, payload, created_at)
+    SELECT message_id, topic, key, headers, payload, clock_timestamp()
+    FROM ROWS FROM (json_to_recordset(%s::json) AS
+        (message_id uuid, topic text, key text, headers jsonb, payload text)) WITH ORDINALITY
+    ORDER BY ordinality
+"""
 
 
 class OutsideTransaction(RuntimeError):
@@ -32,19 +44,32 @@ def publish_all(outgoing: Iterable[Outgoing]) -> None:
             "Open a transaction around this operation: its messages must stand or fall with it."
         )
     rows = [_row(message, cause) for message, cause in outgoing]
-    if rows and connection.vendor == "mongodb":
-        # PostgreSQL counts by itself. The import is here since only services on MongoDB have its driver.
+    if rows:
+        _write(rows)
+
+
+def _row(message: Message, cause: Cause | None) -> Row:
+    message_id, headers, payload = encode(message, settings.SERVICE_NAME, cause)
+    return {
+        "message_id": message_id,
+        "topic": message.TOPIC.name,
+        "key": message.key,
+        "headers": headers,
+        "payload": payload,
+    }
+
+
+def _write(rows: Sequence[Row]) -> None:
+    if connection.vendor == "mongodb":
+        # The import is here since only services on MongoDB have its driver.
         from shared.messaging.mongodb import number
 
-        number(rows)
-    OutboxMessage.objects.bulk_create(rows)
-
-
-def _row(message: Message, cause: Cause | None) -> OutboxMessage:
-    message_id, headers, payload = encode(message, settings.SERVICE_NAME, cause)
-    return OutboxMessage(
-        message_id=message_id, topic=message.TOPIC.name, key=message.key, headers=headers, payload=payload
-    )
+        messages = [OutboxMessage(**row) for row in rows]
+        number(messages)
+        OutboxMessage.objects.bulk_create(messages)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [json.dumps(rows)])
 
 
 def _in_transaction() -> bool:
