@@ -7,6 +7,7 @@ UnknownTransactionCommitResult is committed again, which is safe.
 
 import itertools
 import random
+import threading
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -25,9 +26,12 @@ R = TypeVar("R")
 
 RETRIES = Counter("transaction_retries_total", "Transactions done again after a write conflict")
 
-PATIENCE = 3.0  # seconds in which a transaction is begun again
+PATIENCE = 3.0  # seconds in which a transaction waits for its turn and is begun again
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds
 COMMITS = 3
+# All writes of the catalogue conflict (models.Revision), so the threads of one process wait for their turn
+# instead; retries are for the other processes.
+TURN = threading.Lock()
 AGAIN = "TransientTransactionError"
 UNKNOWN = "UnknownTransactionCommitResult"
 
@@ -44,20 +48,29 @@ def in_transaction(operation: Callable[P, R]) -> Callable[P, R]:
         if mongo.in_atomic_block_mongo:
             return operation(*args, **kwargs)
         give_up_at = time.monotonic() + PATIENCE
-        for attempt in itertools.count():
-            try:
-                return _once(lambda: operation(*args, **kwargs))
-            except (DatabaseError, PyMongoError) as error:
-                is_late = time.monotonic() > give_up_at
-                if not _is_worth_another_try(error) or (is_late and is_away(error)):
-                    raise
-                if is_late:
-                    raise Contended from error
-            RETRIES.inc()
-            _pause(attempt)
-        raise AssertionError("unreachable")  # pragma: no cover
+        if not TURN.acquire(timeout=PATIENCE):
+            raise Contended
+        try:
+            return _until_it_fits(lambda: operation(*args, **kwargs), give_up_at)
+        finally:
+            TURN.release()
 
     return run
+
+
+def _until_it_fits(operation: Callable[[], R], give_up_at: float) -> R:
+    for attempt in itertools.count():
+        try:
+            return _once(operation)
+        except (DatabaseError, PyMongoError) as error:
+            is_late = time.monotonic() > give_up_at
+            if not _is_worth_another_try(error) or (is_late and is_away(error)):
+                raise
+            if is_late:
+                raise Contended from error
+        RETRIES.inc()
+        _pause(attempt)
+    raise AssertionError("unreachable")  # pragma: no cover
 
 
 def _once(operation: Callable[[], R]) -> R:

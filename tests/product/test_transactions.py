@@ -38,6 +38,14 @@ def all_at_once(works: "list[Callable[[], object]]") -> list[BaseException]:
     return raised
 
 
+@pytest.fixture
+def crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads do not wait for each other's turn, as if each were a process of its own."""
+    from apps.product import transactions
+
+    monkeypatch.setattr(transactions, "TURN", threading.Semaphore(100))
+
+
 def test_an_event_that_cannot_be_written_takes_the_document_with_it(make_product: "MakeProduct") -> None:
     from apps.product import queries
     from apps.product.models import Product
@@ -85,6 +93,7 @@ def test_publishing_outside_a_transaction_is_a_mistake() -> None:
     assert outbox() == []
 
 
+@pytest.mark.usefixtures("crowd")
 def test_changes_of_one_product_at_once_are_all_made(make_product: "MakeProduct") -> None:
     from apps.product import operations, queries
     from apps.product.transactions import RETRIES, in_transaction
@@ -104,6 +113,18 @@ def test_changes_of_one_product_at_once_are_all_made(make_product: "MakeProduct"
     assert RETRIES._value.get() > before
 
 
+def test_threads_of_one_process_wait_for_their_turn(make_product: "MakeProduct") -> None:
+    from apps.product import operations
+    from apps.product.transactions import RETRIES
+
+    ids = [str(make_product(f"Mug {n}").pk) for n in range(8)]
+    before = RETRIES._value.get()
+    assert all_at_once([partial(operations.change_product, one, {"price": Decimal(1)}) for one in ids]) == []
+    assert RETRIES._value.get() == before
+    assert len(outbox()) == 16
+
+
+@pytest.mark.usefixtures("crowd")
 def test_of_two_products_with_one_slug_at_once_one_is_refused() -> None:
     from apps.product import operations
     from apps.product.errors import SlugTaken
@@ -115,6 +136,7 @@ def test_of_two_products_with_one_slug_at_once_one_is_refused() -> None:
     assert len(outbox()) == 1
 
 
+@pytest.mark.usefixtures("crowd")
 def test_no_product_stays_in_a_category_that_is_deleted_meanwhile(make_category: "MakeCategory") -> None:
     from apps.product import operations
     from apps.product.models import Product
