@@ -128,12 +128,16 @@ def _install(lock: str) -> None:
 def _run(
     command: Sequence[str | Path], environment: dict[str, str] | None = None, *, must: bool = True
 ) -> bool:
-    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        sys.stderr.write(done.stderr)
+    try:
+        done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+        failed, said = done.returncode != 0, done.stderr
+    except FileNotFoundError as error:
+        failed, said = True, f"{error}\n"
+    if failed:
+        sys.stderr.write(said)
         if must:
             raise LauncherError(f"`{' '.join(map(str, command))}` failed.", NO_NETWORK)
-    return done.returncode == 0
+    return not failed
 
 
 def _say(line: str) -> None:
