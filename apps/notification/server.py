@@ -37,8 +37,9 @@ DEFAULTS = {
     # The next ping must come after the last one's time-out: the library cancels only the newest time-out.
     "ping_interval": 25,
     "ping_timeout": 20,
-    "websocket_max_message_size": 1024,
-    "websocket_max_frame_size": 1024,
+    # The library measures what leaves by the same limit: the longest notification has 8 KiB.
+    "websocket_max_message_size": 16 * 1024,
+    "websocket_max_frame_size": 16 * 1024,
     "application_close_timeout": 5,
     "server_name": "",
 }

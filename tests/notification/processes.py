@@ -73,6 +73,16 @@ class Redis:
         """Whether it answers."""
         return answers(self.port)
 
+    def freeze(self) -> None:
+        """Hold connections open and answer nobody."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """Be killed, as by a power cut."""
         assert self.process is not None

@@ -1,6 +1,7 @@
 """The notification API: paging, read marks, and who may see what."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from rest_framework.test import APIClient
 from apps.notification.models import Notification
 from shared.testing.fixtures import ClientFor
 from shared.testing.tokens import make_token
-from tests.notification.client import bearer
+from tests.notification.client import bearer, listening, next_ids
 from tests.notification.processes import Api
 from tests.notification.story import tell
 
@@ -212,6 +213,20 @@ def test_daphne_serves_the_same(api: Api, customer: str) -> None:
 def test_daphne_takes_a_large_body_in_its_stride(api: Api, customer: str) -> None:
     tell(customer)
     assert call(api, "post", f"{URL}1/read/", customer, data=b"x" * 3_000_000).status_code == 204
+
+
+def test_threads_give_their_connections_back(
+    service_environment: dict[str, str], logs: "Path", customer: str
+) -> None:
+    tell(customer)
+    api = Api({**service_environment, "MICROCOMMERCE_DATABASE_POOL": "1"}, logs / "pool.log").start()
+    try:
+        with listening(api, customer, "?after=0") as live, ThreadPoolExecutor(8) as callers:
+            answers = callers.map(lambda _: call(api, "get", URL, customer).status_code, range(24))
+            assert set(answers) == {200}
+            assert next_ids(live, 1) == [1]
+    finally:
+        api.stop()
 
 
 def test_links_have_the_scheme_of_the_gateway(

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 from joserfc.jwk import RSAKey
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from apps.notification.models import Notification
+from shared import contracts
 from shared.testing.tokens import KEY_ID, make_claims, make_token, realm_key, sign
 from tests.notification.client import bearer, closed_with, hears_nothing, listening, next_ids, next_message
 from tests.notification.processes import Api
-from tests.notification.story import tell
+from tests.notification.story import happened, hear, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,6 +43,16 @@ def test_what_was_announced_and_what_was_read_later_is_the_same(api: Api, custom
         live = next_message(socket)
     with listening(api, customer, "?after=0") as socket:
         assert next_message(socket) == live
+
+
+@pytest.mark.parametrize("letter", ["x", "🛋", "\x01", '"'])
+def test_the_longest_reason_arrives(api: Api, customer: str, letter: str) -> None:
+    reason = letter * 500
+    with listening(api, customer) as socket:
+        hear(happened(contracts.OrderCancelled, customer, reason=reason, number="X" * 40))
+        message = next_message(socket)
+    assert message["data"]["reason"] == reason
+    assert reason in message["body"]
 
 
 def test_without_after_only_what_is_new_comes(api: Api, customer: str) -> None:
@@ -72,6 +84,17 @@ def test_a_first_notification_reaches_who_asked_from_the_start(api: Api, custome
     with listening(api, customer, "?after=0") as socket:
         tell(customer)
         assert next_ids(socket, 1) == [1]
+
+
+def test_nothing_is_announced_that_does_not_come_to_pass(api: Api, customer: str) -> None:
+    with listening(api, customer) as socket:
+        with transaction.atomic():
+            tell(customer)
+            transaction.set_rollback(True)
+        assert hears_nothing(socket)
+        [order] = tell(customer)
+        message = next_message(socket)
+        assert (message["id"], message["order_id"]) == (1, str(order))
 
 
 def test_others_hear_nothing_of_it(api: Api, customer: str) -> None:
@@ -245,7 +268,7 @@ def test_what_clients_say_is_ignored(api: Api, customer: str) -> None:
 
 def test_a_client_that_says_too_much_is_closed_with_1009(api: Api, customer: str) -> None:
     with listening(api, customer) as socket:
-        socket.send("x" * 1025)
+        socket.send("x" * (16 * 1024 + 1))
         assert closed_with(socket)[0] == 1009
 
 
