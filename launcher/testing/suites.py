@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.addresses import gateway_url
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.services import environment
@@ -30,6 +31,8 @@ class Suite:
         found = {**os.environ, **owned, "MICROCOMMERCE_PORT_OFFSET": str(instance.offset)}
         if self.runs_as:
             found["DJANGO_SETTINGS_MODULE"] = f"{service(self.runs_as).package}.settings"
+            # Nothing answers there: tests of one service look at the links that it writes, on the usual port.
+            found["MICROCOMMERCE_GATEWAY_URL"] = gateway_url(Instance())
         return found
 
 
