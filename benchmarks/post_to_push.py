@@ -12,6 +12,7 @@ import json
 import os
 import statistics
 import time
+from http import HTTPStatus
 
 import aiohttp
 
@@ -41,7 +42,9 @@ async def token(http: aiohttp.ClientSession, keycloak: str) -> str:
 
 async def in_stock(http: aiohttp.ClientSession, api: str) -> str:
     """A product of which there is enough."""
-    async with http.get(f"{api}/stock/?page_size=100") as answer:
+    async with http.get(f"{api}/products/?page_size=100") as answer:
+        sold = [("product_id", product["id"]) for product in (await answer.json())["results"]]
+    async with http.get(f"{api}/stock/", params=[*sold, ("page_size", "100")]) as answer:
         return str(max((await answer.json())["results"], key=lambda item: item["available"])["product_id"])
 
 
@@ -58,6 +61,8 @@ async def measure(gateway: str, keycloak: str, orders: int) -> tuple[list[float]
             for _ in range(orders):
                 began = time.perf_counter()
                 async with http.post(f"{gateway}/api/orders/", json=body) as answer:
+                    if answer.status != HTTPStatus.CREATED:
+                        raise SystemExit(f"No order: {await answer.text()}")
                     order = (await answer.json())["id"]
                 answered.append((time.perf_counter() - began) * 1000)
                 await confirmation(socket, order)

@@ -56,9 +56,7 @@ def test_nothing_else_is_money(written: Any) -> None:
         read("product.created.v1", price=written)
 
 
-@pytest.mark.parametrize(
-    "amount", [Decimal("1.505"), Decimal("NaN"), Decimal(-1), Decimal(10) ** 10, 1.5, 1]
-)
+@pytest.mark.parametrize("amount", [Decimal("1.505"), Decimal("NaN"), Decimal(-1), Decimal(10) ** 10, 1.5, 1])
 def test_an_amount_made_here_keeps_the_same_rules(amount: Any) -> None:
     fields = Golden.read(path_of("product.created.v1")).payload
     with pytest.raises(ValidationError):
