@@ -23,7 +23,7 @@ from shared.contracts import ProductArchived, ProductCreated, ProductEvent, Prod
 from shared.messaging import outbox
 
 Precondition = Callable[[Product], None]
-MAX_EMPTIED = 5_000  # products that deleting a category may change: they fit into one request's time
+MAX_EMPTIED = 1_000  # products that deleting a category may change: on a busy machine they still fit a request
 
 
 class ProductFields(TypedDict, total=False):
