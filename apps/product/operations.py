@@ -23,7 +23,7 @@ from shared.contracts import ProductArchived, ProductCreated, ProductEvent, Prod
 from shared.messaging import outbox
 
 Precondition = Callable[[Product], None]
-MAX_EMPTIED = 1_000  # products that deleting a category may change: on a busy machine they still fit a request
+MAX_EMPTIED = 1_000  # products that deleting a category may change: they fit a request on a busy machine
 
 
 class ProductFields(TypedDict, total=False):
