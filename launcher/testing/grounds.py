@@ -23,6 +23,8 @@ def grounds(*, keep: bool) -> Iterator[Instance]:
     """An instance to test on; taken down and forgotten at the end, however the tests end, unless it is kept."""
     signal.signal(signal.SIGTERM, _interrupt)
     with _reserved() as instance:
+        if not platform.is_supervised(instance):
+            forget(instance)  # a test run that was killed could not clean up
         if keep:
             KEPT.write_text(json.dumps({"offset": instance.offset}))
         try:
