@@ -16,9 +16,11 @@ from tests.system.records import Records
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.topics import Topics
+from tests.system.waiting import HEAL, eventually
 
 AT_ONCE = 4
 NewShopper = Callable[[], Shopper]
+Settle = Callable[[], None]
 Registered = Callable[[Account], Shopper]
 
 
@@ -89,6 +91,18 @@ def records(platform: Platform) -> Iterator[Records]:
 @pytest.fixture(scope="session")
 def topics(platform: Platform) -> Topics:
     return Topics(platform.urls["kafka"])
+
+
+@pytest.fixture(scope="session")
+def settle(records: Records, topics: Topics) -> Settle:
+    """Waits until everything that was begun has ended, and every message is handled."""
+
+    def wait() -> None:
+        eventually(records.under_way, lambda left: not left, within=HEAL, what="a quiet shop")
+        topics.wait_until_handled()
+        eventually(records.under_way, lambda left: not left, within=HEAL, what="a quiet shop")
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +38,10 @@ class Message:
         return next(
             ((value or b"").decode("utf-8", "replace") for each, value in self.headers if each == name), ""
         )
+
+    def into(self, partition: int) -> "Message":
+        """The same message for a certain partition."""
+        return replace(self, partition=partition)
 
     @property
     def id(self) -> str:

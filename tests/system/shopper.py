@@ -128,6 +128,14 @@ class Shopper(Caller):
         found: list[Json] = self.read("/api/sagas/", order_id=order_id)["results"]
         return found[0] if found else {}
 
+    def history_grown(self, order_id: str, beyond: int) -> list[Json]:
+        """What happened to an order's saga, once that is more than so many things."""
+        return eventually(
+            lambda: list(self.saga_now(order_id)["history"]),
+            lambda history: len(history) > beyond,
+            what=f"something new in the saga of {order_id}",
+        )
+
     def notifications(self, after: int = 0) -> list[Json]:
         """What the customer was told, oldest first."""
         return self.read_all("/api/notifications/", after=after)

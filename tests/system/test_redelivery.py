@@ -7,7 +7,7 @@ from itertools import groupby
 
 import pytest
 
-from tests.system.conftest import NewShopper
+from tests.system.conftest import NewShopper, Settle
 from tests.system.messages import DEAD_LETTER, GROUPS, LISTENERS, Message, message
 from tests.system.platform import Platform
 from tests.system.records import Records
@@ -43,9 +43,9 @@ def history(shop: Shop, new_shopper: NewShopper, piece: Product) -> dict[str, st
 
 
 @pytest.fixture(scope="module")
-def everything(history: dict[str, str], topics: Topics, platform: Platform) -> list[Message]:
+def everything(history: dict[str, str], topics: Topics, settle: Settle) -> list[Message]:
     """Every message that was ever sent and not given up, once, with nothing under way any more."""
-    platform.check()  # which waits for what is under way
+    settle()
     given_up = {letter.id for letter in topics.all_of(*(topic + DEAD_LETTER for topic in LISTENERS))}
     found = {(each.topic, each.id): each for each in reversed(topics.all_of(*LISTENERS))}
     good = [each for each in reversed(found.values()) if each.id not in given_up]

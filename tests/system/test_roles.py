@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.system.conftest import NewShopper
+from tests.system.conftest import NewShopper, Settle
 from tests.system.endpoints import ENDPOINTS, Endpoint
 from tests.system.platform import Platform
 from tests.system.problems import problem
@@ -56,9 +56,9 @@ def places(shop: Shop, callers: Callers) -> Places:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_changes(places: Places, platform: Platform, records: Records) -> Iterator[None]:
+def nothing_changes(places: Places, settle: Settle, records: Records) -> Iterator[None]:
     """Whatever was refused, and whatever was let in only to be told that it is wrong, left no trace."""
-    platform.check()  # which waits for what is under way
+    settle()
     with records.nothing_changes():
         yield
 

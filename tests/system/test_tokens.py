@@ -11,6 +11,7 @@ import requests
 from joserfc.jwk import RSAKey
 from websockets.typing import Subprotocol
 
+from tests.system.conftest import Settle
 from tests.system.keycloak import TIMEOUT, Account, Keycloak, claims_of, decode, encode
 from tests.system.platform import Platform
 from tests.system.problems import problem
@@ -71,9 +72,9 @@ def forged(keycloak: Keycloak) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_changes(platform: Platform, records: Records) -> Iterator[None]:
+def nothing_changes(settle: Settle, records: Records) -> Iterator[None]:
     """Whatever was refused left no trace in any store."""
-    platform.check()  # which waits for what is under way
+    settle()
     with records.nothing_changes():
         yield
 

@@ -1,0 +1,144 @@
+"""Wrong bodies, ids, queries, methods and addresses: a documented 4xx, nothing changed, no message sent.
+
+What each wrong request is, is in `bad_values.py` and `bad_addresses.py`.
+"""
+
+import http.client
+import json
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.system.bad_addresses import GOOD_BODY, LEAD_NOWHERE, MEAN_NOTHING, NOT_ALLOWED, TRICKS
+from tests.system.bad_values import BROKEN, CUSTOMERS, MANAGERS, WITH_BODIES, Wrong, filled_in
+from tests.system.conftest import NewShopper, Settle
+from tests.system.platform import Platform
+from tests.system.problems import problem
+from tests.system.records import Records
+from tests.system.shop import Shop
+from tests.system.shopper import ADDRESS, Shopper
+
+Places = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def customer(new_shopper: NewShopper) -> Shopper:
+    return new_shopper()
+
+
+@pytest.fixture(scope="module")
+def places(shop: Shop, customer: Shopper) -> Places:
+    """Things that exist, for requests in which something else is wrong."""
+    product = shop.product(stock=5)
+    order_id = customer.place((product, 1))
+    customer.told(order_id, "order.confirmed")
+    category = customer.read("/api/categories/")["results"][0]["id"]
+    customer.put_in_basket(product, 1)
+    return {"product": product.id, "order": order_id, "category": category}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_changes(places: Places, settle: Settle, records: Records) -> Iterator[None]:
+    """All of it together left no trace in any store, and sent nothing."""
+    settle()
+    with records.nothing_changes():
+        yield
+
+
+@pytest.mark.parametrize("wrong", CUSTOMERS, ids=str)
+def test_a_customers_wrong_field(wrong: Wrong, customer: Shopper, places: Places) -> None:
+    """400 that names the field. Red when a wrong value is taken, breaks the service, or is not named."""
+    _is_refused(wrong, customer, places)
+
+
+@pytest.mark.parametrize("wrong", MANAGERS, ids=str)
+def test_a_managers_wrong_field(wrong: Wrong, manager: Shopper, places: Places) -> None:
+    """As above."""
+    _is_refused(wrong, manager, places)
+
+
+def _is_refused(wrong: Wrong, caller: Shopper, places: Places) -> None:
+    path, body = wrong.path.format(**places), filled_in(wrong.body, places)
+    document = problem(caller.send(wrong.method, path, json=body), 400, "validation-error")
+    named = {error["field"] for error in document["errors"]}
+    assert any(name == wrong.field or name.startswith(f"{wrong.field}.") for name in named), document[
+        "errors"
+    ]
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize(("method", "path"), WITH_BODIES)
+def test_a_body_that_is_broken(method: str, path: str, kind: str, manager: Shopper, places: Places) -> None:
+    """Refused before anybody looks at its fields. Red at a 5xx, or when a parser is more lenient than JSON."""
+    content, status = BROKEN[kind]
+    headers = {"Content-Type": "application/json"}
+    problem(manager.send(method, path.format(**places), data=content, headers=headers), status)
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "text/xml"])
+@pytest.mark.parametrize(("method", "path"), WITH_BODIES)
+def test_a_body_that_is_no_json(
+    method: str, path: str, media_type: str, manager: Shopper, places: Places
+) -> None:
+    """The API speaks JSON. Red when a form of a foreign page would be taken."""
+    headers = {"Content-Type": media_type}
+    problem(manager.send(method, path.format(**places), data=json.dumps(GOOD_BODY), headers=headers), 415)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "wrong"),
+    [(method, path, wrong) for method, path, ids in LEAD_NOWHERE for wrong in ids],
+)
+def test_an_address_that_leads_nowhere(method: str, path: str, wrong: str, manager: Shopper) -> None:
+    """404, whatever stands for an id. Red at a 5xx, or when a store is asked with it."""
+    body = None if method in {"GET", "DELETE"} else GOOD_BODY
+    problem(manager.send(method, path.format(wrong), json=body), 404)
+
+
+@pytest.mark.parametrize(("path", "query", "status"), MEAN_NOTHING, ids=lambda value: str(value)[:40])
+def test_a_query_that_means_nothing(path: str, query: str, status: int, manager: Shopper) -> None:
+    """Said to be wrong instead of ignored. Red at a 5xx, or at an answer to something else than was asked."""
+    problem(manager.send("GET", f"{path}?{query}"), status)
+
+
+@pytest.mark.parametrize(
+    "query", ["customer_id__ne=x", "user__password=x", "lines__quantity__gt=0", "$where=1", "id__in=x"]
+)
+def test_a_query_is_no_door_to_the_tables(query: str, customer: Shopper) -> None:
+    """Names of columns mean nothing outside. Red when a query that nobody documented narrows or widens a list."""
+    assert customer.read(f"/api/orders/?{query}") == customer.read("/api/orders/")
+
+
+@pytest.mark.parametrize(("method", "path"), NOT_ALLOWED)
+def test_what_nobody_may_do(method: str, path: str, manager: Shopper, places: Places) -> None:
+    """405 that says what can be done. Red when a method that no contract names gets through."""
+    answer = manager.send(method, path.format(**places))
+    problem(answer, 405)
+    assert method not in answer.headers["Allow"].split(", ")
+
+
+@pytest.mark.parametrize("path", TRICKS)
+def test_an_address_that_can_be_read_in_two_ways(path: str, platform: Platform, manager: Shopper) -> None:
+    """Refused by the gateway. Red when it is straightened out and let through: a service may read it otherwise."""
+    assert manager.log_in
+    host = urlsplit(platform.urls["gateway"]).netloc
+    connection = http.client.HTTPConnection(host, timeout=60)
+    connection.request("GET", path, headers={"Authorization": f"Bearer {manager.log_in.token}"})
+    answer = connection.getresponse()
+    assert answer.status in {400, 404}, path
+    assert json.load(answer)["status"] == answer.status
+    connection.close()
+
+
+def test_another_host(manager: Shopper) -> None:
+    """A request for another site is not ours. Red when links could be made with a host that a stranger chose."""
+    problem(manager.send("GET", "/api/products/", headers={"Host": "evil.example"}), 400, "unknown-host")
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "two words", "", "tab\there"])
+def test_an_idempotency_key_that_is_none(key: str, customer: Shopper, places: Places) -> None:
+    """1 to 255 visible characters. Red when a longer one is cut, or one that is none is taken."""
+    body = {"shipping_address": ADDRESS, "items": [{"product_id": places["product"], "quantity": 1}]}
+    answer = customer.send("POST", "/api/orders/", json=body, headers={"Idempotency-Key": key})
+    problem(answer, 400, "idempotency-key-invalid")
