@@ -5,6 +5,7 @@ import fcntl
 import json
 import signal
 from collections.abc import Iterator
+from itertools import chain
 from typing import IO, Any
 
 from launcher import platform
@@ -31,8 +32,9 @@ def grounds(*, keep: bool) -> Iterator[Instance]:
             yield instance
         finally:
             if not keep:
-                KEPT.unlink(missing_ok=True)
                 forget(instance)
+                if instance.offset == _kept():
+                    KEPT.unlink()
 
 
 def _interrupt(*_: Any) -> None:
@@ -52,9 +54,12 @@ def _reserved() -> Iterator[Instance]:
 
 
 def _candidates() -> Iterator[int]:
-    if KEPT.exists():
-        yield int(json.loads(KEPT.read_text())["offset"])
-    yield from OFFSETS
+    kept = _kept()
+    return chain([] if kept is None else [kept], OFFSETS)
+
+
+def _kept() -> int | None:
+    return int(json.loads(KEPT.read_text())["offset"]) if KEPT.exists() else None
 
 
 def _take(lock: IO[str]) -> bool:
