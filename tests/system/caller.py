@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from tests.system.keycloak import LogIn
+from tests.system.keycloak import Account, LogIn
 from tests.system.waiting import HEAL
 
 TIMEOUT = 60  # seconds; the gateway answers within its own limit long before
@@ -15,9 +15,10 @@ AWAY = {502, 503, 504}  # a process behind the gateway is just being started aga
 class Caller:
     """Sends requests to `address`."""
 
-    def __init__(self, address: str, log_in: LogIn | None = None) -> None:
+    def __init__(self, address: str, log_in: LogIn | None = None, account: Account | None = None) -> None:
         self.address = address
         self.log_in = log_in
+        self.account = account
 
     def at(self, address: str) -> "Caller":
         """The same person at another door."""

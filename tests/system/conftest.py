@@ -131,7 +131,7 @@ def registered(platform: Platform, keycloak: Keycloak, invariants: None) -> Iter
 
     def make(account: Account) -> Shopper:
         accounts.append(account)
-        return Shopper(platform.urls["gateway"], keycloak.log_in(account))
+        return Shopper(platform.urls["gateway"], keycloak.log_in(account), account)
 
     yield make
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -1,11 +1,12 @@
 """People as Keycloak knows them: real accounts, real log-ins, real tokens."""
 
 import base64
+import contextlib
 import json
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,21 +59,19 @@ class Keycloak:
         self.url = url
         self.realm = f"{url}/realms/{REALM}"
         self._users = f"{url}/admin/realms/{REALM}/users"
+        self._clients = f"{url}/admin/realms/{REALM}/clients"
         self.administrator = LogIn(self._administrator_token)
 
     def log_in(self, account: Account) -> LogIn:
         """Tokens of an account, as many as are needed."""
         return LogIn(lambda: str(self.grant(account)["access_token"]))
 
-    def grant(self, account: Account) -> dict[str, Any]:
+    def grant(self, account: Account, client: str = CLIENT) -> dict[str, Any]:
         """Log in with the password grant: access, refresh and id token."""
-        form = {
-            "client_id": CLIENT,
-            "username": account.username,
-            "password": account.password,
-            "scope": "openid",
-        }
-        return self.tokens(self.realm, form | {"grant_type": "password"})
+        who = {"username": account.username, "password": account.password}
+        return self.tokens(
+            self.realm, {"client_id": client, "grant_type": "password", "scope": "openid", **who}
+        )
 
     def tokens(self, realm: str, form: dict[str, str]) -> dict[str, Any]:
         """What the token endpoint answers."""
@@ -111,6 +110,27 @@ class Keycloak:
             f"{self._users}/{account.id}", headers=self._as_administrator(), timeout=TIMEOUT
         )
         assert answer.status_code in {204, 404}, answer.text
+
+    @contextlib.contextmanager
+    def client_with_short_tokens(self, seconds: int) -> Iterator[str]:
+        """A client like the one that tests use, whose access tokens expire sooner; there for a while."""
+        found = requests.get(
+            self._clients, params={"clientId": CLIENT}, headers=self._as_administrator(), timeout=TIMEOUT
+        )
+        (model,) = found.json()
+        name = f"{CLIENT}-{uuid.uuid4().hex[:8]}"
+        wanted = {key: value for key, value in model.items() if key not in {"id", "protocolMappers"}}
+        mappers = [
+            {key: value for key, value in each.items() if key != "id"} for each in model["protocolMappers"]
+        ]
+        wanted |= {"clientId": name, "protocolMappers": mappers, "fullScopeAllowed": True}
+        wanted["attributes"] = {**model["attributes"], "access.token.lifespan": str(seconds)}
+        made = requests.post(self._clients, json=wanted, headers=self._as_administrator(), timeout=TIMEOUT)
+        assert made.status_code == 201, made.text
+        try:
+            yield name
+        finally:
+            requests.delete(made.headers["Location"], headers=self._as_administrator(), timeout=TIMEOUT)
 
     def _as_administrator(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.administrator.token}"}

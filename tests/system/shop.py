@@ -83,6 +83,20 @@ class Shop:
             what=f"{product} archived",
         )
 
+    def category(self) -> Json:
+        """A new category."""
+        answer = self.manager.send(
+            "POST", "/api/categories/", json={"name": f"Test shelf {uuid.uuid4().hex[:12]}"}
+        )
+        assert answer.status_code == 201, answer.text
+        made: Json = answer.json()
+        return made
+
+    def drop(self, category: Json) -> None:
+        """Delete a category; its products stay."""
+        answer = self.manager.send("DELETE", f"/api/categories/{category['id']}/")
+        assert answer.status_code == 204, answer.text
+
     def ship(self, order_id: str) -> Json:
         """The order leaves the house."""
         return self._take_on(order_id, "ship")
@@ -104,6 +118,7 @@ class Shop:
         answer = self.manager.send("POST", "/api/products/", json={"name": name, "price": price})
         assert answer.status_code == 201, answer.text
         product = Product(answer.json()["id"], name, price)
+        assert answer.headers["Location"] == f"{self.manager.address}/api/products/{product.id}/"
         self._made.append(product)
         return product
 

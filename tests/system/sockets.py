@@ -68,8 +68,13 @@ def listening(
 def close_code(url: str, **how: Any) -> int | None:
     """The code with which a connection is closed that should never have been let in."""
     with connect(url, proxy=None, **how) as connection:
-        try:
-            message = connection.recv(timeout=PATIENCE)
-        except ConnectionClosed as closed:
-            return closed.rcvd.code if closed.rcvd else None
-    raise AssertionError(f"the connection was let in and got {message!r}")
+        return close_code_of(connection)
+
+
+def close_code_of(connection: ClientConnection) -> int | None:
+    """The code with which the server closes a connection on which nothing is said any more."""
+    try:
+        message = connection.recv(timeout=PATIENCE)
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+    raise AssertionError(f"the connection was not closed but got {message!r}")
