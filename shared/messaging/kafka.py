@@ -12,6 +12,8 @@ logger = logging.getLogger(__name__)
 # A dead letter carries what was too large for a handler, too.
 MAX_MESSAGE = 9 * MAX_PAYLOAD
 SESSION_TIMEOUT_MS = 10_000
+# By default the library knocks, and writes a line, twenty times a second while Kafka is away.
+CONNECTION = {"reconnect.backoff.ms": 1_000, "reconnect.backoff.max.ms": 2_000}
 TOPICS_REFRESH_MS = 10_000  # a topic that is made after its consumer started is found so soon
 
 
@@ -31,8 +33,10 @@ def producer(bootstrap: str, service: str, **overrides: Any) -> Producer:
             "message.max.bytes": MAX_MESSAGE,
             "linger.ms": 0,
             "compression.type": "none",
+            **CONNECTION,
             **overrides,
-        }
+        },
+        logger=logger,
     )
 
 
@@ -58,8 +62,10 @@ def consumer(bootstrap: str, service: str, member_id: str = "", **overrides: Any
             "fetch.wait.max.ms": 500,
             "topic.metadata.refresh.interval.ms": TOPICS_REFRESH_MS,
             "on_commit": _say_if_refused,
+            **CONNECTION,
             **overrides,
-        }
+        },
+        logger=logger,
     )
 
 

@@ -75,13 +75,13 @@ def test_a_whole_topic_replayed_three_times_shuffled_changes_nothing(lab: Lab) -
     messages = [lab.note(f"n{number}", about=f"k{number % 9}") for number in range(120)]
     with lab.running():
         lab.send(*messages)
-        eventually(lambda: len(lab.effects()) == 120)
+        eventually(lambda: len(lab.effects()) == 120, 30)
         before = lab.effects()
         again = messages * 3
         random.Random(8).shuffle(again)
         lab.send(*again, lab.note("end"))
-        eventually(lambda: lab.effects()[-1] == "end")
-        eventually(lambda: lab.committed() == 120 * 4 + 1)
+        eventually(lambda: lab.effects()[-1] == "end", 30)
+        eventually(lambda: lab.committed() == 120 * 4 + 1, 30)
 
     assert lab.effects() == [*before, "end"]
     assert InboxMessage.objects.count() == 121
