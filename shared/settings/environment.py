@@ -56,7 +56,9 @@ class Environment(BaseSettings):
     basket_url: str = ""
     upstreams: dict[str, str] = {}
     oidc_client_secret: str = ""
-    member_id: str = Field(default="", description="a consumer's name in its Kafka group, kept across restarts")
+    member_id: str = Field(
+        default="", description="a consumer's name in its Kafka group, kept across restarts"
+    )
     probe_port: int | None = Field(default=None, ge=1, le=65535)
 
     @classmethod
