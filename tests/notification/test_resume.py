@@ -5,14 +5,20 @@ import json
 import random
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from channels.testing import WebsocketCommunicator
+from django.db import connection, connections
 from websockets.asyncio.client import ClientConnection, connect
 
+from apps.notification import consumers
+from apps.notification.board import board
+from apps.notification.threads import THREADS, newest_ids
 from shared import contracts
-from tests.notification.client import bearer
+from shared.testing.tokens import make_token
+from tests.notification.client import SOON, bearer
 from tests.notification.processes import Api
 from tests.notification.story import happened, hear, tell
 
@@ -45,10 +51,10 @@ def write(customers: list[str]) -> dict[str, int]:
     return told
 
 
-def finish(customer: str) -> None:
-    """Tell the customer a last thing, from a thread that keeps no connection."""
+def in_passing(work: Callable[..., object], *arguments: object) -> None:
+    """Do `work` in a thread that keeps no connection."""
     try:
-        hear(happened(contracts.OrderDelivered, customer))
+        work(*arguments)
     finally:
         connection.close()
 
@@ -99,6 +105,28 @@ def test_coming_and_going_while_many_write(api: Api, second_api: Api) -> None:
     assert sum(reader.connections for reader in readers) > CLIENTS * 3
 
 
+async def test_what_happens_between_the_look_and_the_first_message_comes_at_once(
+    trusted_realm: None, monkeypatch: pytest.MonkeyPatch, customer: str
+) -> None:
+    """A socket listens before it looks: what commits just after the look is announced to it."""
+
+    async def look_and_be_told(customers: list[str]) -> dict[str, int]:
+        found = await newest_ids(customers)
+        await asyncio.to_thread(in_passing, tell, customer)
+        await asyncio.sleep(1.0)  # whoever does not listen yet has missed it
+        return found
+
+    monkeypatch.setattr(consumers, "newest_ids", look_and_be_told)
+    board.cache_clear()
+    header = (b"authorization", f"Bearer {make_token(customer)}".encode())
+    socket = WebsocketCommunicator(consumers.NotificationConsumer.as_asgi(), "/?after=0", headers=[header])
+    assert await socket.connect(timeout=SOON) == (True, None)
+    assert json.loads(await socket.receive_from(timeout=SOON))["id"] == 1
+    await socket.disconnect()
+    board.cache_clear()
+    await asyncio.wrap_future(THREADS.submit(connections.close_all))
+
+
 def test_staying_while_many_write(api: Api, second_api: Api, customer: str) -> None:
     """Announcements of different writers overtake one another; the ids still come in their order."""
 
@@ -118,7 +146,7 @@ def test_staying_while_many_write(api: Api, second_api: Api, customer: str) -> N
         listeners = [asyncio.create_task(listen(replica, ready)) for replica in (api, second_api) * 2]
         await ready.wait()
         told = await asyncio.to_thread(write, [customer])
-        await asyncio.to_thread(finish, customer)
+        await asyncio.to_thread(in_passing, hear, happened(contracts.OrderDelivered, customer))
         return await asyncio.gather(*listeners), told[customer] + 1
 
     seen, count = asyncio.run(story())
