@@ -19,8 +19,9 @@ from launcher.testing.static import Outcome, run_all
 from launcher.testing.suites import chosen
 from launcher.up import Parts, bring_up, specification_of
 
-# Unit tests make their own tokens: they need no Keycloak, which takes the longest to start.
+# Most unit tests make their own tokens: they need no Keycloak, which takes the longest to start.
 STORES_ONLY = Parts(stores=tuple(each for each in STORES if each.name != "keycloak"), services=())
+WITH_KEYCLOAK = Parts(services=())
 
 
 def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool) -> bool:
@@ -31,8 +32,10 @@ def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool) -> bool:
     with ThreadPoolExecutor(1) as pool, grounds(keep=keep) if suites else nullcontext(Instance()) as instance:
         instance.make_directories()
         checks = pool.submit(run_all, instance) if static else None
-        if any(suite.needs != "nothing" for suite in suites):
-            _bring_up(instance, replace(STORES_ONLY, tied=not keep))
+        needs = {suite.needs for suite in suites}
+        if needs != {"nothing"}:
+            parts = WITH_KEYCLOAK if needs & {"keycloak", "everything"} else STORES_ONLY
+            _bring_up(instance, replace(parts, tied=not keep))
         outcomes = _outcomes(checks)
         for suite in suites:
             if suite.needs == "everything":

@@ -18,7 +18,7 @@ class Suite:
 
     name: str
     runs_as: str | None = None
-    needs: str = "stores"  # nothing, stores, or everything
+    needs: str = "stores"  # nothing, stores, keycloak (and the stores), or everything
 
     @property
     def directory(self) -> str:
@@ -31,15 +31,18 @@ class Suite:
         found = {**os.environ, **owned, "MICROCOMMERCE_PORT_OFFSET": str(instance.offset)}
         if self.runs_as:
             found["DJANGO_SETTINGS_MODULE"] = f"{service(self.runs_as).package}.settings"
+        if self.needs == "stores":
             # Nothing answers there: tests of one service look at the links that it writes, on the usual port.
             found["MICROCOMMERCE_GATEWAY_URL"] = gateway_url(Instance())
         return found
 
 
+NEEDS = {"gateway": "keycloak"}  # people sign in there; the other services' tests make their own tokens
+
 SUITES = (
     Suite("launcher", needs="nothing"),
     Suite("shared", runs_as="order"),
-    *(Suite(each.name, runs_as=each.name) for each in SERVICES),
+    *(Suite(each.name, runs_as=each.name, needs=NEEDS.get(each.name, "stores")) for each in SERVICES),
     Suite("system", needs="everything"),
 )
 GROUPS = {"unit": tuple(each for each in SUITES if each.name != "system"), "static": ()}

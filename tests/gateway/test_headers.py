@@ -1,6 +1,9 @@
 """What of a client's headers goes on, and what of a service's comes back."""
 
+from urllib.parse import urlsplit
+
 import pytest
+from django.conf import settings
 
 from shared.telemetry import trace
 from tests.gateway.client import as_customer
@@ -42,7 +45,7 @@ def test_the_gateway_says_where_the_request_came_from(gateway: GatewayProcess, s
     spoofed = [("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-Host", "evil"), ("X-Forwarded-Proto", "gopher")]
     seen = _forwarded(gateway, service, *spoofed)
     assert seen.header("X-Forwarded-For") == ["127.0.0.1"]
-    assert seen.header("X-Forwarded-Host") == seen.header("Host") == ["localhost:8000"]
+    assert seen.header("X-Forwarded-Host") == seen.header("Host") == [urlsplit(settings.GATEWAY_URL).netloc]
     assert seen.header("X-Forwarded-Proto") == ["http"]
 
 

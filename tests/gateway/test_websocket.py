@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.conf import settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
@@ -19,7 +20,7 @@ from tests.gateway.process import GatewayProcess
 from tests.gateway.services import EchoService
 
 PATH = "/ws/notifications/"
-OURS = "http://localhost:8000"
+OURS: str = settings.GATEWAY_URL
 
 
 @contextmanager
