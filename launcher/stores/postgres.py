@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -32,8 +33,12 @@ SETTINGS = {
     "synchronous_commit": "on",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "idle_in_transaction_session_timeout": "60s",
 }
+
+
+# A service that is stopped in mid-transaction must not hold its locks for long. Not for Keycloak: it keeps a
+# transaction open for as long as it sets its database up.
+IDLE_IN_TRANSACTION = "20s"
 
 
 @dataclass(frozen=True)
@@ -144,15 +149,23 @@ def initialise(instance: Instance) -> None:
     with psycopg.connect(postgres_url(instance), autocommit=True) as connection:
         roles = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
         databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
-        for owner in (*(service.name for service in with_postgres()), "keycloak"):
-            name = sql.Identifier(owner)
-            if owner not in roles:
-                # CREATEDB: pytest-django makes a database of its own for each run
-                create = sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}")
-                connection.execute(create.format(name, sql.Literal(owner)))
-            if owner not in databases:
-                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
-                connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(name))
+        for statement in statements(roles, databases):
+            connection.execute(statement)
+
+
+def statements(roles: Collection[str] = (), databases: Collection[str] = ()) -> Iterator[sql.Composed]:
+    """What makes roles and databases, for the owners who have none among these yet."""
+    services = [service.name for service in with_postgres()]
+    for owner in (*services, "keycloak"):
+        name = sql.Identifier(owner)
+        if owner not in roles:
+            # CREATEDB: pytest-django makes a database of its own for each run
+            yield sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(name, sql.Literal(owner))
+        if owner in services and owner not in databases:
+            setting = sql.SQL("ALTER ROLE {} SET idle_in_transaction_session_timeout = {}")
+            yield setting.format(name, sql.Literal(IDLE_IN_TRANSACTION))
+        if owner not in databases:
+            yield sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name)
 
 
 def forget(instance: Instance) -> None:

@@ -12,7 +12,8 @@ from launcher.demo import number_of_products
 from launcher.instance import ROOT, Instance
 from launcher.services import specifications
 from launcher.stores.keycloak import specification as keycloak_specification
-from launcher.system import SERVICES, STORES, Service, command, process_name, with_postgres
+from launcher.stores.postgres import statements
+from launcher.system import SERVICES, STORES, Service, command, process_name
 
 Json = dict[str, Any]
 COMPOSE: Json = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -104,12 +105,9 @@ def test_keycloak_has_the_same_environment_and_realm(monkeypatch: pytest.MonkeyP
     assert (ROOT / mounted).samefile(realm.path("development"))
 
 
-def test_postgres_makes_a_database_for_each_owner() -> None:
-    statements = (ROOT / "infrastructure/postgres/databases.sql").read_text().replace('"', "").splitlines()
-    owners = [*(each.name for each in with_postgres()), "keycloak"]
-    made = [f"CREATE ROLE {name} LOGIN CREATEDB PASSWORD '{name}';" for name in owners]
-    made += [f"CREATE DATABASE {name} OWNER {name};" for name in owners]
-    assert statements[1:] == made
+def test_postgres_makes_the_same_roles_and_databases() -> None:
+    found = (ROOT / "infrastructure/postgres/databases.sql").read_text().splitlines()
+    assert found[1:] == [f"{statement.as_string()};" for statement in statements()]
 
 
 def test_the_demonstration_waits_for_every_product() -> None:
