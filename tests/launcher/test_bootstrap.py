@@ -48,7 +48,7 @@ def checkout(bare: Path, made: Path) -> Path:
 
 def start(checkout: Path, *arguments: str, directory: Path = Path("/")) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [BARE, checkout / "manage_all.py", *arguments]
+    command = [str(BARE), str(checkout / "manage_all.py"), *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment, cwd=directory, timeout=300
     )
