@@ -1,5 +1,6 @@
 """Settings of the notification service: only what differs from the other services."""
 
+import socket
 from urllib.parse import urlsplit
 
 from shared.settings import Environment, service_settings
@@ -18,7 +19,14 @@ CHANNEL_LAYERS = {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {
             "hosts": [
-                {"address": environment.redis_url, "socket_connect_timeout": 2, "health_check_interval": 10}
+                {
+                    "address": environment.redis_url,
+                    "socket_connect_timeout": 2,
+                    # A Redis whose machine is gone hangs up on nobody: ask every 10 s, and give up after 20.
+                    "health_check_interval": 10,
+                    "socket_keepalive": True,
+                    "socket_keepalive_options": {socket.TCP_USER_TIMEOUT: 20_000},
+                }
             ],
             "prefix": f"notification{urlsplit(environment.redis_url).path}",
         },
