@@ -5,24 +5,9 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from apps.order.models import Order, OrderLine, Status
-from shared.http.fields import MoneyField, StrictIntegerField
+from shared.http.fields import MoneyField, StrictIntegerField, TextField
 
 MAX_LINES = 100
-
-
-class TextField(serializers.CharField):
-    """A text on one line: no numbers taken for text, no control characters."""
-
-    default_error_messages: ClassVar = {"control": "Control characters are not allowed."}
-
-    def to_internal_value(self, data: Any) -> str:
-        """The text, trimmed."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        text: str = super().to_internal_value(data)
-        if not text.isprintable():
-            self.fail("control")
-        return text
 
 
 class AddressSerializer(serializers.Serializer[dict[str, str]]):
