@@ -20,6 +20,7 @@ from tests.system.waiting import HEAL, eventually
 
 AT_ONCE = 4
 NewShopper = Callable[[], Shopper]
+Crowd = Callable[[int], list[Shopper]]
 Settle = Callable[[], None]
 Registered = Callable[[Account], Shopper]
 
@@ -125,23 +126,42 @@ def shop(manager: Shopper, invariants: None) -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="session")
-def registered(platform: Platform, keycloak: Keycloak, invariants: None) -> Iterator[Registered]:
-    """Makes a shopper of an account; the accounts are closed at the end."""
-    accounts: list[Account] = []
+def everybody(keycloak: Keycloak, invariants: None) -> Iterator[list[Shopper]]:
+    """Every customer that was made so far; their accounts are closed at the end."""
+    customers: list[Shopper] = []
+    yield customers
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(keycloak.close_account, [each.account for each in customers if each.account]))
+
+
+@pytest.fixture(scope="session")
+def registered(platform: Platform, keycloak: Keycloak, everybody: list[Shopper]) -> Registered:
+    """Makes a customer of an account."""
 
     def make(account: Account) -> Shopper:
-        accounts.append(account)
-        return Shopper(platform.urls["gateway"], keycloak.log_in(account), account)
+        everybody.append(Shopper(platform.urls["gateway"], keycloak.log_in(account), account))
+        return everybody[-1]
 
-    yield make
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(keycloak.close_account, accounts))
+    return make
 
 
 @pytest.fixture(scope="session")
 def new_shopper(keycloak: Keycloak, registered: Registered) -> NewShopper:
     """Makes customers whom no other test knows."""
     return lambda: registered(keycloak.open_account())
+
+
+@pytest.fixture(scope="session")
+def crowd(everybody: list[Shopper], new_shopper: NewShopper) -> Crowd:
+    """So many customers who are logged in; those who have shopped before come first."""
+
+    def gather(size: int) -> list[Shopper]:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda _: new_shopper(), range(size - len(everybody))))
+            assert len(set(pool.map(lambda buyer: buyer.id, everybody[:size]))) == size
+        return everybody[:size]
+
+    return gather
 
 
 @pytest.fixture

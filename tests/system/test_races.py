@@ -4,19 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.system.conftest import NewShopper, Sizes
+from tests.system.conftest import Crowd, Sizes
 from tests.system.shop import Shop
 from tests.system.shopper import Line, Product, Shopper
 from tests.system.waiting import HEAL
 
-ACCOUNTS_AT_ONCE = 4
 ORDERS_AT_ONCE = 16
 
 
-def test_many_buyers_for_few_pieces(shop: Shop, new_shopper: NewShopper, sizes: Sizes) -> None:
+def test_many_buyers_for_few_pieces(shop: Shop, crowd: Crowd, sizes: Sizes) -> None:
     """RC-1: as many orders are confirmed as there are pieces. Red at one too many, or one too few."""
     piece = shop.product(stock=sizes.pieces)
-    buyers = _crowd(new_shopper, min(sizes.buyers, 50))
+    buyers = crowd(min(sizes.buyers, 50))
     queue = [(buyers[turn % len(buyers)], [(piece, 1)]) for turn in range(sizes.buyers)]
     outcomes = _order_at_once(queue)
     assert Counter(outcomes) == {"confirmed": sizes.pieces, "rejected": sizes.buyers - sizes.pieces}
@@ -55,13 +54,6 @@ def test_enough_for_everybody(shop: Shop, shopper: Shopper, other: Shopper, size
     outcomes = _order_at_once([(shopper, lines), (other, lines[::-1])] * sizes.contested_orders)
     assert set(outcomes) == {"confirmed"}
     _nothing_left(shop, pieces)
-
-
-def _crowd(new_shopper: NewShopper, size: int) -> list[Shopper]:
-    with ThreadPoolExecutor(ACCOUNTS_AT_ONCE) as pool:
-        crowd = [future.result() for future in [pool.submit(new_shopper) for _ in range(size)]]
-        assert len(set(pool.map(lambda buyer: buyer.id, crowd))) == size  # everybody is logged in
-    return crowd
 
 
 def _order_at_once(queue: Sequence[tuple[Shopper, Sequence[Line]]]) -> list[str]:

@@ -8,6 +8,7 @@ from itertools import groupby
 import pytest
 
 from tests.system.conftest import NewShopper, Settle
+from tests.system.dead_letters import DeadLetters
 from tests.system.messages import DEAD_LETTER, GROUPS, LISTENERS, Message, message
 from tests.system.platform import Platform
 from tests.system.records import Records
@@ -46,7 +47,7 @@ def history(shop: Shop, new_shopper: NewShopper, piece: Product) -> dict[str, st
 def everything(history: dict[str, str], topics: Topics, settle: Settle) -> list[Message]:
     """Every message that was ever sent and not given up, once, with nothing under way any more."""
     settle()
-    given_up = {letter.id for letter in topics.all_of(*(topic + DEAD_LETTER for topic in LISTENERS))}
+    given_up = {each.id for each in _given_up(topics)}
     found = {(each.topic, each.id): each for each in reversed(topics.all_of(*LISTENERS))}
     good = [each for each in reversed(found.values()) if each.id not in given_up]
     assert {each.header("ce_type") for each in good} >= {
@@ -74,19 +75,22 @@ def test_everything_three_times_in_any_order(
 
 
 def test_everything_with_offsets_that_were_lost(
-    platform: Platform, everything: list[Message], topics: Topics, records: Records
+    platform: Platform, everything: list[Message], topics: Topics, records: Records, manager: Shopper
 ) -> None:
     """Every consumer begins its topics anew. Red when a consumer lives by its offsets instead of by its inbox.
 
     The consumers stand still until Kafka takes them for gone: only then can their offsets be changed. They go on
-    without a restart, as after a pause of the whole machine (FL-5).
+    without a restart, as after a pause of the whole machine (FL-5). What was given up before is given up again.
     """
-    with records.nothing_changes():
+    letters, given_up = DeadLetters(manager), {each.id for each in _given_up(topics)}
+    with records.nothing_changes(apart_from="saga: saga_deadletter"):
         with platform.paused(*(f"{group}-consumer" for group in GROUPS)):
             topics.wait_until_abandoned(GROUPS)
             for group in GROUPS:
                 topics.forget_offsets(group)
         topics.wait_until_handled()
+    assert {letter["headers"].get("ce_id", "") for letter in letters.all()} <= given_up
+    letters.discard_all()
 
 
 def test_a_known_id_with_another_content_is_no_news(
@@ -124,6 +128,10 @@ def _grown_history(shopper: Shopper, order_id: str, before: dict[str, list[objec
         lambda saga: len(saga["history"]) > len(before["history"]),
         what="the late answer in the saga's history",
     )
+
+
+def _given_up(topics: Topics) -> list[Message]:
+    return topics.all_of(*(topic + DEAD_LETTER for topic in LISTENERS))
 
 
 def _shuffled(messages: Iterable[Message]) -> list[Message]:
