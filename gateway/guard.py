@@ -27,18 +27,18 @@ PROBES = {b"/health/live", b"/health/ready"}  # whoever probes a pod knows its a
 
 
 def judge_framing(exchange: Exchange) -> None:
-    """Refuse what two programs could take for two different requests (RFC 9112, sections 3.2, 6.1 and 11.2)."""
+    """Refuse what two programs could take for two different requests (RFC 9112, sections 3.2, 6.1 and 11.2).
+
+    The parser has refused two lengths, and a length beside chunks.
+    """
     headers = exchange.headers
     if headers.doubled:
         raise BadRequest(f"The header {headers.doubled.decode()} stands twice.")
     if not headers.read.get(b"host"):
         raise BadRequest("The request names no host.")
-    encoding = headers.read.get(b"transfer-encoding")
-    if encoding is not None:
-        if encoding.lower() != b"chunked" or exchange.scope["http_version"] == "1.0":
-            raise BadRequest("The only Transfer-Encoding that is taken is `chunked`, in HTTP/1.1.")
-        if b"content-length" in headers.read:
-            raise BadRequest("Content-Length and Transfer-Encoding exclude each other.")
+    chunked = headers.read.get(b"transfer-encoding")
+    if chunked is not None and (chunked.lower() != b"chunked" or exchange.scope["http_version"] == "1.0"):
+        raise BadRequest("The only Transfer-Encoding that is taken is `chunked`, in HTTP/1.1.")
 
 
 class Guard:

@@ -103,6 +103,13 @@ class EchoService:
             await asyncio.sleep(0.3)
         return answer
 
+    async def _do_late(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        await asyncio.sleep(1)
+        await answer.write(b"late")
+        return answer
+
     async def _do_wait(self, request: web.Request, seen: Seen) -> web.StreamResponse:
         await asyncio.sleep(float(request.query["seconds"]))
         return web.json_response({"waited": True})

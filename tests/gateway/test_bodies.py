@@ -68,7 +68,7 @@ def test_a_body_over_the_limit_is_refused_while_it_comes(
 
 
 def test_a_client_that_sends_it_all_still_reads_the_refusal(gateway: GatewayProcess) -> None:
-    body = b"x" * (LIMIT + 1)
+    body = b"x" * (16 * MIB)
     answer = gateway.call("POST", "/api/products/", as_manager(), body=body)
     assert (answer.status, answer.problem) == (413, "content-too-large")
 
@@ -193,6 +193,17 @@ def test_an_answer_comes_piece_by_piece(gateway: GatewayProcess) -> None:
             times.append(time.monotonic() - started)
     assert found.endswith(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n")
     assert times[0] < 0.25
+
+
+def test_the_head_of_an_answer_does_not_wait_for_its_body(gateway: GatewayProcess) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(
+            b"GET /api/products/?do=late HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        started = time.monotonic()
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        assert time.monotonic() - started < 0.8
+        assert b"late" in receive(connection)
 
 
 def test_a_client_that_does_not_read_holds_the_service_back(

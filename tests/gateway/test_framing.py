@@ -109,6 +109,7 @@ def test_an_upgrade_to_anything_else_is_not_followed(
     raw = send_raw(gateway.port, head + b"\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n" + SMUGGLED)
     assert status_of(raw) == 200
     assert raw.count(b"HTTP/1.1 ") == 1
+    assert b"<open>" not in raw
     assert len(service.seen) == 1
     assert service.seen[0].header("Upgrade") == service.seen[0].header("HTTP2-Settings") == []
 

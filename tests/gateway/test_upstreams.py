@@ -124,6 +124,13 @@ def test_an_interim_answer_is_passed_over(gateway: GatewayProcess, stock: Script
     assert (answer.status, answer.body, answer.headers["Link"]) == (200, b"ok", None)
 
 
+def test_a_trailer_of_a_service_is_not_a_header(gateway: GatewayProcess, stock: ScriptedService) -> None:
+    chunks = b"2\r\nok\r\n0\r\nX-Trailing: 1\r\n\r\n"
+    stock.script = _answering(stock, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+    answer = gateway.call("GET", STOCK)
+    assert (answer.body, answer.headers["X-Trailing"]) == (b"ok", None)
+
+
 def test_an_answer_without_a_length_ends_with_its_connection(
     gateway: GatewayProcess, stock: ScriptedService
 ) -> None:
@@ -150,6 +157,7 @@ def test_bytes_that_come_unasked_end_the_connection(gateway: GatewayProcess, sto
     assert gateway.call("GET", STOCK).body == b"ok"
     time.sleep(0.3)
     assert gateway.call("GET", STOCK).body == b"ok"
+    assert stock.connections == 2
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def test_claimed_identities_are_dropped(gateway: GatewayProcess, service: EchoSe
         (trace.HEADER, str(hop)),
         ("X-Request-ID", "ws-1"),
         ("User-Agent", "t/1"),
+        origin=OURS,
     ):
         pass
     seen = service.sockets[0]
