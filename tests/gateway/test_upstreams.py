@@ -152,6 +152,7 @@ def test_bytes_that_come_unasked_end_the_connection(gateway: GatewayProcess, sto
         await asyncio.sleep(0.1)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
         await stock.request(reader)
+        writer.write(GOOD)
 
     stock.script = serve
     assert gateway.call("GET", STOCK).body == b"ok"
