@@ -1,5 +1,6 @@
 """The gateway's ASGI application: the front door, with Django behind it for the pages."""
 
+import logging
 import os
 from typing import Any
 
@@ -10,6 +11,8 @@ django_application: Any = get_asgi_application()
 
 from gateway.building import Building  # noqa: E402 - reads the settings that the line above has set up
 from gateway.exchange import Receive, Scope, Send  # noqa: E402
+
+logger = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -35,6 +38,7 @@ class Gateway:
         await receive()
         self._building = Building(django_application)
         self._building.open()
+        logger.info("The gateway is open.")
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._building.close()

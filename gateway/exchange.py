@@ -4,13 +4,17 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from ipaddress import ip_address
 from typing import Any
+
+from django.conf import settings
 
 from gateway import refusals
 from gateway.body import Body
 from gateway.errors import Refusal
-from gateway.headers import PROTECTION, ClientHeaders, Header, sort
+from gateway.headers import ClientHeaders, Header, sort
 from gateway.limits import Allowance
+from gateway.protection import PROTECTION
 from gateway.table import Route
 from shared.auth import Principal
 from shared.telemetry import trace
@@ -44,7 +48,7 @@ class Exchange:
         self.headers: ClientHeaders = sort(scope["headers"])
         self.hop = trace.continue_from(self.headers.read.get(b"traceparent", b"").decode("latin-1"))
         self.request_id = _request_id(self.headers.read.get(b"x-request-id"), self.hop)
-        self.address: str = scope["client"][0] if scope.get("client") else ""
+        self.address = _address(scope, self.headers)
         self.principal: Principal | None = None
         self.route: Route | None = None
         self.body: Body | None = None
@@ -103,6 +107,24 @@ class Exchange:
             async with asyncio.timeout(LINGER_SECONDS):
                 while (await self.receive()).get("more_body"):
                     pass
+
+
+def _address(scope: Scope, headers: ClientHeaders) -> str:
+    """Who is calling: the peer, or what the outermost of our own proxies says it was."""
+    peer: str = scope["client"][0] if scope.get("client") else ""
+    proxies: int = settings.ENVIRONMENT.trusted_proxies
+    if not proxies:
+        return peer
+    hops = [hop.strip() for hop in headers.read.get(b"x-forwarded-for", b"").decode("latin-1").split(",")]
+    return hops[-proxies] if len(hops) >= proxies and _is_address(hops[-proxies]) else peer
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _request_id(given: bytes | None, hop: trace.TraceParent) -> bytes:

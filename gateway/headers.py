@@ -38,14 +38,6 @@ NOT_FROM_A_SERVICE = HOP_BY_HOP | frozenset(
     b"cross-origin-opener-policy strict-transport-security content-security-policy".split()
 )
 
-# Goes with every answer, whoever wrote it.
-PROTECTION: list[Header] = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-]
-
 _DROP, _READ, _KEEP, _BOTH = range(4)
 _REMEMBERED = 4096  # names; a client that makes up more is judged anew each time
 _verdicts: dict[bytes, int] = {}

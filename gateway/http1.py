@@ -46,12 +46,14 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._exchanges = 0
+        self._method = ""
         self.is_open = False
         self._reset("")
 
     def _reset(self, method: str) -> None:
+        if self._method in {"", "HEAD"}:  # after HEAD the parser still waits for a body that does not come
+            self._parser = httptools.HttpResponseParser(self)
         self._method = method
-        self._parser = httptools.HttpResponseParser(self)
         self._error: ServiceError | None = None
         self._chunks: list[bytes] = []
         self._waiting = 0

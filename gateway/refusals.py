@@ -6,7 +6,8 @@ from django.conf import settings
 
 from gateway.cycle import STATUS_LINES
 from gateway.errors import Refusal
-from gateway.headers import PROTECTION, Header
+from gateway.headers import Header
+from gateway.protection import PROTECTION
 from shared.http.documents import CONTENT_TYPE, problem_document
 from shared.telemetry import trace
 

@@ -11,6 +11,9 @@ class GatewayEnvironment(Environment):
     """The environment of a gateway process: the shared one, and what only the front door has."""
 
     allowed_hosts: list[str] = Field(default=[], description="host names besides that of GATEWAY_URL")
+    trusted_proxies: int = Field(
+        default=0, ge=0, le=8, description="proxies in front that add to X-Forwarded-For"
+    )
     rate_limit: int = Field(default=2000, ge=1, description="requests of one user, or from one address …")
     rate_seconds: int = Field(default=10, ge=1, le=3600, description="… in so many seconds")
     head_seconds: float = Field(default=10.0, gt=0, description="time for a client to send a request's head")
@@ -22,15 +25,21 @@ globals().update(service_settings("gateway", apps=["gateway"], environment=env))
 is_https = env.gateway_url.startswith("https://")
 
 # mozilla-django-oidc imports Django's users, which have no table here: who someone is stands in their token.
+# DRF is here for the style sheets and scripts of its browsable pages, which services write and this serves.
 INSTALLED_APPS = [
     "gateway",
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.staticfiles",
+    "rest_framework",
 ]
 # The front door has done what the services' middleware does: trace, request id, access line, metrics, host.
-MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware"]
-SECURE_PROXY_SSL_HEADER = None
+MIDDLEWARE = [
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+]
+WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing is collected, nothing can be out of date
+WHITENOISE_MAX_AGE = 3600
 
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 SESSION_COOKIE_NAME = "__Host-session" if is_https else "session"

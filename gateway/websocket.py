@@ -20,7 +20,7 @@ from gateway.errors import BadToken, Forbidden, NoSuchAddress, NotAuthenticated,
 from gateway.exchange import Exchange, Receive, Scope, Send
 from gateway.front import FrontDoor
 from gateway.guard import judge_framing, judge_role
-from gateway.headers import PROTECTION
+from gateway.protection import PROTECTION
 from gateway.table import WEBSOCKET, Route
 from shared.auth import Principal
 

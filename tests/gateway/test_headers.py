@@ -7,6 +7,7 @@ from django.conf import settings
 
 from shared.telemetry import trace
 from tests.gateway.client import as_customer
+from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
 from tests.gateway.services import EchoService, Seen
 
@@ -147,3 +148,57 @@ def test_every_answer_carries_the_same_protection(gateway: GatewayProcess) -> No
 def test_what_is_for_one_caller_is_not_cached_for_others(gateway: GatewayProcess) -> None:
     assert gateway.call("GET", "/api/basket/", as_customer()).headers["Cache-Control"] == "private, no-cache"
     assert gateway.call("GET", "/api/products/").headers["Cache-Control"] is None
+
+
+@pytest.mark.parametrize(
+    ("proxies", "sent", "expected"),
+    [
+        ("0", "6.6.6.6", "127.0.0.1"),
+        ("1", "6.6.6.6, 10.1.2.3", "10.1.2.3"),
+        ("2", "6.6.6.6, 10.1.2.3, 10.9.9.9", "10.1.2.3"),
+        ("2", "10.1.2.3", "127.0.0.1"),
+        ("1", "not an address", "127.0.0.1"),
+        ("1", "2001:db8::1", "2001:db8::1"),
+        ("1", "", "127.0.0.1"),
+    ],
+)
+def test_our_own_proxies_are_believed_and_nobody_before_them(
+    proxies: str, sent: str, expected: str, start_gateway: StartGateway, service: EchoService
+) -> None:
+    with start_gateway(TRUSTED_PROXIES=proxies) as gateway:
+        assert _forwarded(gateway, service, ("X-Forwarded-For", sent)).header("X-Forwarded-For") == [expected]
+
+
+def test_browsers_are_told_what_a_page_may_do(gateway: GatewayProcess) -> None:
+    policy = gateway.call("GET", "/api/products/?do=headers").headers["Content-Security-Policy"]
+    issuer = urlsplit(settings.ENVIRONMENT.issuer)
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "script-src" not in policy, "scripts fall under default-src: our own and no inline ones"
+    assert f"form-action 'self' {issuer.scheme}://{issuer.netloc}" in policy
+
+
+def test_behind_tls_browsers_are_told_to_stay_there(start_gateway: StartGateway) -> None:
+    with start_gateway(GATEWAY_URL="https://shop.example", ALLOWED_HOSTS='["localhost"]') as gateway:
+        answer = gateway.call("GET", "/login/")
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+        cookie = answer.headers["Set-Cookie"].lower()
+        assert cookie.startswith("__host-session=")
+        assert "; secure" in cookie
+        assert "path=/" in cookie
+        assert "https%3a%2f%2fshop.example%2foidc%2fcallback%2f" in answer.headers["Location"].lower()
+
+
+@pytest.mark.parametrize("file", ["css/bootstrap.min.css", "js/ajax-form.js"])
+def test_the_browsable_pages_find_their_style_and_scripts(file: str, gateway: GatewayProcess) -> None:
+    answer = gateway.call("GET", f"/static/rest_framework/{file}")
+    assert answer.status == 200
+    assert "max-age=3600" in answer.headers["Cache-Control"]
+    assert len(answer.body) > 1000
+
+
+@pytest.mark.parametrize(
+    "file", ["nothing.css", "../settings.py", "%2e%2e/settings.py", "rest_framework/../../x"]
+)
+def test_no_other_file_is_served(file: str, gateway: GatewayProcess) -> None:
+    assert gateway.call("GET", f"/static/{file}").status in {400, 404}
