@@ -18,8 +18,10 @@ LISTENERS = {
     "basket.commands": {"basket"},
 }
 GROUPS = sorted(set().union(*LISTENERS.values()))
+COLLECTOR = "saga"  # of the dead letters of every service
 DEAD_LETTER = ".dead-letter"
 PARTITIONS = range(6)
+BEGINNING = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Message:
     def into(self, partition: int) -> "Message":
         """The same message for a certain partition."""
         return replace(self, partition=partition)
+
+    @property
+    def beginning(self) -> str:
+        """How its payload begins, as text: enough to tell it from others."""
+        return (self.value or b"").decode("utf-8", "replace")[:BEGINNING]
 
     @property
     def id(self) -> str:
