@@ -7,17 +7,20 @@ from typing import Any
 
 import psycopg
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 from pymongo import MongoClient
 from pymongo.collection import Collection
+from redis import Redis
 
-from launcher.addresses import database_url, kafka_address
+from launcher.addresses import database_url, kafka_address, port_of
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.migrations import django_command
 from launcher.services import environment
-from launcher.system import SERVICES, Service, service, with_postgres
+from launcher.system import SERVICES, service, with_postgres
 
 Rows = list[tuple[Any, ...]]
+Place = tuple[str, int]  # topic and partition
 TIMEOUT = 10  # seconds for one question to Kafka
 
 
@@ -64,20 +67,44 @@ def unsent(instance: Instance) -> dict[str, int]:
 def parked(instance: Instance) -> dict[str, int]:
     """Messages that failed and wait for another try, by service."""
     query = "SELECT count(*) FROM messaging_parkedmessage"
-    return {owner.name: int(ask(instance, owner.name, query)[0][0]) for owner in with_postgres()}
+    counts = {owner.name: int(ask(instance, owner.name, query)[0][0]) for owner in with_postgres()}
+    with Redis(port=port_of(instance, "redis"), db=service("basket").redis) as baskets:
+        counts["basket"] = int(baskets.zcard("parked"))
+    return counts
+
+
+def dead_letters(instance: Instance) -> list[str]:
+    """What waits for a manager: how many of which topic, given up by whom and why."""
+    query = """
+        SELECT count(*), topic, service, split_part(error, E'\\n', 1) FROM saga_deadletter
+        WHERE status = 'waiting' GROUP BY 2, 3, 4 ORDER BY 2, 3, 4
+    """
+    return [
+        f"{count} of {topic}, given up by {owner}: {error}"
+        for count, topic, owner, error in ask(instance, "saga", query)
+    ]
 
 
 def lag(instance: Instance) -> Mapping[str, int]:
-    """Messages that each consumer group has not taken yet; a group that never committed has taken none."""
-    return {owner.name: _lag_of(instance, owner) for owner in SERVICES if "consumer" in owner.roles}
+    """Messages that each consumer group has not taken yet."""
+    admin = AdminClient({"bootstrap.servers": kafka_address(instance)})
+    groups = [owner.name for owner in SERVICES if "consumer" in owner.roles]
+    found = admin.describe_consumer_groups(groups, request_timeout=TIMEOUT)
+    return {group: _lag_of(instance, group, _places_of(found[group].result())) for group in groups}
 
 
-def _lag_of(instance: Instance, owner: Service) -> int:
-    settings = {
-        "bootstrap.servers": kafka_address(instance),
-        "group.id": owner.name,
-        "enable.auto.commit": False,
+def _places_of(group: ConsumerGroupDescription) -> set[Place]:
+    """What the group's members take messages from: all of it counts, before they have committed anything too."""
+    return {
+        (place.topic, place.partition)
+        for member in group.members
+        if member.assignment
+        for place in member.assignment.topic_partitions
     }
+
+
+def _lag_of(instance: Instance, group: str, subscribed: set[Place]) -> int:
+    settings = {"bootstrap.servers": kafka_address(instance), "group.id": group, "enable.auto.commit": False}
     consumer = Consumer(settings)
     try:
         topics = consumer.list_topics(timeout=TIMEOUT).topics
@@ -89,8 +116,9 @@ def _lag_of(instance: Instance, owner: Service) -> int:
         ]
         behind = 0
         for place in consumer.committed(places, timeout=TIMEOUT):
-            if place.offset >= 0:  # never committed: not a topic of this group
-                behind += max(0, consumer.get_watermark_offsets(place, timeout=TIMEOUT)[1] - place.offset)
+            if place.offset >= 0 or (place.topic, place.partition) in subscribed:
+                low, high = consumer.get_watermark_offsets(place, timeout=TIMEOUT)
+                behind += max(0, high - max(place.offset, low))
         return behind
     finally:
         consumer.close()

@@ -67,16 +67,6 @@ def platform() -> Platform:
     return Platform()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def invariants(platform: Platform) -> Iterator[None]:
-    """The last word: whatever the tests did, the shop has kept its promises (docs/reliability.md)."""
-    before = platform.check()
-    yield
-    after = platform.check()
-    broken = {name: sorted(set(found) - set(before[name])) for name, found in after.items()}
-    assert not any(broken.values()), broken
-
-
 @pytest.fixture(scope="session")
 def keycloak(platform: Platform) -> Keycloak:
     return Keycloak(platform.urls["keycloak"])
@@ -104,6 +94,18 @@ def settle(records: Records, topics: Topics) -> Settle:
         eventually(records.under_way, lambda left: not left, within=HEAL, what="a quiet shop")
 
     return wait
+
+
+@pytest.fixture(scope="session", autouse=True)
+def invariants(platform: Platform, settle: Settle) -> Iterator[None]:
+    """The last word: whatever the tests did, the shop has kept its promises (docs/reliability.md)."""
+    settle()
+    before = platform.check()
+    yield
+    settle()
+    after = platform.check()
+    broken = {name: new for name, found in after.items() if (new := sorted(set(found) - set(before[name])))}
+    assert not broken, broken
 
 
 @pytest.fixture(scope="session")

@@ -72,8 +72,11 @@ class Records:
             for owner in ON_POSTGRESQL
             for rows in [*UNDER_WAY[owner], *PASSING_THROUGH]
         }
-        unsent = self._mongo["product"]["messaging_outboxmessage"].count_documents({"sent_at": None})
-        return {rows: count for rows, count in {**counts, "product's outbox": unsent}.items() if count}
+        counts["product: outbox"] = self._mongo["product"]["messaging_outboxmessage"].count_documents(
+            {"sent_at": None}
+        )
+        counts["basket: parked"] = int(self._baskets.execute_command("ZCARD", "parked"))
+        return {rows: count for rows, count in counts.items() if count}
 
     @contextlib.contextmanager
     def nothing_changes(self, apart_from: str = "") -> Iterator[None]:

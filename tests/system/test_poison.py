@@ -6,7 +6,7 @@ from itertools import cycle
 
 import pytest
 
-from tests.system.conftest import NewShopper
+from tests.system.conftest import NewShopper, Settle
 from tests.system.dead_letters import DeadLetters
 from tests.system.messages import LISTENERS, PARTITIONS, Message, message
 from tests.system.poison import KINDS, poison
@@ -27,9 +27,10 @@ REFUSED_BY_KAFKA = ("no key", "product.events")  # a compacted topic takes no me
 
 
 @pytest.fixture(scope="module")
-def letters(manager: Shopper) -> Iterator[DeadLetters]:
+def letters(manager: Shopper, settle: Settle) -> Iterator[DeadLetters]:
     found = DeadLetters(manager)
     yield found
+    settle()  # what a manager has replayed is given up again by every consumer of its topic
     found.discard_all()
 
 
