@@ -98,7 +98,6 @@ def _places_of(group: ConsumerGroupDescription) -> set[Place]:
     return {
         (place.topic, place.partition)
         for member in group.members
-        if member.assignment
         for place in member.assignment.topic_partitions
     }
 

@@ -75,7 +75,7 @@ class Records:
         counts["product: outbox"] = self._mongo["product"]["messaging_outboxmessage"].count_documents(
             {"sent_at": None}
         )
-        counts["basket: parked"] = int(self._baskets.execute_command("ZCARD", "parked"))
+        counts["basket: parked"] = sum(1 for _ in self._baskets.scan_iter("parked:*"))
         return {rows: count for rows, count in counts.items() if count}
 
     @contextlib.contextmanager
