@@ -65,6 +65,12 @@ class Exchange:
         """Whether the body comes in chunks, so that its length is not known beforehand."""
         return b"transfer-encoding" in self.headers.read
 
+    @property
+    def is_for_people(self) -> bool:
+        """Whether a page is asked for, as browsers do for what they show; programs name JSON, or nothing."""
+        accepted = b",".join(value for name, value in self.headers.kept if name == b"accept")
+        return b"text/html" in accepted and b"application/json" not in accepted
+
     async def begin(self, status: int, headers: Iterable[Header]) -> None:
         """Begin the answer; what every answer carries is added here."""
         self.status = status
@@ -83,8 +89,12 @@ class Exchange:
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send the problem document of `refusal`."""
-        body = refusals.document(refusal, self.path, self.hop)
-        headers = refusals.headers(refusal, body)
+        if self.is_for_people:
+            body = refusals.page(refusal, self.path, self.query, self.hop)
+            headers = refusals.headers(refusal, body, refusals.PAGE_TYPE)
+        else:
+            body = refusals.document(refusal, self.path, self.hop)
+            headers = refusals.headers(refusal, body)
         if not (refusal.is_final or self._leaves_much_unread()):
             await self.begin(refusal.status, headers)
             await self.write(body)

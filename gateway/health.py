@@ -49,7 +49,7 @@ class Health:
         """Every service and every store: 200 when all are well, else 503."""
         report = await self._recent()
         status = 200 if report["status"] == OK else 503
-        if not _for_people(exchange):
+        if not exchange.is_for_people:
             await _answer(exchange, status, report)
             return
         page = render_to_string("gateway/health.html", {"report": report}).encode()
@@ -114,11 +114,6 @@ def _checks(body: bytes) -> dict[str, str]:
 
 
 NO_STORE = (b"cache-control", b"no-store")
-
-
-def _for_people(exchange: Exchange) -> bool:
-    accepted = dict(exchange.headers.kept).get(b"accept", b"")
-    return b"text/html" in accepted and b"application/json" not in accepted
 
 
 async def _answer(exchange: Exchange, status: int, report: Report) -> None:

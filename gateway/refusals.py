@@ -1,8 +1,11 @@
-"""Problem documents (RFC 9457) for what the gateway itself refuses."""
+"""What the gateway itself refuses: problem documents (RFC 9457) for programs, the same as a page for people."""
 
 import json
+from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
+from django.template.loader import render_to_string
 
 from gateway.cycle import STATUS_LINES
 from gateway.errors import Refusal
@@ -11,24 +14,37 @@ from gateway.protection import PROTECTION
 from shared.http.documents import CONTENT_TYPE, problem_document
 from shared.telemetry import trace
 
+PAGE_TYPE = "text/html; charset=utf-8"
+
 
 def document(refusal: Refusal, path: bytes, hop: trace.TraceParent) -> bytes:
     """The problem document of `refusal` for the request at `path`."""
+    return json.dumps(_problem(refusal, path, hop)).encode()
+
+
+def page(refusal: Refusal, path: bytes, query: bytes, hop: trace.TraceParent) -> bytes:
+    """The same for somebody with a browser; who has to sign in first is led there and back."""
+    back = (path + b"?" + query if query else path).decode("latin-1")
+    context = {"problem": _problem(refusal, path, hop), "sign_in": f"/login/?{urlencode({'next': back})}"}
+    return render_to_string("gateway/problem.html", context).encode()
+
+
+def _problem(refusal: Refusal, path: bytes, hop: trace.TraceParent) -> dict[str, Any]:
     instance = path.decode("ascii", "backslashreplace")
     with trace.use(hop):
-        problem = problem_document(
+        return problem_document(
             settings.GATEWAY_URL, refusal.slug, refusal.status, refusal.detail, instance, refusal.heading
         )
-    return json.dumps(problem).encode()
 
 
-def headers(refusal: Refusal, body: bytes) -> list[Header]:
+def headers(refusal: Refusal, body: bytes, content_type: str = CONTENT_TYPE) -> list[Header]:
     """The headers that go with it."""
     return [
         *refusal.headers,
-        (b"content-type", CONTENT_TYPE.encode()),
+        (b"content-type", content_type.encode()),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
+        (b"vary", b"Accept"),
     ]
 
 

@@ -72,6 +72,7 @@ ROUTES = (
     Route(anyone,   "GET",              "/health",                                      HERE, PAGE),
     Route(anyone,   "GET",              "/health/live",                                 HERE, PROBE),
     Route(anyone,   "GET",              "/health/ready",                                HERE, PROBE),
+    Route(anyone,   "GET",              "/favicon.ico",                                 HERE, PAGE),
     Route(anyone,   "GET",              "/static/{file...}",                            HERE, PAGE),
 )
 # fmt: on

@@ -25,12 +25,14 @@ globals().update(service_settings("gateway", apps=["gateway"], environment=env))
 is_https = env.gateway_url.startswith("https://")
 
 # mozilla-django-oidc imports Django's users, which have no table here: who someone is stands in their token.
-# DRF is here for the style sheets and scripts of its browsable pages, which services write and this serves.
+# DRF and shared.http are here for the style sheets and scripts of the browsable pages, which services write and
+# this serves.
 INSTALLED_APPS = [
     "gateway",
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.staticfiles",
+    "shared.http",
     "rest_framework",
 ]
 # The front door has done what the services' middleware does: trace, request id, access line, metrics, host.

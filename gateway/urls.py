@@ -1,6 +1,8 @@
 """The pages that Django answers. Each also has its row in `routes.py`: what has none is never asked for here."""
 
+from django.templatetags.static import static
 from django.urls import path
+from django.views.generic import RedirectView
 
 from gateway.signin import views
 
@@ -9,6 +11,7 @@ urlpatterns = [
     path("login/", views.SignIn.as_view()),
     path("register/", views.Register.as_view()),
     path("oidc/callback/", views.Callback.as_view(), name="oidc_authentication_callback"),
+    path("favicon.ico", RedirectView.as_view(url=static("gateway/icon.svg"), permanent=True)),
     path("logout/", views.sign_out),
     path("session/", views.session),
     path("oidc/backchannel-logout/", views.back_channel_sign_out),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from rich.table import Table
 
 from launcher import platform
+from launcher.browser import chromium
 from launcher.console import Ticker, console
 from launcher.instance import Instance
 from launcher.system import STORES
@@ -29,10 +30,14 @@ def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool) -> bool:
     suites = chosen(names)
     static = "static" in names or not (names or arguments)
     results: list[Result] = []
-    with ThreadPoolExecutor(1) as pool, grounds(keep=keep) if suites else nullcontext(Instance()) as instance:
+    with ThreadPoolExecutor(2) as pool, grounds(keep=keep) if suites else nullcontext(Instance()) as instance:
         instance.make_directories()
         checks = pool.submit(run_all, instance) if static else None
         needs = {suite.needs for suite in suites}
+        if "everything" in needs and not arguments:
+            pool.submit(
+                chromium
+            )  # while the platform starts; the tests that use it say what kept it from coming
         if needs != {"nothing"}:
             parts = WITH_KEYCLOAK if needs & {"keycloak", "everything"} else STORES_ONLY
             _bring_up(instance, replace(parts, tied=not keep))

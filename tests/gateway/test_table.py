@@ -94,7 +94,7 @@ def test_an_unusual_method_reaches_no_service(
         "/admin/",
         "/api/products/1/2/",
         "/ws/",
-        "/favicon.ico",
+        "/favicon.png",
     ],
 )
 def test_an_address_without_a_row_does_not_exist(

@@ -1,0 +1,117 @@
+"""A window of a real browser at the gateway, which hears everything that goes wrong in it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Page, Request, Response
+
+from tests.system.keycloak import Account
+
+ADDRESSES = """() => [...document.querySelectorAll("[href], [src], [action], [data-url]")].flatMap(
+  each => ["href", "src", "action", "data-url"].map(name => each.getAttribute(name)).filter(Boolean))"""
+MISSING_STYLE = "() => [...document.styleSheets].filter(sheet => !sheet.cssRules.length).length"
+FAILED_LOAD = "Failed to load resource"  # said of every status over 399, which `refused` has with its address
+
+LEFT = "net::ERR_ABORTED"  # the page was left before this came
+
+
+def origin(address: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass
+class Window:
+    """One tab. `complaints` is what the browser's console said: errors of scripts and of the security policy."""
+
+    page: Page
+    gateway: str
+    complaints: list[str] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+    asked: list[Request] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, context: BrowserContext, gateway: str) -> "Window":
+        """A new tab."""
+        window = cls(context.new_page(), gateway)
+        window.page.on("console", window._hear)
+        window.page.on("pageerror", window._fail)
+        window.page.on("requestfailed", window._miss)
+        window.page.on("response", window._look)
+        window.page.on("request", window._note)
+        return window
+
+    def go(self, path: str) -> Response:
+        """Open an address of the gateway."""
+        answer = self.page.goto(self.gateway + path)
+        assert answer
+        return answer
+
+    def sign_in(self, account: Account, path: str = "/") -> None:
+        """By Keycloak's own page; ends at `path`."""
+        self.go(f"/login/?next={path}")
+        self.page.get_by_label("Username or email").fill(account.username)
+        self.page.get_by_label("Password", exact=True).fill(account.password)
+        self.page.get_by_role("button", name="Sign In").click()
+        self.page.wait_for_url(self.gateway + path)
+
+    def fill_in(self, body: str, button: str) -> Response:
+        """Send `body` by the form whose button this is; the answer, once the page shows it."""
+        pressed = self.page.get_by_role("button", name=button, exact=True)
+        self.page.locator("form", has=pressed).locator("textarea").fill(body)
+        return self.press(pressed)
+
+    def press(self, button: Locator) -> Response:
+        """Press a button that asks the API for something; the answer, once the page shows it."""
+        with self.page.expect_response(lambda answer: "/api/" in answer.url) as waiting:
+            button.click()
+        answer = waiting.value
+        self.page.locator(".request-info", has_text=answer.request.method).wait_for()
+        return answer
+
+    def cookie(self, name: str) -> dict[str, Any]:
+        """A cookie that the browser keeps for the gateway; empty where there is none."""
+        kept = self.page.context.cookies(self.gateway)
+        return next((dict(each) for each in kept if each.get("name") == name), {})
+
+    def text(self) -> str:
+        """What can be read on the page."""
+        return self.page.inner_text("body")
+
+    def strangers(self) -> set[str]:
+        """Origins besides the gateway's to which something on the page leads."""
+        found = {origin(urljoin(self.page.url, each)) for each in self.page.evaluate(ADDRESSES)}
+        return found - {self.gateway}
+
+    def is_sound(self) -> bool:
+        """Nothing was missing, nothing failed, nothing was forbidden, and the page has its style sheets."""
+        assert (self.complaints, self.refused) == ([], [])
+        assert self.page.evaluate(MISSING_STYLE) == 0
+        assert self.page.evaluate("document.styleSheets.length") > 0
+        return True
+
+    def forget(self) -> None:
+        """What was heard so far is of no interest any more."""
+        self.complaints.clear()
+        self.refused.clear()
+        self.asked.clear()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not message.text.startswith(FAILED_LOAD):
+            self.complaints.append(message.text)
+
+    def _fail(self, error: Error) -> None:
+        self.complaints.append(str(error))
+
+    def _note(self, request: Request) -> None:
+        self.asked.append(request)
+
+    def _miss(self, request: Request) -> None:
+        if request.failure != LEFT:
+            self.complaints.append(f"{request.url}: {request.failure}")
+
+    def _look(self, answer: Response) -> None:
+        if answer.status >= 400:
+            self.refused.append((answer.status, answer.url))
