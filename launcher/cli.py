@@ -28,6 +28,7 @@ Examples:\n
   python manage_all.py restart order               after a change to apps/order\n
   python manage_all.py logs order-consumer -f      follow one log\n
   python manage_all.py manage order shell          one of Django's own commands\n
+  python manage_all.py grant-manager dora          let somebody who registered run the shop\n
   python manage_all.py test order -k cancel        the tests of one service that match\n
   python manage_all.py test                        everything, on ports and data of its own
 """
@@ -222,6 +223,26 @@ def _take_offset(arguments: list[str]) -> tuple[int, list[str]]:
         return 0, arguments
     at = arguments.index("--port-offset")
     return int(arguments[at + 1]), arguments[:at] + arguments[at + 2 :]
+
+
+@app.command("grant-manager")
+def grant_manager(
+    user: Annotated[str, typer.Argument(metavar="USER", help="A user name, or an e-mail address.")],
+    revoke: Annotated[bool, typer.Option("--revoke", help="Take the role away instead.")] = False,
+    port_offset: Offset = 0,
+) -> None:
+    """Let a user run the shop: products, stock, every order. Counts from the user's next access token."""
+    from launcher.managers import make_manager, unmake_manager
+
+    change = (unmake_manager if revoke else make_manager)(Instance(port_offset), user)
+    state = "no manager any more" if revoke else "a manager"
+    if change.done:
+        when = "from the next access token on: sign in again, or wait five minutes at most"
+        console.print(f"{change.username} is {state}, {when}.")
+    else:
+        console.print(
+            f"{change.username} was {'no manager' if revoke else 'a manager'} before; nothing was changed."
+        )
 
 
 @app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

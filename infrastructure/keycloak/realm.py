@@ -5,7 +5,10 @@ users to play with and the password grant for scripts, and `realm-production.jso
 Keycloak itself fills in `${…}` from its environment when it imports a file.
 """
 
+import base64
+import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +20,11 @@ AUDIENCE = "microcommerce"
 GATEWAY_URL = "${MICROCOMMERCE_GATEWAY_URL}"
 CLIENT_SECRET = "${MICROCOMMERCE_OIDC_CLIENT_SECRET}"  # noqa: S105 - a placeholder that Keycloak fills in
 MANAGERS, CUSTOMERS = ("mia",), ("alice", "bob", "carol")
-ACCESS_TOKEN_SECONDS = 5 * 60
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
+ACCESS_TOKEN_SECONDS = 5 * MINUTE
+# A shop that knows people by their address alone says so when the realm is first imported.
+EMAIL_IS_USERNAME = "${MICROCOMMERCE_EMAIL_AS_USERNAME:false}"
+LONGEST_PASSWORD = 128  # characters: hashing is to cost the same for everybody
 
 
 def realm(kind: Kind) -> Json:
@@ -37,12 +44,21 @@ def realm(kind: Kind) -> Json:
             {"client": name, "roles": ["customer", "manager"]} for name in ("gateway", "microcommerce-cli")
         ],
         "users": _development_users() if development else [],
-        "passwordPolicy": ""
-        if development
-        else "length(12) and notUsername(undefined) and notEmail(undefined)",
+        "passwordPolicy": _password_policy(development=development),
         "eventsEnabled": True,
-        "eventsExpiration": 7 * 24 * 3600,
+        "eventsExpiration": 7 * DAY,
+        "adminEventsEnabled": True,  # who granted which role
     }
+
+
+def _password_policy(*, development: bool) -> str:
+    """Length before rules of composition (NIST SP 800-63B). In development a password may be the user name."""
+    longest = f"maxLength({LONGEST_PASSWORD})"
+    if development:
+        return f"length(8) and {longest}"
+    return (
+        f"length(12) and {longest} and notUsername(undefined) and notEmail(undefined) and passwordHistory(5)"
+    )
 
 
 def _registration() -> Json:
@@ -50,7 +66,9 @@ def _registration() -> Json:
         "registrationAllowed": True,
         "rememberMe": False,
         "resetPasswordAllowed": True,
+        "registrationEmailAsUsername": EMAIL_IS_USERNAME,
         "loginWithEmailAllowed": True,
+        "duplicateEmailsAllowed": False,
     }
 
 
@@ -58,10 +76,29 @@ def _tokens() -> Json:
     return {
         "defaultSignatureAlgorithm": "RS256",
         "accessTokenLifespan": ACCESS_TOKEN_SECONDS,
-        "ssoSessionIdleTimeout": 30 * 60,
-        "ssoSessionMaxLifespan": 10 * 3600,
         "revokeRefreshToken": True,  # rotation: each refresh token is good once
         "refreshTokenMaxReuse": 0,
+        **_sessions(),
+    }
+
+
+def _sessions() -> Json:
+    """A session ends after half an hour without a sign of life, and after ten hours at the latest.
+
+    Zero stands for the value of the realm's own session. A log-in that is not finished ends, too.
+    """
+    return {
+        "ssoSessionIdleTimeout": 30 * MINUTE,
+        "ssoSessionMaxLifespan": 10 * HOUR,
+        "clientSessionIdleTimeout": 0,
+        "clientSessionMaxLifespan": 0,
+        "offlineSessionIdleTimeout": 30 * DAY,
+        "offlineSessionMaxLifespanEnabled": True,
+        "offlineSessionMaxLifespan": 60 * DAY,
+        "accessCodeLifespan": MINUTE,
+        "accessCodeLifespanLogin": 30 * MINUTE,
+        "accessCodeLifespanUserAction": 5 * MINUTE,
+        "actionTokenGeneratedByUserLifespan": 5 * MINUTE,
     }
 
 
@@ -70,9 +107,9 @@ def _brute_force() -> Json:
         "bruteForceProtected": True,
         "permanentLockout": False,
         "failureFactor": 10,
-        "waitIncrementSeconds": 60,
-        "maxFailureWaitSeconds": 15 * 60,
-        "maxDeltaTimeSeconds": 12 * 3600,
+        "waitIncrementSeconds": MINUTE,
+        "maxFailureWaitSeconds": 15 * MINUTE,
+        "maxDeltaTimeSeconds": 12 * HOUR,
         "quickLoginCheckMilliSeconds": 0,  # it would lock out scripts that fetch two tokens at once
     }
 
@@ -175,9 +212,22 @@ def _user(name: str, roles: list[str]) -> Json:
         "emailVerified": True,
         "firstName": name.capitalize(),
         "lastName": "Example",
-        "credentials": [{"type": "password", "value": name, "temporary": False}],
+        "credentials": [_hashed(name)],
         "realmRoles": [f"default-roles-{REALM}", *roles],
     }
+
+
+@cache
+def _hashed(password: str) -> Json:
+    """The password as Keycloak stores one: its policy judges only what is typed in, so that these may be short.
+
+    The salt says the same each time, so that the file does. Keycloak hashes anew, its own way, at the first log-in.
+    """
+    salt, rounds = f"{REALM} {password}".encode(), 1_000
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, 64)
+    secret = {"value": base64.b64encode(digest).decode(), "salt": base64.b64encode(salt).decode()}
+    how = {"hashIterations": rounds, "algorithm": "pbkdf2-sha512", "additionalParameters": {}}
+    return {"type": "password", "secretData": json.dumps(secret), "credentialData": json.dumps(how)}
 
 
 def render(kind: Kind) -> str:

@@ -18,6 +18,7 @@ from launcher.supervisor.specification import Probe, Specification
 from launcher.system import OIDC_CLIENT_SECRET, store
 
 NAME = "keycloak"
+ADMINISTRATOR = ("admin", "admin")  # user and password, in development
 BUILD = (
     "--db=postgres",
     "--cache=local",
@@ -111,8 +112,8 @@ def _environment(instance: Instance) -> dict[str, str]:
         "KC_DB_PASSWORD": NAME,
         "KC_DB_POOL_INITIAL_SIZE": "1",
         "KC_DB_POOL_MAX_SIZE": "10",
-        "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
-        "KC_BOOTSTRAP_ADMIN_PASSWORD": "admin",
+        "KC_BOOTSTRAP_ADMIN_USERNAME": ADMINISTRATOR[0],
+        "KC_BOOTSTRAP_ADMIN_PASSWORD": ADMINISTRATOR[1],
         "MICROCOMMERCE_GATEWAY_URL": gateway_url(instance),
         "MICROCOMMERCE_OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET,
     }

@@ -3,6 +3,10 @@
 A key that nobody knows triggers one fetch, and never more than one in `MIN_INTERVAL` seconds whatever key
 ids arrive, so that forged tokens cannot turn a service against Keycloak. The copy in the cache lets a
 service that restarts while Keycloak is down go on with keys that are still fresh.
+
+So a key has to be published `MIN_INTERVAL` before it signs: whoever asked before that may ask again by the
+time its first token arrives, and whoever asked since knows it, however many forged ids came in between
+(docs/operations.md, "Rotating the realm's keys").
 """
 
 import json
@@ -18,7 +22,8 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 logger = logging.getLogger(__name__)
 
 MIN_INTERVAL = 30.0  # seconds between two fetches
-FRESH_FOR = 24 * 3600  # seconds until keys are asked for again; the cached copy may stand in as long
+FRESH_FOR = 600.0  # seconds until keys are asked for again: as long is a key trusted that the realm took away
+CACHED_FOR = 24 * 3600  # seconds that the copy in the cache may stand in for Keycloak
 TIMEOUT = 3.0  # seconds for one fetch
 CACHE_KEY = "auth:jwks"
 SIGNING = {"RSA": "RS256", "EC": "ES256"}
@@ -58,15 +63,21 @@ class KeySource:
     def fetch(self, key_id: str) -> SigningKey | None:
         """The key, asking the cache and then Keycloak where memory does not have it. May block for `TIMEOUT`.
 
-        A key that is not fresh any more still counts while Keycloak does not answer.
+        A key that is not fresh any more still counts while Keycloak does not answer, and while another thread asks.
         """
-        with self._lock:
-            if self.is_empty:
-                self._load_cached()
-            if self.find(key_id) is None and time.monotonic() - self._last_try >= MIN_INTERVAL:
-                self._last_try = time.monotonic()
-                self._load_from_keycloak()
+        if self._lock.acquire(blocking=key_id not in self._keys):
+            try:
+                self._refresh(key_id)
+            finally:
+                self._lock.release()
         return self._keys.get(key_id)
+
+    def _refresh(self, key_id: str) -> None:
+        if self.is_empty:
+            self._load_cached()
+        if self.find(key_id) is None and time.monotonic() - self._last_try >= MIN_INTERVAL:
+            self._last_try = time.monotonic()
+            self._load_from_keycloak()
 
     def _is_fresh(self) -> bool:
         return time.monotonic() - self._loaded_at < FRESH_FOR
@@ -102,7 +113,7 @@ class KeySource:
         if self._cache is None:
             return
         try:
-            self._cache.set(CACHE_KEY, document, FRESH_FOR)
+            self._cache.set(CACHE_KEY, document, CACHED_FOR)
         except Exception as error:  # noqa: BLE001 - as above
             logger.warning("The keys cannot be cached: %s", error)
 

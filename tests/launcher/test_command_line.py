@@ -56,6 +56,7 @@ def test_down_of_nothing_says_so() -> None:
         (("test", "payment"), "There are no tests called payment."),
         (("up", "--port-offset", "60000"), "--port-offset 60000 is out of range."),
         (("restart", "order", "--port-offset", NOBODY_USES), "The platform is not up"),
+        (("grant-manager", "alice", "--port-offset", NOBODY_USES), "Keycloak does not answer"),
     ],
 )
 def test_a_mistake_is_answered_with_the_way_out(arguments: tuple[str, ...], complaint: str) -> None:

@@ -28,7 +28,7 @@ def test_development_has_the_users_of_the_contract() -> None:
     assert {
         name: "manager" if "manager" in user["realmRoles"] else "customer" for name, user in users.items()
     } == USERS
-    assert all(user["credentials"][0]["value"] == name for name, user in users.items())
+    assert all("value" not in user["credentials"][0] for user in users.values()), "the policy would refuse it"
 
 
 def test_production_has_no_users_no_password_grant_and_no_secret() -> None:
@@ -58,6 +58,44 @@ def test_tokens_are_short_rotated_and_for_us(kind: Kind) -> None:
         assert each["protocolMappers"][0]["config"]["included.custom.audience"] == "microcommerce"
         assert each["attributes"]["pkce.code.challenge.method"] == "S256"
         assert not each["implicitFlowEnabled"]
+
+
+@pytest.mark.parametrize(("kind", "least"), [("development", 8), ("production", 12)])
+def test_a_new_password_has_to_be_long_enough_and_in_production_no_name(kind: Kind, least: int) -> None:
+    rules = realm(kind)["passwordPolicy"].split(" and ")
+    assert {f"length({least})", "maxLength(128)"} <= set(rules)
+    forbidden = {"notUsername(undefined)", "notEmail(undefined)"} & set(rules)
+    assert len(forbidden) == (2 if kind == "production" else 0), "in development it is the name"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_guesses_passwords_is_stopped_and_not_for_ever(kind: Kind) -> None:
+    made = realm(kind)
+    assert made["bruteForceProtected"]
+    assert not made["permanentLockout"], "anybody could lock anybody out"
+    assert made["failureFactor"] <= 10
+    assert 60 <= made["waitIncrementSeconds"] <= made["maxFailureWaitSeconds"] <= 3600
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_session_ends(kind: Kind) -> None:
+    made = realm(kind)
+    assert (
+        made["accessTokenLifespan"]
+        < made["ssoSessionIdleTimeout"]
+        < made["ssoSessionMaxLifespan"]
+        <= 12 * 3600
+    )
+    assert made["offlineSessionMaxLifespanEnabled"]
+    assert made["offlineSessionIdleTimeout"] < made["offlineSessionMaxLifespan"]
+    assert made["accessCodeLifespan"] <= 60
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shop_may_take_the_address_for_the_user_name(kind: Kind) -> None:
+    made = realm(kind)
+    assert made["registrationEmailAsUsername"] == "${MICROCOMMERCE_EMAIL_AS_USERNAME:false}"
+    assert (made["loginWithEmailAllowed"], made["duplicateEmailsAllowed"]) == (True, False)
 
 
 @pytest.mark.parametrize("kind", KINDS)

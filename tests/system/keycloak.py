@@ -132,6 +132,23 @@ class Keycloak:
         finally:
             requests.delete(made.headers["Location"], headers=self._as_administrator(), timeout=TIMEOUT)
 
+    def try_to_log_in(self, username: str, password: str) -> requests.Response:
+        """One attempt at the password grant, whatever comes of it."""
+        form = {"client_id": CLIENT, "grant_type": "password", "username": username, "password": password}
+        return requests.post(f"{self.realm}/protocol/openid-connect/token", data=form, timeout=TIMEOUT)
+
+    def administrate(self, method: str, path: str, **rest: Any) -> requests.Response:
+        """A request to the administrator's interface of the realm, which must succeed."""
+        answer = requests.request(
+            method,
+            path if path.startswith("http") else f"{self.url}/admin/realms/{REALM}{path}",
+            headers=self._as_administrator(),
+            timeout=TIMEOUT,
+            **rest,
+        )
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer
+
     def _as_administrator(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.administrator.token}"}
 

@@ -139,7 +139,38 @@ def test_a_key_that_the_realm_adds_is_found(keycloak: Keys, no_pause: None) -> N
     assert source.find(KEY_ID) is None, "a key that the realm has taken away is not good any more"
 
 
-def test_keys_are_asked_for_again_after_a_day(
+def test_a_key_that_was_published_in_time_is_known_when_it_signs_whatever_forged_ids_arrive(
+    keycloak: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forged ids use up every fetch. Red when the pause between two fetches is longer than docs/operations.md says."""
+    now = [1000.0]
+    monkeypatch.setattr("shared.auth.keys.time.monotonic", lambda: now[0])
+    source = KeySource(keycloak.url)
+    source.fetch(KEY_ID)
+    for forged in range(60):
+        now[0] += 1
+        source.fetch(f"forged-{forged}")
+        if forged == 25:
+            published = [public(realm_key()), public(realm_key(), kid="new")]
+            keycloak.document = json.dumps({"keys": published}).encode()
+        if forged >= 25 + 30:
+            assert source.fetch("new") is not None
+    assert keycloak.asked == 3
+
+
+def test_a_stale_key_is_used_while_somebody_else_asks_for_a_fresh_one(
+    keycloak: Keys, no_pause: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Keycloak that hangs costs one request its time. Red when the others wait in line behind it."""
+    source = KeySource(keycloak.url)
+    source.fetch(KEY_ID)
+    monkeypatch.setattr("shared.auth.keys.FRESH_FOR", -1.0)
+    with source._lock, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(source.fetch, KEY_ID).result(timeout=5) is not None
+    assert keycloak.asked == 1
+
+
+def test_keys_are_asked_for_again_after_a_while(
     keycloak: Keys, no_pause: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = KeySource(keycloak.url)

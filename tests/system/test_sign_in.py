@@ -1,0 +1,67 @@
+"""How Keycloak guards its doors (contract, 2): guessing, stolen refresh tokens, weak passwords."""
+
+import requests
+
+from tests.system.keycloak import CLIENT, TIMEOUT, Account, Keycloak
+from tests.system.shopper import Shopper
+
+GUESSES = 10  # as many as the realm bears (infrastructure/keycloak/realm.py)
+
+
+def test_whoever_guesses_a_password_is_locked_out_for_a_while(
+    keycloak: Keycloak, shopper: Shopper, other: Shopper
+) -> None:
+    """After so many guesses the right password does not help, to nobody else's harm. Red without `bruteForceProtected`."""
+    assert shopper.account
+    assert other.account
+    name = shopper.account.username
+    for guess in range(GUESSES):
+        assert keycloak.try_to_log_in(name, f"guess {guess}").json()["error"] == "invalid_grant"
+    refused = keycloak.try_to_log_in(name, shopper.account.password)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+    found = keycloak.administrate("GET", f"/attack-detection/brute-force/users/{shopper.account.id}").json()
+    assert (found["disabled"], found["numFailures"]) == (True, GUESSES)
+    assert keycloak.try_to_log_in(other.account.username, other.account.password).status_code == 200
+
+    keycloak.administrate("DELETE", f"/attack-detection/brute-force/users/{shopper.account.id}")
+    assert keycloak.try_to_log_in(name, shopper.account.password).status_code == 200
+
+
+def test_a_refresh_token_is_good_once(keycloak: Keycloak, shopper: Shopper) -> None:
+    """A second use means that two have it: both lose it. Red without `revokeRefreshToken`."""
+    assert shopper.account
+    first = keycloak.grant(shopper.account)
+    second = _refresh(keycloak, first["refresh_token"])
+    assert second.status_code == 200
+    assert second.json()["refresh_token"] != first["refresh_token"]
+    for stolen in (first["refresh_token"], second.json()["refresh_token"]):
+        refused = _refresh(keycloak, stolen)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+
+def test_a_new_password_is_long_enough(keycloak: Keycloak, shopper: Shopper) -> None:
+    """Eight characters and more, up to what may be hashed. Red when the realm has no password policy."""
+    assert shopper.account
+    for weak in ("seven77", "long" * 40):
+        answer = requests.put(
+            f"{keycloak.url}/admin/realms/microcommerce/users/{shopper.account.id}/reset-password",
+            json={"type": "password", "value": weak, "temporary": False},
+            headers={"Authorization": f"Bearer {keycloak.administrator.token}"},
+            timeout=TIMEOUT,
+        )
+        assert answer.status_code == 400, f"{weak}: {answer.text}"
+    for name in ("alice", "mia"):  # these came with the realm
+        assert keycloak.grant(Account(name, name))["access_token"]
+
+
+def test_a_session_has_an_end(keycloak: Keycloak, shopper: Shopper) -> None:
+    """Half an hour without a sign of life. Red when a refresh token is good for longer, or for ever."""
+    assert shopper.account
+    tokens = keycloak.grant(shopper.account)
+    assert tokens["expires_in"] == 300
+    assert 0 < tokens["refresh_expires_in"] <= 1800
+
+
+def _refresh(keycloak: Keycloak, token: str) -> requests.Response:
+    form = {"client_id": CLIENT, "grant_type": "refresh_token", "refresh_token": token}
+    return requests.post(f"{keycloak.realm}/protocol/openid-connect/token", data=form, timeout=TIMEOUT)
