@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from launcher import platform
 from launcher.addresses import all_urls
-from launcher.console import Ticker, console, process_table, welcome
+from launcher.console import Ticker, console, process_table, show_invariants, welcome
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.memory import memory_by_group
@@ -30,6 +30,7 @@ Examples:\n
   python manage_all.py manage order shell          one of Django's own commands\n
   python manage_all.py grant-manager dora          let somebody who registered run the shop\n
   python manage_all.py test order -k cancel        the tests of one service that match\n
+  python manage_all.py chaos --minutes 2 --seed 7  break it under load, then check it\n
   python manage_all.py test                        everything, on ports and data of its own
 """
 app = typer.Typer(
@@ -153,20 +154,36 @@ def status(
 def check(
     port_offset: Offset = 0,
     wait: Annotated[float, typer.Option(help="Seconds to wait for orders that are under way.")] = 90.0,
+    record: Annotated[
+        Path | None, typer.Option(help="What clients were told, as `chaos` writes it down.", exists=True)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Hold the running shop to its promises: nothing sold twice, nothing lost. Exit code 1: something is wrong."""
     from launcher.invariants import check as held_to
 
-    outcome = held_to(Instance(port_offset), wait)
+    outcome = held_to(Instance(port_offset), wait, record)
     if as_json:
         typer.echo(json.dumps(outcome, indent=2))
     else:
-        for name, violations in outcome.items():
-            console.print(f"[red]✗[/] {name}" if violations else f"[green]✓[/] {name}")
-            for violation in violations:
-                console.print(f"    {violation}", markup=False)
+        show_invariants(outcome)
     if any(outcome.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def chaos(
+    minutes: Annotated[float, typer.Option(help="How long things are broken.")] = 2.0,
+    seed: Annotated[int, typer.Option(help="The same seed breaks the same things again.")] = 1,
+    port_offset: Offset = 0,
+) -> None:
+    """Break a running platform under load at random, heal it, and `check` it. Exit code 1: a promise was broken."""
+    from launcher.faults.chaos import run
+
+    outcome = run(Instance(port_offset), minutes * 60, seed, lambda line: console.print(line, markup=False))
+    console.print(f"\nClients were told: {outcome.counts}\n", markup=False)
+    show_invariants({"every fault healed": outcome.failures, **outcome.violations})
+    if not outcome.kept:
         raise typer.Exit(1)
 
 
@@ -189,15 +206,30 @@ def logs(
 def restart(
     name: Annotated[str, typer.Argument(help="A process, or a service for all of its processes.")],
     port_offset: Offset = 0,
+    once: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="A variable for this one start, not for the next after a crash."
+        ),
+    ] = None,
 ) -> None:
     """Stop a process gently and start it again, for example after a change to its code."""
     from launcher.up import specification_of
 
     instance = Instance(port_offset)
     names = platform.named(instance, name)
-    platform.restart(instance, specification_of(instance, names))
+    platform.restart(
+        instance, specification_of(instance, names), once=dict(_pair(each) for each in once or ())
+    )
     platform.wait_until_running(instance, names, 120)
     console.print(f"Running again: {', '.join(sorted(names))}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise LauncherError(f"--once {text} is no NAME=VALUE.", "For example MICROCOMMERCE_LOG_LEVEL=DEBUG.")
+    return name, value
 
 
 @app.command(

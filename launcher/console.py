@@ -1,5 +1,6 @@
 """What the person at the terminal sees."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from rich.console import Console
@@ -68,6 +69,14 @@ def process_table(processes: list[dict[str, Any]], memory: dict[int, int]) -> Ta
         )
         table.add_row(each["name"], state, *numbers)
     return table
+
+
+def show_invariants(outcome: Mapping[str, Sequence[str]]) -> None:
+    """A line for each invariant, and below it what violates it."""
+    for name, violations in outcome.items():
+        console.print(f"[red]✗[/] {name}" if violations else f"[green]✓[/] {name}")
+        for violation in violations:
+            console.print(f"    {violation}", markup=False)
 
 
 def welcome(instance: Instance) -> None:

@@ -1,8 +1,10 @@
 """What the stores say, read for `manage_all.py check`: by statement, from outside, changing nothing."""
 
+import base64
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -24,10 +26,10 @@ Place = tuple[str, int]  # topic and partition
 TIMEOUT = 10  # seconds for one question to Kafka
 
 
-def ask(instance: Instance, owner: str, query: str) -> Rows:
+def ask(instance: Instance, owner: str, query: str, *values: object) -> Rows:
     """The rows that `query` finds in the database of the service `owner`."""
     with psycopg.connect(database_url(service(owner), instance), connect_timeout=5) as connection:
-        return connection.execute(query).fetchall()
+        return connection.execute(query, values or None).fetchall()
 
 
 def by_order(instance: Instance, owner: str, query: str) -> dict[str, tuple[Any, ...]]:
@@ -64,10 +66,96 @@ def unsent(instance: Instance) -> dict[str, int]:
     return counts
 
 
+# Who must have handled a message of a type (contract.md section 5); baskets remember ids in another way.
+HEARD: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("product.created.v1", "product.updated.v1", "product.archived.v1"), ("order", "stock")),
+    **dict.fromkeys(("order.submitted.v1", "order.cancellation-requested.v1"), ("saga",)),
+    **dict.fromkeys(
+        ("order.confirmed.v1", "order.rejected.v1", "order.cancelled.v1"), ("saga", "notification")
+    ),
+    **dict.fromkeys(("order.shipped.v1", "order.delivered.v1"), ("notification",)),
+    **dict.fromkeys(("order.confirm.v1", "order.reject.v1", "order.cancel.v1"), ("order",)),
+    **dict.fromkeys(("stock.reserve.v1", "stock.commit.v1", "stock.release.v1"), ("stock",)),
+    **dict.fromkeys(
+        ("stock.reserved.v1", "stock.rejected.v1", "stock.committed.v1", "stock.released.v1"), ("saga",)
+    ),
+}
+SENT_LATELY = """
+    SELECT message_id::text, headers ->> 'ce_type' FROM messaging_outboxmessage
+    WHERE sent_at > now() - interval '1 hour'
+"""
+NOT_IN_INBOX = """
+    SELECT id FROM unnest(%s::text[]) AS id
+    WHERE NOT EXISTS (SELECT 1 FROM messaging_inboxmessage WHERE message_id = id)
+"""
+
+
+def unhandled(instance: Instance) -> list[str]:
+    """Messages of the last hour that were sent and that a service that must know them does not know."""
+    wanted: dict[str, dict[str, str]] = {}
+    for message_id, kind in _sent_lately(instance):
+        for listener in HEARD.get(kind, ()):
+            wanted.setdefault(listener, {})[message_id] = kind
+    given_up = _given_up(instance)
+    return [
+        f"{kinds[message_id]} {message_id} was sent, and {listener} never handled it"
+        for listener, kinds in wanted.items()
+        for (message_id,) in ask(instance, listener, NOT_IN_INBOX, list(kinds))
+        if message_id not in given_up
+    ]
+
+
+def _given_up(instance: Instance) -> set[str]:
+    """The ids of all dead letters."""
+    found = ask(instance, "saga", "SELECT headers FROM saga_deadletter")
+    return {
+        base64.b64decode(value).decode(errors="replace")
+        for (headers,) in found
+        for name, value in headers
+        if name == "ce_id" and value
+    }
+
+
+def _sent_lately(instance: Instance) -> Iterator[tuple[Any, ...]]:
+    for owner in with_postgres():
+        yield from ask(instance, owner.name, SENT_LATELY)
+    client: MongoClient[dict[str, Any]]
+    with MongoClient(database_url(service("product"), instance), serverSelectionTimeoutMS=5000) as client:
+        lately = {"sent_at": {"$gt": datetime.now(UTC) - timedelta(hours=1)}}
+        outbox: Collection[dict[str, Any]] = client.get_default_database()["messaging_outboxmessage"]
+        for each in outbox.find(lately, {"headers": 1}):
+            yield each["headers"]["ce_id"], each["headers"]["ce_type"]
+
+
+ORDERED = "SELECT order_id, product_id, sum(quantity)::int FROM order_orderline GROUP BY 1, 2"
+HELD_OR_SOLD = """
+    SELECT order_id, line.key, line.value::int FROM stock_reservation, jsonb_each_text(lines) AS line
+    WHERE state IN ('held', 'committed')
+"""
+
+
+def other_lines(instance: Instance) -> list[str]:
+    """Orders for which something else is held or sold than was ordered: more, less or half of it."""
+    sold, ordered = _lines(instance, "stock", HELD_OR_SOLD), _lines(instance, "order", ORDERED)
+    return [
+        f"order {order_id} is for {ordered.get(order_id)}; held or sold for it is {lines}"
+        for order_id, lines in sold.items()
+        if ordered.get(order_id) != lines
+    ]
+
+
+def _lines(instance: Instance, owner: str, query: str) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for order_id, product, quantity in ask(instance, owner, query):
+        found.setdefault(str(order_id), {})[product] = quantity
+    return found
+
+
 def parked(instance: Instance) -> dict[str, int]:
     """Messages that failed and wait for another try, by service."""
     query = "SELECT count(*) FROM messaging_parkedmessage"
     counts = {owner.name: int(ask(instance, owner.name, query)[0][0]) for owner in with_postgres()}
+    counts["saga, as events"] = int(ask(instance, "saga", "SELECT count(*) FROM saga_sagaevent")[0][0])
     with Redis(port=port_of(instance, "redis"), db=service("basket").redis) as baskets:
         counts["basket"] = int(baskets.zcard("parked"))
     return counts

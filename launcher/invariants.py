@@ -8,9 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from launcher import evidence
+from launcher.faults import answers
+from launcher.faults.record import read
 from launcher.instance import Instance
 
 FINAL_EVENTS = {"confirmed": "order.confirmed", "rejected": "order.rejected", "cancelled": "order.cancelled"}
@@ -32,6 +35,9 @@ class Evidence:
     dead_letters: list[str]
     numbering: list[tuple[Any, ...]]  # customers whose notification ids have a gap
     stock: list[str] = field(default_factory=list)
+    unhandled: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)  # orders that hold or sold something else than was ordered
+    answers: list[str] = field(default_factory=list)  # what clients were told that is not so
 
 
 def gather(instance: Instance) -> Evidence:
@@ -109,6 +115,17 @@ def all_agree(found: Evidence) -> Violations:
             saga[0] != AGREEMENT[order[0]][0] or state not in AGREEMENT[order[0]][1]
         ):
             yield f"order {order_id} is {order[0]}, its saga {saga[0]}, its reservation {state}"
+    yield from found.lines
+
+
+def nothing_is_lost(found: Evidence) -> Violations:
+    """Whatever was sent was handled by everybody whom it concerns; the inboxes hold each id once."""
+    yield from found.unhandled
+
+
+def clients_were_told_the_truth(found: Evidence) -> Violations:
+    """What a client got a 2xx for exists, once; what it was refused does not."""
+    yield from found.answers
 
 
 def nothing_waits(found: Evidence) -> Violations:
@@ -144,17 +161,26 @@ INVARIANTS: Mapping[str, Callable[[Evidence], Violations]] = {
     "every order ends": orders_end,
     "saga, order and reservation agree": all_agree,
     "nothing waits": nothing_waits,
+    "nothing is lost": nothing_is_lost,
     "no dead letters": no_dead_letters,
     "every customer was told once": told_once,
+    "clients were told the truth": clients_were_told_the_truth,
 }
 
 
-def check(instance: Instance, wait: float = 90.0) -> dict[str, list[str]]:
-    """Each invariant and what violates it. Waits up to `wait` seconds for what is under way."""
+def check(instance: Instance, wait: float = 90.0, record: Path | None = None) -> dict[str, list[str]]:
+    """Each invariant and what violates it. Waits up to `wait` seconds for what is under way.
+
+    `record` is what clients were told (launcher.faults.record); without one nothing is known of that.
+    """
     until = time.monotonic() + wait
     found = gather(instance)
     while not is_quiet(found) and time.monotonic() < until:
         time.sleep(1)
         found = gather(instance)
     found.stock = evidence.stock_invariants(instance)
+    found.unhandled = evidence.unhandled(instance)
+    found.lines = evidence.other_lines(instance)
+    if record is not None:
+        found.answers = list(answers.broken(instance, read(record)))
     return {name: list(violations(found))[:MOST_SHOWN] for name, violations in INVARIANTS.items()}

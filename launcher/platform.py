@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,9 +92,22 @@ def start(instance: Instance, specifications: Iterable[Specification]) -> None:
     _checked(instance, {"do": "start", "processes": _marked(instance, specifications)})
 
 
-def restart(instance: Instance, specifications: Iterable[Specification]) -> None:
-    """Stop these and start them again, as they are specified now."""
-    _checked(instance, {"do": "restart", "processes": _marked(instance, specifications)})
+def restart(
+    instance: Instance,
+    specifications: Iterable[Specification],
+    *,
+    variables: Mapping[str, str] | None = None,
+    once: Mapping[str, str] | None = None,
+) -> None:
+    """Stop these and start them again, as they are specified now.
+
+    With these `variables` besides, until the next `restart`; with those of `once` for the first start only.
+    """
+    changed = (
+        replace(each, environment={**each.environment, **(variables or {})}, first_environment=once or {})
+        for each in specifications
+    )
+    _checked(instance, {"do": "restart", "processes": _marked(instance, changed)})
 
 
 def _marked(instance: Instance, specifications: Iterable[Specification]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from apps.notification.models import Notification
 from apps.notification.texts import TEXTS, money, name_of, title_and_body
 from shared import contracts
 from shared.contracts.topics import RETENTION_DAYS
+from shared.faults import crash_point
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
 from shared.messaging.models import InboxMessage
@@ -24,7 +25,13 @@ def notify(batch: Sequence[Received[contracts.OrderEvent]]) -> None:
     """Tell each customer what happened to their order, once, and whoever is connected at once."""
     told = operations.record([_draft(received.message) for received in batch])
     if told:
-        transaction.on_commit(partial(push.push, told), robust=True)
+        transaction.on_commit(partial(_announce, told), robust=True)
+
+
+def _announce(told: Sequence[Notification]) -> None:
+    crash_point("notification.before-push")
+    push.push(told)
+    crash_point("notification.after-push")
 
 
 def _draft(event: contracts.OrderEvent) -> Notification:

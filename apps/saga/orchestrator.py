@@ -18,13 +18,15 @@ from apps.saga import engine
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import DEFINITIONS
 from shared.contracts import BY_TYPE, OrderSubmitted
+from shared.faults import crash_point
 from shared.messaging import outbox
 from shared.messaging.outbox import Outgoing
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200  # sagas in one transaction
-UNSEEN = timedelta(seconds=1)  # an event that waits longer lost its wake-up
+UNSEEN = timedelta(seconds=1)  # an event that waits longer lost its wake-up, or stands in a queue
+HOPEFUL = timedelta(seconds=60)  # one that waits longer is not taken along by its neighbours' wake-ups
 CHANGING = [
     "status", "is_stuck", "step", "deadline", "reason", "cancel_requested", "steps", "history", "updated_at",
 ]  # fmt: skip
@@ -33,7 +35,9 @@ CHANGING = [
 def advance(order_ids: Iterable[UUID]) -> int:
     """Apply everything that waits for these orders' sagas. Safe to call at any time; returns how many moved."""
     ids = sorted(set(order_ids))
-    return sum(_advance_batch(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
+    moved = sum(_advance_batch(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
+    crash_point("saga.committed")
+    return moved
 
 
 def due(now: datetime) -> list[UUID]:
@@ -41,6 +45,17 @@ def due(now: datetime) -> list[UUID]:
     forgotten = SagaEvent.objects.filter(received_at__lt=now - UNSEEN).values_list("order_id", flat=True)
     late = Saga.objects.filter(deadline__lte=now).values_list("order_id", flat=True)
     return list({*forgotten[: BATCH * 5], *late[: BATCH * 5]})
+
+
+def queued(now: datetime) -> list[UUID]:
+    """Orders whose events wait behind others' wake-ups: a worker that is behind takes them all at once.
+
+    One task for each wake-up in the queue would never catch up. Those that failed again and again are left to
+    the sweep.
+    """
+    between = (now - HOPEFUL, now - UNSEEN)
+    waiting = SagaEvent.objects.filter(received_at__range=between).values_list("order_id", flat=True)
+    return list({*waiting[: BATCH * 5]})
 
 
 @transaction.atomic
@@ -68,6 +83,7 @@ def _advance_batch(ids: Sequence[UUID]) -> int:
         Saga.objects.bulk_update(moved, CHANGING)
         SagaEvent.objects.filter(pk__in=applied).delete()
         outbox.publish_all(outgoing)
+        crash_point("saga.written")
     return len(moved)
 
 

@@ -10,13 +10,15 @@ from kombu.exceptions import OperationalError
 
 from apps.saga import orchestrator
 from apps.saga.processes import logger
+from shared.faults import crash_point
 
 
 @shared_task(ignore_result=True)
 def advance(order_ids: list[str]) -> None:
-    """Apply what waits for these orders' sagas."""
+    """Apply what waits for these orders' sagas, and for those whose wake-ups stand in the queue behind this one."""
     close_old_connections()
-    orchestrator.advance(UUID(order_id) for order_id in order_ids)
+    crash_point("saga.task-begun")
+    orchestrator.advance([*map(UUID, order_ids), *orchestrator.queued(timezone.now())])
 
 
 @shared_task(ignore_result=True)
@@ -28,7 +30,9 @@ def sweep() -> None:
 
 def wake(order_ids: Iterable[UUID]) -> None:
     """Send one wake-up for a whole batch. Redis away costs time, not truth: the sweep sees the same."""
+    crash_point("saga.before-wake")
     try:
         advance.apply_async(args=([str(order_id) for order_id in order_ids],), retry=False)
     except OperationalError as error:
         logger.warning("The wake-up was not sent; the sweep will find the sagas: %s", error)
+    crash_point("saga.after-wake")

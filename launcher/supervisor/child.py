@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from launcher.supervisor.probes import answers
@@ -89,10 +90,11 @@ class Child:
         self._ended.clear()
         self.state = "starting"
         try:
-            self.pid = spawn(self.specification)
+            self.pid = spawn(self.specification.for_first_start())
         except OSError as error:
             self._say(f"{self.specification.name} cannot be started: {error}")
             return
+        self.specification = replace(self.specification, first_environment={})
         watch = asyncio.create_task(self._watch())
         watch.add_done_callback(self._report)
         await _first_of(self._ended.wait(), self._stop_asked.wait())

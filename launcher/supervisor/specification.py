@@ -1,7 +1,7 @@
 """What the supervisor is told about one process."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 ProbeKind = Literal["http", "tcp", "postgres", "redis"]
@@ -44,6 +44,11 @@ class Specification:
     stop_seconds: float = 12
     start_seconds: float = 90
     labels: tuple[str, ...] = field(default=())
+    first_environment: Mapping[str, str] = field(default_factory=dict)  # on top, for the first start only
+
+    def for_first_start(self) -> Self:
+        """As it is started the first time."""
+        return replace(self, environment={**self.environment, **self.first_environment})
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, for the socket."""

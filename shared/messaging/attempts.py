@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from prometheus_client import Counter
 
 from shared.contracts import Message
+from shared.faults import crash_point
 from shared.messaging.dead_letters import DeadLetterQueue
 from shared.messaging.dispatch import Handlers, dispatch
 from shared.messaging.envelope import Poison, Raw, Received, decode
@@ -103,12 +104,15 @@ class Attempts:
 
     def _dispatch(self, batch: Sequence[Received[Message]]) -> None:
         dispatch(batch, self._handlers)
+        crash_point("ledger.written")
 
     def _park(self, raws: Sequence[Raw]) -> None:
         self._ledger.park(raws)
+        crash_point("consumer.parked")
         self.waiting.update(_place(raw) for raw in raws)
 
     def _retry(self, parked: Parked) -> None:
+        crash_point("parked.claimed")
         if parked.crashes >= MAX_CRASHES:
             self._bury(parked, f"The handler took its process down {parked.crashes} times.")
             return

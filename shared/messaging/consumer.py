@@ -22,6 +22,7 @@ from confluent_kafka import Message as KafkaMessage
 
 from shared.contracts import TOPICS
 from shared.contracts.topics import DEAD_LETTER
+from shared.faults import crash_point
 from shared.messaging.attempts import Attempts
 from shared.messaging.dead_letters import DeadLetterQueue
 from shared.messaging.dispatch import Handlers
@@ -111,11 +112,14 @@ class Consumer:
 
     def _take(self, raws: Sequence[Raw]) -> None:
         """Handle `raws` and commit their offsets, however long a store or Kafka is away."""
+        crash_point("consumer.taken")
         messages = self._attempts.understood(self._without_dead_letters(raws))
         careful = self._careful
         self._patience.until_done(lambda: self._attempts.handle(messages, carefully=careful))
         self._careful = False
+        crash_point("ledger.committed")
         self._commit(raws)
+        crash_point("consumer.committed")
 
     def _without_dead_letters(self, raws: Sequence[Raw]) -> Sequence[Raw]:
         letters = [raw for raw in raws if raw.topic.endswith(DEAD_LETTER)]

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from shared.contracts import Message
+from shared.faults import crash_point
 from shared.messaging.envelope import Cause, encode
 from shared.messaging.models import OutboxMessage
 
@@ -46,6 +47,13 @@ def publish_all(outgoing: Iterable[Outgoing]) -> None:
     rows = [_row(message, cause) for message, cause in outgoing]
     if rows:
         _write(rows)
+        crash_point("outbox.written")
+        if not _is_mongodb():  # whose backend runs what is to be done on commit at once
+            transaction.on_commit(_committed)
+
+
+def _committed() -> None:
+    crash_point("outbox.committed")
 
 
 def _row(message: Message, cause: Cause | None) -> Row:
@@ -60,7 +68,7 @@ def _row(message: Message, cause: Cause | None) -> Row:
 
 
 def _write(rows: Sequence[Row]) -> None:
-    if connection.vendor == "mongodb":
+    if _is_mongodb():
         # The import is here since only services on MongoDB have its driver.
         from shared.messaging.mongodb import number
 
@@ -70,6 +78,10 @@ def _write(rows: Sequence[Row]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [json.dumps(rows)])
+
+
+def _is_mongodb() -> bool:
+    return bool(connection.vendor == "mongodb")
 
 
 def _in_transaction() -> bool:

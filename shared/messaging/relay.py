@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as KafkaMessage
 from prometheus_client import Counter
 
+from shared.faults import crash_point
 from shared.telemetry.probe import Pulse
 
 logger = logging.getLogger(__name__)
@@ -102,8 +103,11 @@ class Relay:
         if not rows:
             self.source.wait(IDLE_WAIT)
             return
+        crash_point("relay.taken")
         delivered = self._send(rows)
+        crash_point("relay.sent")
         self.source.mark_sent(delivered)
+        crash_point("relay.marked")
         if len(delivered) < len(rows) and not self._stopping:
             time.sleep(IDLE_WAIT)  # what Kafka refuses now it will hardly take in the next moment
 

@@ -9,8 +9,10 @@ import os
 from typing import Any, Literal, Self
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared import faults
 
 PREFIX = "MICROCOMMERCE_"
 DEVELOPMENT_SECRET = "development-secret-that-production-refuses-0123456789"  # noqa: S105 - refused in production
@@ -59,6 +61,7 @@ class Environment(BaseSettings):
     member_id: str = Field(
         default="", description="a consumer's name in its Kafka group, kept across restarts"
     )
+    crash_point: str = Field(default="", description="where the process dies, for tests: see shared.faults")
     probe_port: int | None = Field(default=None, ge=1, le=65535)
 
     @classmethod
@@ -74,6 +77,13 @@ class Environment(BaseSettings):
         except ValidationError as error:
             raise ImproperlyConfigured(_explain(error)) from error
 
+    @field_validator("crash_point")
+    @classmethod
+    def _crash_point_exists(cls, value: str) -> str:
+        if value and (reason := faults.refusal(value)):
+            raise ValueError(reason)
+        return value
+
     @model_validator(mode="after")
     def _production_is_not_development(self) -> Self:
         if self.environment != "production":
@@ -84,6 +94,8 @@ class Environment(BaseSettings):
             )
         if self.debug:
             raise ValueError("debug is on: unset MICROCOMMERCE_DEBUG in production")
+        if self.crash_point:
+            raise ValueError("crash_point is set: a process that dies on purpose is for tests")
         if self.issuer.startswith("http://"):
             raise ValueError("issuer is not https: production tokens come from a realm behind TLS")
         return self

@@ -15,7 +15,16 @@ from launcher.instance import Instance
 from launcher.supervisor.control import SupervisorAwayError, ask
 from launcher.supervisor.lock import is_claimed
 from launcher.supervisor.specification import Probe
-from tests.launcher.programs import STUBBORN, descendants, described, eventually, guardian_of, running, server
+from tests.launcher.programs import (
+    SERVER,
+    STUBBORN,
+    descendants,
+    described,
+    eventually,
+    guardian_of,
+    running,
+    server,
+)
 
 
 def test_what_dies_is_started_again_and_counted(instance: Instance) -> None:
@@ -158,3 +167,13 @@ def test_a_request_of_another_version_is_answered_with_an_error(instance: Instan
     specification = {**server(instance).to_json(), "invented": 1}
     assert "invented" in ask(instance.state, {"do": "start", "processes": [specification]})["error"]
     assert platform.is_supervised(instance)
+
+
+def test_a_variable_of_the_first_start_is_gone_after_a_crash(instance: Instance) -> None:
+    """Red without the line in `Child._one_run` that forgets it: what crashes on purpose would crash for ever."""
+    program = 'import os; print("told:", os.environ.get("TOLD"), flush=True)\n' + SERVER
+    platform.restart(instance, [server(instance, program=program)], once={"TOLD": "once"})
+    os.kill(running(instance)["pid"], signal.SIGKILL)
+    eventually(lambda: described(instance)["restarts"] == 1 and running(instance))
+    log = (instance.logs / "server.log").read_text()
+    assert [line for line in log.splitlines() if "told" in line] == ["told: once", "told: None"]

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.saga import handlers, orchestrator
+from apps.saga import handlers, orchestrator, tasks
 from apps.saga.models import Saga, SagaEvent
 from shared import contracts as c
 from shared.messaging.models import OutboxMessage
@@ -104,6 +104,26 @@ def test_a_lost_wake_up_is_found() -> None:
     now = timezone.now()
     assert orchestrator.due(now) == []
     assert orchestrator.due(now + timedelta(seconds=3)) == [order_id]
+
+
+def test_a_worker_that_is_behind_takes_along_what_waits() -> None:
+    """Any wake-up moves every saga whose own stands in the queue. Red without `orchestrator.queued` in the task."""
+    waiting, fresh, woken = uuid4(), uuid4(), uuid4()
+    submit(waiting)
+    SagaEvent.objects.update(received_at=timezone.now() - timedelta(seconds=5))
+    submit(fresh)
+    submit(woken)
+    tasks.advance([str(woken)])
+    assert [len(sent(order_id)) for order_id in (waiting, fresh, woken)] == [1, 0, 1]
+
+
+def test_what_fails_again_and_again_is_left_to_the_sweep() -> None:
+    """Red without `HOPEFUL`: each wake-up would try it again, and say so in the log."""
+    order_id = uuid4()
+    submit(order_id)
+    SagaEvent.objects.update(received_at=timezone.now() - timedelta(seconds=90))
+    now = timezone.now()
+    assert (orchestrator.queued(now), orchestrator.due(now)) == ([], [order_id])
 
 
 def test_a_passed_deadline_is_found_and_asked_again() -> None:

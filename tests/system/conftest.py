@@ -44,6 +44,8 @@ class Sizes:
     cancellations: int = 10
     same_key: int = 10
     orders_around_a_kill: int = 8
+    every_crash_point: bool = False  # in every process that passes it, instead of in one
+    chaos_minutes: float = 2.0
 
 
 RELEASE = Sizes(
@@ -54,6 +56,8 @@ RELEASE = Sizes(
     cancellations=200,
     same_key=50,
     orders_around_a_kill=100,
+    every_crash_point=True,
+    chaos_minutes=10.0,
 )
 
 

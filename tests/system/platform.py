@@ -16,10 +16,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from launcher.instance import Instance
 from tests.system.waiting import HEAL, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFSET = os.environ.get("MICROCOMMERCE_PORT_OFFSET", "0")
+INSTANCE = Instance(int(OFFSET))
 INFRASTRUCTURE = "infrastructure"
 
 

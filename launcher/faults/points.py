@@ -1,0 +1,47 @@
+"""Which process comes by which crash point (shared/faults.py says what each means)."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from launcher import platform
+from launcher.instance import Instance
+from launcher.up import specification_of
+
+VARIABLE = "MICROCOMMERCE_CRASH_POINT"
+
+OUTBOX = ("outbox.written", "outbox.committed")
+RELAY = ("relay.taken", "relay.sent", "relay.marked")
+# The first messages after a start are tried one by one from the parking lot, all others in batches.
+CONSUMER = (
+    "consumer.taken", "consumer.parked", "parked.claimed",
+    "ledger.written", "ledger.committed", "consumer.committed",
+)  # fmt: skip
+WORKER = ("saga.task-begun", "saga.written", "saga.committed")
+WAKE_UP = ("saga.before-wake", "saga.after-wake")
+PUSH = ("notification.before-push", "notification.after-push")
+
+PASSED_BY: Mapping[str, tuple[str, ...]] = {
+    "product-api": ("outbox.written",),
+    "order-api": OUTBOX,
+    "stock-api": OUTBOX,
+    "product-relay": RELAY,
+    "order-relay": RELAY,
+    "stock-relay": RELAY,
+    "saga-relay": RELAY,
+    "order-consumer": CONSUMER + OUTBOX,
+    "stock-consumer": CONSUMER + OUTBOX,
+    "saga-consumer": CONSUMER + WAKE_UP,
+    "notification-consumer": CONSUMER + PUSH,
+    "basket-consumer": CONSUMER,
+    "saga-worker": WORKER + OUTBOX,
+}
+
+
+def arm(instance: Instance, points: Mapping[str, str]) -> None:
+    """Start these processes anew, each to die at its point; started again, they do not die there again."""
+
+    def start(name: str) -> None:
+        platform.restart(instance, specification_of(instance, [name]), once={VARIABLE: points[name]})
+
+    with ThreadPoolExecutor(len(points)) as pool:
+        list(pool.map(start, points))

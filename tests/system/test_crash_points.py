@@ -1,0 +1,75 @@
+"""Processes that die at a named line, every line that matters (promise FL-2): what it left is finished, once."""
+
+import itertools
+import uuid
+from collections.abc import Iterator
+
+from launcher.faults.points import PASSED_BY, arm
+from shared.faults import POINTS
+from tests.system.conftest import Sizes
+from tests.system.platform import INSTANCE, Platform, Process
+from tests.system.shop import Shop
+from tests.system.shopper import Shopper
+from tests.system.waiting import HEAL
+
+MOST_TURNS = 30
+Round = dict[str, str]  # process -> where it dies
+
+
+def rounds(*, every_process: bool) -> Iterator[Round]:
+    """Each process dies in each round at another of its points; in short, each point is somebody's once."""
+    left = {process: list(points) for process, points in PASSED_BY.items()}
+    seen: set[str] = set()
+    while any(left.values()):
+        this: Round = {}
+        for process, points in left.items():
+            while points:
+                point = points.pop(0)
+                if every_process or point not in seen:
+                    seen.add(point)
+                    this[process] = point
+                    break
+        if this:
+            yield this
+
+
+def test_no_point_was_forgotten() -> None:
+    """Red when a point is added that no process is said to pass."""
+    assert {point for points in PASSED_BY.values() for point in points} == set(POINTS)
+    assert {point for each in rounds(every_process=False) for point in each.values()} == set(POINTS)
+
+
+def test_what_dies_at_any_line_is_finished_once(
+    platform: Platform, shop: Shop, shopper: Shopper, sizes: Sizes
+) -> None:
+    """Orders, prices and counts go on meanwhile, and each ends as if nothing had been.
+
+    Red when `relay.mark_sent` comes before the send, when the consumer commits offsets before the database, when
+    an effect is not in its inbox's transaction, when `sweep` does not find what waits; `check` says the rest.
+    """
+    ordered, counted = shop.products(2, stock=10_000)
+    on_hand = shop.stock(ordered)[0]
+    placed: list[str] = []
+    for points in rounds(every_process=sizes.every_crash_point):
+        before = {name: platform.process(name) for name in points}
+        arm(INSTANCE, points)
+        for turn in itertools.count():
+            placed.append(shopper.place((ordered, 1), key=str(uuid.uuid4())))
+            shop.change(counted, description=f"turn {turn} of {points}")
+            shop.put_in_stock(counted, 5_000 + turn)
+            alive = _have_not_died(platform, before)
+            if not alive:
+                break
+            assert turn < MOST_TURNS, f"not come by: { {name: points[name] for name in alive} }"
+        for victim in before.values():
+            platform.wait_until_back(victim)
+    outcomes = shopper.outcomes(placed, HEAL)
+    assert set(outcomes.values()) == {"confirmed"}
+    for order_id in placed:
+        shopper.told(order_id, "order.confirmed", HEAL)
+    shop.stock_becomes(ordered, on_hand - len(placed))
+
+
+def _have_not_died(platform: Platform, before: dict[str, Process]) -> list[str]:
+    now = platform.processes()
+    return [name for name, was in before.items() if now[name].restarts == was.restarts]
