@@ -19,6 +19,7 @@ from apps.order.filters import OrderFilter
 from apps.order.models import Order
 from apps.order.serializers import CancelSerializer, OrderSerializer, PlaceOrderSerializer, first_answer
 from shared.auth.drf import IsCustomer, IsManager, principal_of
+from shared.http.pagination import WalkPagination
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 KEY_PARAMETER = OpenApiParameter(
@@ -36,6 +37,7 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
     serializer_class = OrderSerializer
     permission_classes = [IsCustomer]
     filterset_class = OrderFilter
+    pagination_class = WalkPagination
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Order]:

@@ -8,7 +8,8 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.product.entity_tags import conditional, tag_of
+from apps.product import operations
+from apps.product.entity_tags import conditional, refuse_stale, tag_of
 from apps.product.pages import SHELF
 from apps.product.serializers import Shown
 from shared.http.renderers import JSONRenderer
@@ -37,6 +38,13 @@ def answer_write(
     response = _json(body, status, headers)
     response["ETag"] = tag_of(body)
     return response
+
+
+def precondition(request: Request, show: Callable[[Any], Shown]) -> operations.Precondition:
+    """What `If-Match` demands of the thing that `show` shows, read in the transaction that changes it."""
+    if "If-Match" not in request.headers:
+        return operations.whatever_it_is
+    return lambda found: refuse_stale(request, tag_of(encoded(show(found))))
 
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

@@ -6,12 +6,14 @@ from shared.http.problems import Problem
 
 
 class StaleVersion(Problem):
-    """`If-Match` names another state of the product than the one it is in."""
+    """`If-Match` names another state than the one that the product or category is in."""
 
     slug = "precondition-failed"
     status_code = 412
-    title = "The product has changed"
-    default_detail = "The product is not what it was when you read it. Read it again and repeat your change with its new ETag."
+    title = "It has changed"
+    default_detail = (
+        "This is not any more what you read. Read it again and repeat your change with its new ETag."
+    )
 
 
 class ProductNotFound(Problem):
@@ -28,17 +30,6 @@ class CategoryNotFound(Problem):
     slug = "not-found"
     status_code = 404
     default_detail = "There is no category with this id. /api/categories/ lists those there are."
-
-
-class CategoryTooLarge(Problem):
-    """The category holds more products than one transaction can take out of it."""
-
-    slug = "category-too-large"
-    status_code = 409
-    title = "The category holds too many products"
-    default_detail = (
-        "Too many products are in this category to delete it at once. Take some of them out of it first."
-    )
 
 
 class Contended(Problem):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from bson import ObjectId
 from django.utils import timezone
@@ -10,7 +10,6 @@ from django.utils.text import slugify
 
 from apps.product import queries
 from apps.product.errors import (
-    CategoryTooLarge,
     ProductNotFound,
     SlugTaken,
     UnknownCategories,
@@ -22,8 +21,8 @@ from apps.product.transactions import in_transaction
 from shared.contracts import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from shared.messaging import outbox
 
-Precondition = Callable[[Product], None]
-MAX_EMPTIED = 1_000  # products that deleting a category may change: they fit a request on a busy machine
+Precondition = Callable[[Any], None]  # of the product or category that is about to change
+AT_ONCE = 1_000  # products that one transaction takes out of a category
 
 
 class ProductFields(TypedDict, total=False):
@@ -46,7 +45,7 @@ class CategoryFields(TypedDict, total=False):
     slug: str
 
 
-def whatever_it_is(_: Product) -> None:
+def whatever_it_is(_: object) -> None:
     """The precondition of a caller who named none."""
 
 
@@ -94,9 +93,12 @@ def create_category(fields: CategoryFields) -> Category:
 
 
 @in_transaction
-def change_category(category_id: str, fields: CategoryFields) -> Category:
-    """Change what `fields` names; raises CategoryNotFound, SlugTaken."""
+def change_category(
+    category_id: str, fields: CategoryFields, precondition: Precondition = whatever_it_is
+) -> Category:
+    """Change what `fields` names; raises CategoryNotFound, SlugTaken and what `precondition` does."""
     category = queries.category(category_id)
+    precondition(category)
     different = {name: value for name, value in fields.items() if getattr(category, name) != value}
     for name, value in different.items():
         setattr(category, name, value)
@@ -107,16 +109,28 @@ def change_category(category_id: str, fields: CategoryFields) -> Category:
     return category
 
 
+def delete_category(category_id: str, precondition: Precondition = whatever_it_is) -> None:
+    """Take its products out of a category and delete it; raises CategoryNotFound and what `precondition` does.
+
+    A large one is emptied in several transactions. Where that ends early, it is there still, with fewer products,
+    and can be deleted again.
+    """
+    while not _delete_or_empty(category_id, precondition):
+        pass
+
+
 @in_transaction
-def delete_category(category_id: str) -> None:
-    """Delete a category and take its products out of it; raises CategoryNotFound, CategoryTooLarge."""
+def _delete_or_empty(category_id: str, precondition: Precondition) -> bool:
+    """Take as many products out as one transaction bears, and delete the category with the last of them."""
     category = queries.category(category_id)
-    products = list(Product.objects.filter(categories__contains=[category.pk])[: MAX_EMPTIED + 1])
-    if len(products) > MAX_EMPTIED:
-        raise CategoryTooLarge
+    precondition(category)
+    products = list(Product.objects.filter(categories__contains=[category.pk])[:AT_ONCE])
     _take_all_out(category, products)
-    category.delete()
     announce(ProductUpdated, products)
+    is_empty = len(products) < AT_ONCE
+    if is_empty:
+        category.delete()
+    return is_empty
 
 
 @in_transaction
@@ -149,7 +163,7 @@ def _take_all_out(category: Category, products: Sequence[Product]) -> None:
     for product in products:
         product.change(categories=[item for item in product.categories if item != category.pk])
     mongo.get_collection(Product._meta.db_table).update_many(
-        {"categories": category.pk},
+        {"_id": {"$in": [product.pk for product in products]}},
         {
             "$pull": {"categories": category.pk},
             "$inc": {"version": 1},

@@ -18,6 +18,7 @@ from apps.saga.errors import SagaFinished
 from apps.saga.models import STUCK, DeadLetter, Saga, Status
 from apps.saga.serializers import DeadLetterSerializer, SagaSerializer
 from shared.auth.drf import IsCustomer, IsManager, principal_of
+from shared.http.pagination import WalkPagination
 
 
 class SagaFilter(filters.FilterSet):  # type: ignore[misc]  # comes without types
@@ -42,6 +43,7 @@ class SagaViewSet(ReadOnlyModelViewSet[Saga]):
     serializer_class = SagaSerializer
     permission_classes = [IsCustomer]
     filterset_class = SagaFilter
+    pagination_class = WalkPagination
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Saga]:
@@ -76,6 +78,7 @@ class DeadLetterViewSet(ReadOnlyModelViewSet[DeadLetter]):
     serializer_class = DeadLetterSerializer
     permission_classes = [IsManager]
     filterset_class = DeadLetterFilter
+    pagination_class = WalkPagination
     lookup_value_regex = r"[0-9]{1,18}"
 
     @extend_schema(request=None, responses=DeadLetterSerializer)

@@ -23,6 +23,7 @@ from apps.stock.serializers import (
 )
 from shared.auth import Principal
 from shared.auth.drf import IsManager, ReadOnly, principal_of
+from shared.http.pagination import WalkPagination
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 KEY_PARAMETER = OpenApiParameter(
@@ -122,6 +123,7 @@ class Movements(ListAPIView[Movement]):
 
     queryset = Movement.objects.all()
     serializer_class = MovementSerializer
+    pagination_class = WalkPagination
     permission_classes = [IsManager]
 
     def get_queryset(self) -> "QuerySet[Movement]":

@@ -1,6 +1,19 @@
 """Pages as `{count, next, previous, results}`."""
 
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+LONGEST_CURSOR = 200  # characters
 
 
 class PagePagination(PageNumberPagination):
@@ -9,3 +22,117 @@ class PagePagination(PageNumberPagination):
     page_size = 20
     page_size_query_param = "page_size"
     max_page_size = 100
+
+
+class WalkPagination(PagePagination):
+    """Pages whose links neither repeat nor miss anything, whatever is added or changed on the way.
+
+    `next` and `previous` say from which row on (`cursor`, as nobody but this class need read it) and not which
+    page by number: a number counts from a beginning that moves. `?page=N` is answered as well.
+
+    Not for a list that only grows at its end: there a number counts just as well. The list's order must leave no two rows equal and run in one direction, rising or falling.
+    """
+
+    cursor_query_param = "cursor"
+    cursor_template = "rest_framework/pagination/previous_and_next.html"
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        """The rows of the page that the query names; raises NotFound for a cursor that is none of ours."""
+        cursor = request.query_params.get(self.cursor_query_param)
+        self._fields = [name.removeprefix("-") for name in _order_of(queryset)]
+        self._address = request.build_absolute_uri()
+        if cursor is None:
+            self._rows: list[Any] = list(super().paginate_queryset(queryset, request, view) or [])
+            page: Any = self.page
+            self._total = page.paginator.count
+            self._has_next, self._has_previous = page.has_next(), page.has_previous()
+        else:
+            self.request = request
+            self._turn_to(queryset, *self._read(cursor, queryset), self.get_page_size(request) or 1)
+        return self._rows
+
+    def _turn_to(self, queryset: QuerySet[Any], back: bool, place: Sequence[Any], size: int) -> None:
+        falling = _order_of(queryset)[0].startswith("-")
+        beyond = queryset.filter(_beyond(self._fields, place, smaller=falling != back))
+        rows = list((beyond.reverse() if back else beyond)[: size + 1])
+        more, rows = len(rows) > size, rows[:size]
+        self._rows = rows[::-1] if back else rows
+        self._total = queryset.count()
+        self._has_next, self._has_previous = (True, more) if back else (more, True)
+        self.template, self.display_page_controls = self.cursor_template, bool(rows)
+
+    def get_next_link(self) -> str | None:
+        """The rows after the last of these."""
+        return self._link(back=False) if self._has_next and self._rows else None
+
+    def get_previous_link(self) -> str | None:
+        """The rows before the first of these."""
+        return self._link(back=True) if self._has_previous and self._rows else None
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """`{count, next, previous, results}`."""
+        links = {"next": self.get_next_link(), "previous": self.get_previous_link()}
+        return Response({"count": self._total, **links, "results": data})
+
+    def get_html_context(self) -> Any:
+        """What the browsable page's controls are made of."""
+        if self.template == self.cursor_template:
+            return {"previous_url": self.get_previous_link(), "next_url": self.get_next_link()}
+        return super().get_html_context()
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """With the parameter that the links carry."""
+        text = "Where a link of this list goes on; take it from `next` or `previous`. Instead of `page`."
+        cursor = {"name": self.cursor_query_param, "required": False, "in": "query", "description": text}
+        return [*super().get_schema_operation_parameters(view), {**cursor, "schema": {"type": "string"}}]
+
+    def _link(self, *, back: bool) -> str:
+        row = self._rows[0 if back else -1]
+        place = [str(row.serializable_value(name)) for name in self._fields]
+        url = remove_query_param(self._address, self.page_query_param)
+        return replace_query_param(url, self.cursor_query_param, _packed(int(back), *place))
+
+    def _read(self, cursor: str, queryset: QuerySet[Any]) -> tuple[bool, list[Any]]:
+        fields = [queryset.model._meta.get_field(name) for name in self._fields]
+        try:
+            back, *place = _unpacked(cursor)
+            return bool(back), [field.to_python(each) for field, each in zip(fields, place, strict=True)]
+        except (ValueError, TypeError, ValidationError) as error:
+            detail = "This is no cursor of this list: follow `next` or `previous`, or begin again without it."
+            raise NotFound(detail) from error
+
+
+def _packed(*values: int | str) -> str:
+    text = json.dumps(values, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _unpacked(cursor: str) -> list[Any]:
+    """What `_packed` was given; raises ValueError for what it never makes."""
+    padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+    values = (
+        json.loads(base64.b64decode(padded, b"-_", validate=True)) if len(padded) <= LONGEST_CURSOR else None
+    )
+    if (
+        not isinstance(values, list)
+        or values[:1] not in ([0], [1])
+        or not all(isinstance(each, str) for each in values[1:])
+    ):
+        raise ValueError("This is no cursor.")
+    return values
+
+
+def _order_of(queryset: QuerySet[Any]) -> list[str]:
+    named: Sequence[Any] = queryset.query.order_by or queryset.model._meta.ordering or ()
+    return [str(name) for name in named]
+
+
+def _beyond(fields: Sequence[str], place: Sequence[Any], *, smaller: bool) -> Q:
+    """What comes after `place` in the order of `fields`; the first condition is one that an index can use."""
+    sign = "lt" if smaller else "gt"
+    found = Q(**{f"{fields[0]}__{sign}e": place[0]})
+    later = Q()
+    for depth, name in enumerate(fields):
+        same = dict(zip(fields[:depth], place, strict=False))
+        later |= Q(**same, **{f"{name}__{sign}": place[depth]})
+    return found & later

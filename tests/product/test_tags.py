@@ -88,3 +88,19 @@ def test_the_tag_of_an_answer_is_the_next_precondition(manager_client: "APIClien
         manager_client.patch(made["Location"], {"price": "3.00"}, HTTP_IF_MATCH=changed["ETag"]).status_code
         == 200
     )
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_a_categorys_tag_guards_it_too(
+    manager_client: "APIClient", make_category: "MakeCategory", method: str
+) -> None:
+    """Red when If-Match is not read for a category, or the tag of an answer is not the one to name."""
+    place = f"/api/categories/{make_category().pk}/"
+    tag = manager_client.get(place)["ETag"]
+    body = {"name": "Pantry"}
+    refused = getattr(manager_client, method)(place, body, HTTP_IF_MATCH=STALE)
+    assert (refused.status_code, refused["ETag"]) == (412, tag)
+    assert refused.json()["type"].endswith("/problems/precondition-failed")
+    assert manager_client.get(place)["ETag"] == tag
+    assert getattr(manager_client, method)(place, body, HTTP_IF_MATCH=tag).status_code in {200, 204}
+    assert getattr(manager_client, method)(place, body, HTTP_IF_MATCH=tag).status_code in {404, 412}

@@ -5,6 +5,21 @@ import django_mongodb_backend.fields
 from django.db import migrations, models
 
 
+class CreateCollection(migrations.CreateModel):
+    """As CreateModel, and safe to repeat: MongoDB has no transaction around a migration that is killed.
+
+    What such a one left behind is empty, since nothing writes before its migrations are through; anything else
+    is not ours to drop, and MongoDB says that it is there.
+    """
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        database = schema_editor.connection.database
+        table = to_state.apps.get_model(app_label, self.name)._meta.db_table
+        if table in database.list_collection_names() and database[table].find_one() is None:
+            database.drop_collection(table)
+        super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -13,14 +28,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
+        CreateCollection(
             name='Revision',
             fields=[
                 ('id', models.CharField(db_column='_id', max_length=16, primary_key=True, serialize=False)),
                 ('token', django_mongodb_backend.fields.ObjectIdField()),
             ],
         ),
-        migrations.CreateModel(
+        CreateCollection(
             name='Category',
             fields=[
                 ('id', django_mongodb_backend.fields.ObjectIdAutoField(primary_key=True, serialize=False)),
@@ -31,7 +46,7 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['slug'], name='category_slug'), models.Index(fields=['name', 'id'], name='category_by_name')],
             },
         ),
-        migrations.CreateModel(
+        CreateCollection(
             name='Product',
             fields=[
                 ('id', django_mongodb_backend.fields.ObjectIdAutoField(primary_key=True, serialize=False)),

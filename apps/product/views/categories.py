@@ -12,7 +12,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
-from apps.product.answers import answer_read, answer_write
+from apps.product.answers import answer_read, answer_write, precondition
 from apps.product.models import Category
 from apps.product.serializers import (
     CategoryFilters,
@@ -24,7 +24,7 @@ from apps.product.serializers import (
     show_category,
     show_product,
 )
-from apps.product.views.described import CATEGORY_ID, DONE, IF_NONE_MATCH, PRODUCT_ID, UNCHANGED
+from apps.product.views.described import CATEGORY_ID, DONE, IF_MATCH, IF_NONE_MATCH, PRODUCT_ID, UNCHANGED
 from shared.auth.drf import IsManager, ReadOnly
 
 
@@ -66,20 +66,20 @@ class CategoryViewSet(GenericViewSet[Category]):
         location = reverse("category-detail", args=[category.pk], request=request)
         return answer_write(request, show_category(category), 201, {"Location": location})
 
-    @extend_schema(parameters=[CATEGORY_ID], responses=CategoryOutput)
+    @extend_schema(parameters=[CATEGORY_ID, IF_MATCH], responses=CategoryOutput)
     def update(self, request: Request, category_id: str) -> HttpResponseBase:
         """Change a category; `name` is required, what is not named stays."""
         return self._change(request, category_id, partial=False)
 
-    @extend_schema(parameters=[CATEGORY_ID], responses=CategoryOutput)
+    @extend_schema(parameters=[CATEGORY_ID, IF_MATCH], responses=CategoryOutput)
     def partial_update(self, request: Request, category_id: str) -> HttpResponseBase:
         """Change what is named."""
         return self._change(request, category_id, partial=True)
 
-    @extend_schema(parameters=[CATEGORY_ID], responses={204: DONE})
+    @extend_schema(parameters=[CATEGORY_ID, IF_MATCH], responses={204: DONE})
     def destroy(self, request: Request, category_id: str) -> Response:
         """Delete a category. Its products stay, and are in it no more."""
-        operations.delete_category(category_id)
+        operations.delete_category(category_id, precondition(request, show_category))
         return Response(status=204)
 
     @extend_schema(parameters=[CATEGORY_ID], responses={200: ProductOutput, 201: ProductOutput})
@@ -101,7 +101,8 @@ class CategoryViewSet(GenericViewSet[Category]):
 
     def _change(self, request: Request, category_id: str, *, partial: bool) -> HttpResponseBase:
         fields = self._judged(instance=self.get_object(), partial=partial).validated_data
-        return answer_write(request, show_category(operations.change_category(category_id, fields)))
+        changed = operations.change_category(category_id, fields, precondition(request, show_category))
+        return answer_write(request, show_category(changed))
 
     def _judged(self, **kwargs: Any) -> Any:
         body = self.get_serializer(data=self.request.data, **kwargs)

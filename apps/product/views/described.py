@@ -15,7 +15,7 @@ IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
-    description="The ETag that was read: 412 where it is not the product's any more.",
+    description="The ETag that was read: 412 where it does not hold any more.",
 )
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",

@@ -11,10 +11,8 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
-from apps.product.answers import answer_read, answer_write, encoded
-from apps.product.entity_tags import refuse_stale, tag_of
+from apps.product.answers import answer_read, answer_write, precondition
 from apps.product.models import Product
-from apps.product.operations import Precondition
 from apps.product.serializers import (
     ProductFilters,
     ProductInput,
@@ -80,13 +78,13 @@ class ProductViewSet(GenericViewSet[Product]):
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], responses={204: DONE})
     def destroy(self, request: Request, product_id: str) -> Response:
         """Archive a product: it leaves the lists and is not sold any more. Safe to repeat."""
-        operations.archive_product(product_id, _precondition(request))
+        operations.archive_product(product_id, precondition(request, shown))
         return Response(status=204)
 
     def _change(self, request: Request, product_id: str, *, partial: bool) -> HttpResponseBase:
         fields = self._judged(instance=self.get_object(), partial=partial).validated_data
         return answer_write(
-            request, shown(operations.change_product(product_id, fields, _precondition(request)))
+            request, shown(operations.change_product(product_id, fields, precondition(request, shown)))
         )
 
     def _judged(self, **kwargs: Any) -> Any:
@@ -115,9 +113,3 @@ class ProductViewSet(GenericViewSet[Product]):
             )
         if not request.user.is_manager:
             raise PermissionDenied("Only managers choose by is_active: leave it out.")
-
-
-def _precondition(request: Request) -> Precondition:
-    if "If-Match" not in request.headers:
-        return operations.whatever_it_is
-    return lambda product: refuse_stale(request, tag_of(encoded(shown(product))))
