@@ -188,6 +188,32 @@ def chaos(
 
 
 @app.command()
+def backup(
+    directory: Annotated[Path, typer.Argument(help="Where to: a directory that does not exist yet.")],
+    port_offset: Offset = 0,
+) -> None:
+    """Copy every store as it is at one moment; the shop goes on, its messages stand still for some seconds."""
+    from launcher.backups import back_up
+
+    seconds = back_up(Instance(port_offset), directory.resolve())
+    console.print(f"Everything is in {directory}. Messages stood still for {seconds:.1f} s.")
+
+
+@app.command()
+def restore(
+    directory: Annotated[Path, typer.Argument(help="What `backup` made.")],
+    port_offset: Offset = 0,
+) -> None:
+    """Put a backup in the place of this platform's data. It must be down; what it had since is gone."""
+    from launcher.backups import restore as put_back
+
+    made_at = put_back(Instance(port_offset), directory.resolve())
+    console.print(
+        f"The data are as they were at {made_at}. Start: manage_all.py up{Instance(port_offset).option()}"
+    )
+
+
+@app.command()
 def logs(
     name: Annotated[
         str, typer.Argument(help="A process, as `status` names it; none: the supervisor's own log.")

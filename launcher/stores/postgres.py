@@ -79,14 +79,20 @@ def _wheel() -> Path:
 
 def prepare(instance: Instance) -> None:
     """Make the data directory, if there is none."""
+    make_place(instance)
     where = place(instance)
-    if where.run_as:
-        _make_reachable(where, where.run_as)
     if not (where.data / "PG_VERSION").exists():
         shutil.rmtree(where.data, ignore_errors=True)
         _initdb(where)
     # Nobody serves these data now. A killed server's pid may meanwhile be another program's.
     (where.data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def make_place(instance: Instance) -> None:
+    """Make where the data directory will be."""
+    where = place(instance)
+    if where.run_as:
+        _make_reachable(where, where.run_as)
 
 
 def _make_reachable(where: Place, owner: RunAs) -> None:
