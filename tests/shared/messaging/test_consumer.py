@@ -75,13 +75,13 @@ def test_a_whole_topic_replayed_three_times_shuffled_changes_nothing(lab: Lab) -
     messages = [lab.note(f"n{number}", about=f"k{number % 9}") for number in range(120)]
     with lab.running():
         lab.send(*messages)
-        eventually(lambda: len(lab.effects()) == 120, 30)
+        eventually(lambda: len(lab.effects()) == 120)
         before = lab.effects()
         again = messages * 3
         random.Random(8).shuffle(again)
         lab.send(*again, lab.note("end"))
-        eventually(lambda: lab.effects()[-1] == "end", 30)
-        eventually(lambda: lab.committed() == 120 * 4 + 1, 30)
+        eventually(lambda: lab.effects()[-1] == "end")
+        eventually(lambda: lab.committed() == 120 * 4 + 1)
 
     assert lab.effects() == [*before, "end"]
     assert InboxMessage.objects.count() == 121
@@ -144,7 +144,7 @@ def test_two_replicas_share_the_work_and_double_nothing(lab: Lab) -> None:
         time.sleep(0.1)
     first.stop()
     lab.send(*(lab.note(f"c{number}", about=f"k{number % 20}") for number in range(100)))
-    eventually(lambda: len(lab.effects()) >= 900, 30, lambda: len(lab.effects()))
+    eventually(lambda: len(lab.effects()) >= 900, 90, why=lambda: len(lab.effects()))
     second.stop()
 
     assert (first.error, second.error) == (None, None)
@@ -175,7 +175,7 @@ def test_a_topic_that_is_made_after_the_consumer_started_is_found(lab: Lab) -> N
         time.sleep(3)
         lab.create(lab.topic.name)
         lab.send(lab.note("late"))
-        eventually(lambda: lab.effects() == ["late"], 20)
+        eventually(lambda: lab.effects() == ["late"])
 
 
 def test_a_trace_goes_on_from_message_to_message(lab: Lab) -> None:

@@ -95,7 +95,7 @@ def test_killed_again_and_again_under_load(lab: Lab, start: Start, member: str) 
         process.kill()
         process.wait(10)
         process = start(member=member)
-    eventually(lambda: len(lab.effects()) >= total, 40, lambda: len(lab.effects()))
+    eventually(lambda: len(lab.effects()) >= total, 90, why=lambda: len(lab.effects()))
     eventually(lambda: not ParkedMessage.objects.exists())
 
     assert sorted(lab.effects()) == [f"{number:03}" for number in range(total)]
@@ -141,7 +141,7 @@ def test_a_sleeper_that_wakes_has_no_second_effect(lab: Lab, start: Start) -> No
     time.sleep(13)  # longer than Kafka waits for a member of the group
 
     sleeper.send_signal(signal.SIGCONT)
-    eventually(lambda: len(lab.effects()) >= 4, 40, lab.effects)
+    eventually(lambda: len(lab.effects()) >= 4, 90, why=lab.effects)
     time.sleep(3)
 
     assert lab.effects("a") == ["warm up", "slow 1", "next"]
@@ -158,7 +158,7 @@ def test_a_relay_that_is_killed_again_and_again_loses_nothing(lab: Lab, start: S
             process.kill()
             process.wait(10)
             process = start("relay")
-        eventually(lambda: len(lab.effects()) >= 120, 30, lambda: len(lab.effects()))
+        eventually(lambda: len(lab.effects()) >= 120, 90, why=lambda: len(lab.effects()))
         eventually(lambda: not OutboxMessage.objects.filter(sent_at=None).exists())
 
     assert len(lab.effects()) == len(set(lab.effects())) == 120

@@ -88,7 +88,7 @@ def test_who_waits_behind_a_dead_letter_is_handled_after_it(lab: Lab, hasty: Non
     lab.desk.failing["bad"] = Boom("never")
     with lab.running():
         lab.send(lab.note("bad"), lab.note("next"))
-        eventually(lambda: lab.effects() == ["next"], 15)
+        eventually(lambda: lab.effects() == ["next"])
 
     assert len(lab.dead_letters()) == 1
 
@@ -158,7 +158,7 @@ def test_while_the_database_is_away_messages_wait_and_none_is_given_up(lab: Lab,
         lab.send(*(lab.note(f"n{number}", about=str(number)) for number in range(5)))
         time.sleep(6)
         wire.mend()
-        eventually(lambda: lab.committed() == 6, 20)
+        eventually(lambda: lab.committed() == 6)
 
     assert sorted(lab.effects()) == sorted(["before", *(f"n{number}" for number in range(5))])
     assert lab.dead_letters() == []
@@ -177,7 +177,7 @@ def test_a_database_that_goes_again_and_again_in_mid_message_is_no_fault_of_it(l
     lab.desk.before = cut
     with wire.instead_of_the_database(), lab.running():
         lab.send(lab.note("unlucky"))
-        eventually(lambda: lab.effects() == ["unlucky"], 60)
+        eventually(lambda: lab.effects() == ["unlucky"], 90)
         eventually(lambda: lab.committed() == 1)
 
     assert len(cuts) == 5
@@ -188,7 +188,7 @@ def test_an_error_of_the_database_that_answers_is_the_messages_own(lab: Lab, has
     lab.desk.failing["bad"] = OperationalError("canceling statement due to lock timeout")
     with lab.running():
         lab.send(lab.note("bad"))
-        eventually(lab.dead_letters, 15)
+        eventually(lab.dead_letters)
 
 
 def test_while_the_dead_letter_topic_is_away_the_offset_stays(lab: Lab) -> None:
@@ -198,7 +198,7 @@ def test_while_the_dead_letter_topic_is_away_the_offset_stays(lab: Lab) -> None:
         time.sleep(5)
         assert lab.committed() == 0
         lab.create(lab.topic.dead_letter, 1)
-        eventually(lambda: lab.effects() == ["after"], 30)
+        eventually(lambda: lab.effects() == ["after"])
         eventually(lambda: lab.committed() == 2)
 
     assert len(lab.dead_letters()) == 1
@@ -213,7 +213,7 @@ def test_poison_beside_a_database_that_is_away_is_one_dead_letter(lab: Lab, wire
         eventually(lab.dead_letters)
         time.sleep(3)
         wire.mend()
-        eventually(lambda: lab.committed() == 3, 20)
+        eventually(lambda: lab.committed() == 3)
 
     assert len(lab.dead_letters()) == 1
     assert lab.effects("p") == ["good"]
