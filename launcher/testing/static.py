@@ -11,6 +11,7 @@ from launcher.instance import Instance
 from launcher.migrations import django_command
 from launcher.services import environment
 from launcher.system import SERVICES
+from launcher.testing.production import production_environment
 
 TOOLS = Path(sys.executable).parent
 
@@ -46,6 +47,9 @@ def checks(instance: Instance) -> Iterator[Check]:
     for owner in SERVICES:
         arguments = django_command(owner, "check", "--fail-level", "WARNING")
         yield Check(f"settings of {owner.name}", tuple(arguments), environment(owner, instance))
+    for owner in SERVICES:
+        arguments = django_command(owner, "check", "--deploy", "--fail-level", "WARNING")
+        yield Check(f"{owner.name} in production", tuple(arguments), production_environment(owner, instance))
 
 
 def run_all(instance: Instance) -> list[Outcome]:

@@ -6,10 +6,12 @@ has a default: a missing or a development value stops the start.
 """
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import faults
@@ -26,6 +28,16 @@ SERVICES = {
     "basket": (8004, 2),
     "notification": (8005, 3),
     "saga": (8006, 4),
+}
+# What a service cannot do without, besides what every process needs.
+REQUIRED = {
+    "gateway": ("upstreams", "oidc_client_secret"),
+    "product": ("database_url",),
+    "order": ("database_url", "basket_url"),
+    "stock": ("database_url",),
+    "notification": ("database_url",),
+    "saga": ("database_url",),
+    "basket": (),
 }
 DEVELOPMENT_DATABASES = {
     "product": "mongodb://127.0.0.1:8017/product?replicaSet=rs0&directConnection=true",
@@ -73,9 +85,12 @@ class Environment(BaseSettings):
             name: value for name, value in defaults.items() if f"{PREFIX}{name.upper()}" not in os.environ
         }
         try:
-            return cls(**missing)
+            found = cls(**missing)
         except ValidationError as error:
             raise ImproperlyConfigured(_explain(error)) from error
+        if complaints := [*found.missing(service), *found.unfit_for_production()]:
+            raise ImproperlyConfigured(_listed(complaints))
+        return found
 
     @field_validator("crash_point")
     @classmethod
@@ -84,21 +99,29 @@ class Environment(BaseSettings):
             raise ValueError(reason)
         return value
 
-    @model_validator(mode="after")
-    def _production_is_not_development(self) -> Self:
-        if self.environment != "production":
-            return self
-        if self.secret_key == DEVELOPMENT_SECRET:
-            raise ValueError(
-                "secret_key is the development secret: set MICROCOMMERCE_SECRET_KEY to one of your own"
-            )
+    def missing(self, service: str) -> Iterator[str]:
+        """What `service` cannot do without."""
+        for name in REQUIRED[service]:
+            if not getattr(self, name):
+                yield f"{PREFIX}{name.upper()}: is needed by {service} and was not set"
+
+    def unfit_for_production(self) -> Iterator[str]:
+        """What may be so on a developer's machine and nowhere else."""
+        if not self.is_production:
+            return
+        for name in ("secret_key", "oidc_client_secret"):
+            if getattr(self, name) == DEVELOPMENT_SECRET:
+                yield f"{PREFIX}{name.upper()}: is the development secret; set one of your own"
         if self.debug:
-            raise ValueError("debug is on: unset MICROCOMMERCE_DEBUG in production")
+            yield f"{PREFIX}DEBUG: is on; unset it"
         if self.crash_point:
-            raise ValueError("crash_point is set: a process that dies on purpose is for tests")
-        if self.issuer.startswith("http://"):
-            raise ValueError("issuer is not https: production tokens come from a realm behind TLS")
-        return self
+            yield f"{PREFIX}CRASH_POINT: is set; a process that dies on purpose is for tests"
+        for name in ("issuer", "gateway_url"):
+            if not getattr(self, name).startswith("https://"):
+                yield f"{PREFIX}{name.upper()}: is not https; tokens and cookies travel only over TLS"
+        database = urlsplit(self.database_url)
+        if database.password and database.password == database.username:
+            yield f"{PREFIX}DATABASE_URL: the password is the user's name, as in development; set one of your own"
 
     @property
     def is_production(self) -> bool:
@@ -126,8 +149,8 @@ def development_defaults(service: str) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        name = "".join(f"{PREFIX}{str(part).upper()}" for part in item["loc"][:1]) or PREFIX + "*"
-        lines.append(f"  {name}: {item['msg']}")
-    return "This process cannot start with this environment:\n" + "\n".join(lines)
+    return _listed(f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
+
+
+def _listed(complaints: Iterable[str]) -> str:
+    return "\n  ".join(["This process cannot start with this environment:", *complaints])

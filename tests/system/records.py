@@ -37,6 +37,12 @@ class Records:
     """The stores of one platform."""
 
     def __init__(self, urls: dict[str, str]) -> None:
+        self._urls = urls
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """Look at the stores anew, which were stopped and started."""
+        urls = self._urls
         self._sql = {
             owner: psycopg.connect(_database(urls["postgres"], owner), autocommit=True)
             for owner in ON_POSTGRESQL
