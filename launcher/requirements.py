@@ -1,8 +1,9 @@
-"""Write the locks of `requirements/`: every version and hash, for every platform that Python 3.11 or later runs on.
+"""Write the locks of `requirements/` and the bill of materials: every version and hash, for every platform that Python 3.11 or later runs on.
 
 `python -m launcher.requirements [--upgrade]`
 """
 
+import json
 import subprocess
 import sys
 
@@ -24,5 +25,18 @@ def lock(arguments: list[str]) -> None:
         subprocess.run(command, cwd=REQUIREMENTS.parent, env=environment, check=True)
 
 
+def bill_of_materials() -> None:
+    """Write what a service is made of as CycloneDX 1.6, from its lock."""
+    options = ("--output-reproducible", "--spec-version", "1.6", str(REQUIREMENTS / "service.txt"))
+    command = [str(VENV / "bin" / "cyclonedx-py"), "requirements", *options]
+    bill = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    bill.pop("metadata", None)  # about the tool
+    for component in bill["components"]:  # each file's address and hash are in the lock: said once
+        component.pop("externalReferences", None)
+        component.pop("description", None)
+    (REQUIREMENTS / "sbom.json").write_text(json.dumps(bill, indent=1) + "\n")
+
+
 if __name__ == "__main__":
     lock(sys.argv[1:])
+    bill_of_materials()

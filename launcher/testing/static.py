@@ -14,6 +14,7 @@ from launcher.system import SERVICES
 from launcher.testing.production import production_environment
 
 TOOLS = Path(sys.executable).parent
+PACKAGES = ("apps", "benchmarks", "gateway", "infrastructure", "launcher", "shared")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ def checks(instance: Instance) -> Iterator[Check]:
     yield Check("ruff check", (str(TOOLS / "ruff"), "check", "--quiet", "--output-format", "concise", "."))
     yield Check("ruff format", (str(TOOLS / "ruff"), "format", "--check", "--quiet", "."))
     yield Check("imports", (str(TOOLS / "lint-imports"),))
+    yield Check("bandit", (str(TOOLS / "bandit"), "-q", "-c", "pyproject.toml", "-ll", "-r", *PACKAGES))
+    if (instance.root / ".git").exists():
+        yield Check("secrets in the history", (sys.executable, "-m", "launcher.testing.secret_scan"))
     for owner in SERVICES:
         if owner.database:
             arguments = django_command(owner, "makemigrations", "--check", "--dry-run")

