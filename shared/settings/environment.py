@@ -107,21 +107,26 @@ class Environment(BaseSettings):
 
     def unfit_for_production(self) -> Iterator[str]:
         """What may be so on a developer's machine and nowhere else."""
-        if not self.is_production:
-            return
-        for name in ("secret_key", "oidc_client_secret"):
-            if getattr(self, name) == DEVELOPMENT_SECRET:
-                yield f"{PREFIX}{name.upper()}: is the development secret; set one of your own"
-        if self.debug:
-            yield f"{PREFIX}DEBUG: is on; unset it"
-        if self.crash_point:
-            yield f"{PREFIX}CRASH_POINT: is set; a process that dies on purpose is for tests"
-        for name in ("issuer", "gateway_url"):
-            if not getattr(self, name).startswith("https://"):
-                yield f"{PREFIX}{name.upper()}: is not https; tokens and cookies travel only over TLS"
         database = urlsplit(self.database_url)
-        if database.password and database.password == database.username:
-            yield f"{PREFIX}DATABASE_URL: the password is the user's name, as in development; set one of your own"
+        refused = {
+            "secret_key": (self.secret_key == DEVELOPMENT_SECRET, "is the development secret; set your own"),
+            "oidc_client_secret": (
+                self.oidc_client_secret == DEVELOPMENT_SECRET, "is the development secret; set your own",
+            ),
+            "debug": (self.debug, "is on; unset it"),
+            "crash_point": (self.crash_point, "is set; a process that dies on purpose is for tests"),
+            "issuer": (not self.issuer.startswith("https://"), "is not https; tokens travel only over TLS"),
+            "gateway_url": (
+                not self.gateway_url.startswith("https://"), "is not https; cookies travel only over TLS",
+            ),
+            "database_url": (
+                database.password and database.password == database.username,
+                "has the user's name for a password, as in development; set your own",
+            ),
+        }  # fmt: skip
+        for name, (is_wrong, why) in refused.items():
+            if is_wrong and self.is_production:
+                yield f"{PREFIX}{name.upper()}: {why}"
 
     @property
     def is_production(self) -> bool:

@@ -52,17 +52,3 @@ def test_a_setting_that_names_no_point_stops_the_start() -> None:
     done = passed("relay.nowhere")
     assert done.returncode == 1
     assert "MICROCOMMERCE_CRASH_POINT" in done.stderr
-
-
-def test_production_refuses_it() -> None:
-    """Red without its line in `Environment._production_is_not_development`."""
-    real = {
-        "ENVIRONMENT": "production",
-        "SECRET_KEY": "a-secret-of-our-own-that-is-long-enough-for-it",
-        "ISSUER": "https://login.example.com/realms/microcommerce",
-        "GATEWAY_URL": "https://shop.example.com",
-    }
-    variables = {f"MICROCOMMERCE_{name}": value for name, value in real.items()}
-    done = passed("relay.sent", **variables)
-    assert done.returncode == 1
-    assert "crash_point is set" in done.stderr
