@@ -1,6 +1,7 @@
 """Puts the front door together from the settings, inside the running event loop."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from gateway.access import AccessLog
+from gateway.events import Listener
 from gateway.front import Application, FrontDoor
 from gateway.guard import Guard
 from gateway.health import Health, live
@@ -17,10 +19,12 @@ from gateway.metrics import Metrics
 from gateway.proxy import Proxy
 from gateway.routes import ROUTES
 from gateway.routing import Routing
+from gateway.sharing import Sharing
 from gateway.signin.sessions import Sessions
 from gateway.upstream import Upstream
 from gateway.websocket import Sockets
 from shared.auth.verifier import verifier
+from shared.contracts.topics import PRODUCT_EVENTS
 from shared.telemetry import probe
 from shared.telemetry.probe import Pulse
 
@@ -43,13 +47,15 @@ class Building:
         self.pulse = Pulse()
         self._beat: asyncio.TimerHandle | None = None
         self.access = AccessLog(as_json=env.log_format == "json")
+        self.sharing = self._sharing()
+        self.listener = Listener(env.kafka, PRODUCT_EVENTS.name, self._heard)
         health = Health(self.upstreams, self.keycloak, urlsplit(env.issuer).path, self.redis)
         sessions = Sessions(self.redis, self.keycloak, settings.SESSION_COOKIE_NAME, env.oidc_client_secret)
         self.front = FrontDoor(
             guard=Guard(Routing(ROUTES), frozenset(_hosts()), verifier(), sessions),
             by_address=Limiter(self.shares, "address", env.rate_limit, env.rate_seconds),
             by_user=Limiter(self.shares, "user", env.rate_limit, env.rate_seconds),
-            proxy=Proxy(self.upstreams, settings.GATEWAY_URL, env.body_seconds),
+            services=self.sharing,
             pages={"/health": health.all, "/health/live": live, "/health/ready": health.ready},
             django=django,
             access=self.access,
@@ -59,12 +65,25 @@ class Building:
         )
         self.sockets = Sockets(self.front, env.upstreams)
 
+    def _sharing(self) -> Sharing:
+        env = settings.ENVIRONMENT
+        self._loop = asyncio.get_running_loop()
+        proxy = Proxy(self.upstreams, settings.GATEWAY_URL, env.body_seconds)
+        shared = frozenset(route.to for route in ROUTES if route.limits.shared)
+        return Sharing(proxy, shared, env.shared_seconds, self.metrics)
+
+    def _heard(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended: there is nobody left to be told
+            self._loop.call_soon_threadsafe(self.sharing.empty)
+
     def open(self) -> None:
         """Answer probes and Prometheus inside, on a port of their own: the front door has no row for metrics."""
         port = settings.ENVIRONMENT.probe_port
         if port:
             REGISTRY.register(self.metrics)
             probe.serve(port, self.pulse)
+        if settings.ENVIRONMENT.shared_seconds:
+            self.listener.start()
         self.pulse.ready = True
         self._turn()
 
@@ -77,6 +96,8 @@ class Building:
         self.pulse.ready = False
         if self._beat is not None:
             self._beat.cancel()
+        if settings.ENVIRONMENT.shared_seconds:
+            await asyncio.to_thread(self.listener.close)
         for upstream in (*self.upstreams.values(), self.keycloak):
             upstream.close()
         await self.redis.aclose()

@@ -14,7 +14,8 @@ from gateway.exchange import Exchange, Receive, Scope, Send
 from gateway.guard import Guard, judge_framing, judge_role
 from gateway.limits import Limiter
 from gateway.metrics import NO_ROUTE, Metrics
-from gateway.proxy import AnswerCutShort, Proxy
+from gateway.proxy import AnswerCutShort
+from gateway.sharing import Sharing
 from gateway.table import HERE
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class FrontDoor:
     guard: Guard
     by_address: Limiter
     by_user: Limiter
-    proxy: Proxy
+    services: Sharing
     pages: Mapping[str, Page]
     django: Application
     access: AccessLog
@@ -66,7 +67,7 @@ class FrontDoor:
         if route.to == HERE:
             await self._answer_here(exchange, route.path)
         else:
-            await self.proxy.forward(exchange, route)
+            await self.services.forward(exchange, route)
 
     async def _answer_here(self, exchange: Exchange, path: str) -> None:
         page = self.pages.get(path)

@@ -22,6 +22,7 @@ class Metrics(Collector):
         self._times: dict[str, list[int]] = {}
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self.sockets = 0
+        self.shared_hits = self.shared_misses = 0
 
     def add(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request was answered."""
@@ -44,6 +45,12 @@ class Metrics(Collector):
         for route, counts in list(self._times.items()):
             times.add_metric([route], _cumulative(counts), self._seconds[route])
         yield times
+        shared = CounterMetricFamily(
+            "shared_answers", "Anonymous reads by whether a kept answer served them", labels=["outcome"]
+        )
+        shared.add_metric(["hit"], self.shared_hits)
+        shared.add_metric(["miss"], self.shared_misses)
+        yield shared
         yield GaugeMetricFamily(
             "websocket_connections", "WebSocket connections that are open", value=self.sockets
         )

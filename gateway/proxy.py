@@ -36,18 +36,28 @@ class Proxy:
 
     async def forward(self, exchange: Exchange, route: Route) -> None:
         """Send the request of `exchange` to the service of `route` and answer with what comes back."""
-        upstream = self._upstreams[route.to]
+        await self.finish(await self.ask(exchange, route), exchange, route)
+
+    async def ask(self, exchange: Exchange, route: Route) -> Connection:
+        """Send the request and wait for the head of the answer, which must be finished or released. Raises Refusal."""
         body, rest, length = await self._body(exchange, route)
         head = self._head(exchange, length)
         call = Call(exchange.method, head, body, rest.rest() if rest else None, route.limits.seconds)
         try:
-            answer = await upstream.call(call)
+            return await self._upstreams[route.to].call(call)
         except ServiceError as error:
             raise _refusal(route, error) from error
+
+    async def finish(self, answer: Connection, exchange: Exchange, route: Route) -> None:
+        """Answer with what `ask` brought."""
         try:
             await _relay(answer, exchange)
         finally:
-            upstream.release(answer)
+            self.release(answer, route)
+
+    def release(self, answer: Connection, route: Route) -> None:
+        """The exchange with the service is over."""
+        self._upstreams[route.to].release(answer)
 
     async def _body(self, exchange: Exchange, route: Route) -> tuple[bytes, Body | None, int]:
         """The body, or its beginning and the Body that has the rest; and how long it is in all."""

@@ -6,7 +6,7 @@ for its HEAD and its OPTIONS. `customer` means any signed-in customer: that an o
 notification is their own is for the service to judge, and a manager may do whatever a customer may.
 """
 
-from gateway.table import FORM, HERE, PAGE, PROBE, WEBSOCKET, Role, Route
+from gateway.table import FORM, HERE, PAGE, PROBE, SHARED, WEBSOCKET, Role, Route
 
 anyone, customer, manager = Role.ANYONE, Role.CUSTOMER, Role.MANAGER
 
@@ -15,13 +15,13 @@ ROUTES = (
     #     who       may do what         at which address                                which service answers
 
     # The catalogue
-    Route(anyone,   "GET",              "/api/products/",                               "product"),
+    Route(anyone,   "GET",              "/api/products/",                               "product", SHARED),
     Route(manager,  "POST",             "/api/products/",                               "product"),
-    Route(anyone,   "GET",              "/api/products/{id}/",                          "product"),
+    Route(anyone,   "GET",              "/api/products/{id}/",                          "product", SHARED),
     Route(manager,  "PUT PATCH DELETE", "/api/products/{id}/",                          "product"),
-    Route(anyone,   "GET",              "/api/categories/",                             "product"),
+    Route(anyone,   "GET",              "/api/categories/",                             "product", SHARED),
     Route(manager,  "POST",             "/api/categories/",                             "product"),
-    Route(anyone,   "GET",              "/api/categories/{id}/",                        "product"),
+    Route(anyone,   "GET",              "/api/categories/{id}/",                        "product", SHARED),
     Route(manager,  "PUT PATCH DELETE", "/api/categories/{id}/",                        "product"),
     Route(manager,  "POST",             "/api/categories/{id}/products/",               "product"),
     Route(manager,  "DELETE",           "/api/categories/{id}/products/{product_id}/",  "product"),

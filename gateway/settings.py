@@ -16,6 +16,9 @@ class GatewayEnvironment(Environment):
     )
     rate_limit: int = Field(default=2000, ge=1, description="requests of one user, or from one address …")
     rate_seconds: int = Field(default=10, ge=1, le=3600, description="… in so many seconds")
+    shared_seconds: float = Field(
+        default=3.0, ge=0, le=60, description="how long anonymous catalogue reads are shared; 0: never"
+    )
     head_seconds: float = Field(default=10.0, gt=0, description="time for a client to send a request's head")
     body_seconds: float = Field(default=30.0, gt=0, description="time for a client to send a request's body")
 

@@ -32,16 +32,19 @@ class Role(Enum):
 class Limits:
     """What one request may cost: seconds until the service begins its answer, bytes of the request's body.
 
-    `counted` is whether it counts against the caller's rate limit.
+    `counted` is whether it counts against the caller's rate limit; `shared` whether readers without a name get
+    one answer, kept for a moment (`gateway.sharing`).
     """
 
     seconds: float = 10.0
     body: int = 1024 * KIB
     counted: bool = True
+    shared: bool = False
 
 
 STANDARD = Limits()
 PAGE = Limits(body=0)
+SHARED = Limits(shared=True)
 FORM = Limits(body=64 * KIB)
 PROBE = Limits(body=0, counted=False)  # a prober that is refused would have the process killed
 

@@ -71,6 +71,7 @@ def environment(realm: Realm, echo: EchoService, scripted: ScriptedService) -> d
         "REDIS_URL": redis_url(),
         "LOG_FORMAT": "json",
         "RATE_LIMIT": "1000000",
+        "SHARED_SECONDS": "0",  # what a test asks for reaches the service; see test_sharing
     }
 
 

@@ -81,6 +81,16 @@ class EchoService:
     async def _do_status(self, request: web.Request, seen: Seen) -> web.StreamResponse:
         return web.Response(status=int(request.query["status"]), headers={"ETag": '"v1"'})
 
+    async def _do_catalogue(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        query = request.query
+        body = b"%06d" % len(self.seen) + b"x" * int(query.get("size", "0"))
+        await asyncio.sleep(float(query.get("seconds", "0")))
+        names = {"etag": "ETag", "vary": "Vary", "cache": "Cache-Control"}
+        headers = {"ETag": '"v1"', "Vary": "Accept"} | {
+            names[name]: value for name, value in query.items() if name in names
+        }
+        return web.Response(body=body, headers={name: value for name, value in headers.items() if value})
+
     async def _do_stream(self, request: web.Request, seen: Seen) -> web.StreamResponse:
         answer = web.StreamResponse()
         pieces = int(request.query["pieces"])

@@ -1,0 +1,141 @@
+"""Rows of the table that are SHARED: anonymous readers who ask for the same get the same answer for a moment.
+
+The host is no part of what they ask for: every service is told the public one. Whoever says who they are is
+always answered by the service. A change through this gateway empties what is kept before it is answered; a
+change through another one does so by its event (`gateway.events`), and without events time does.
+"""
+
+import asyncio
+
+from gateway.errors import ServiceBroke
+from gateway.exchange import Exchange
+from gateway.headers import from_service
+from gateway.http1 import Connection, ServiceError
+from gateway.kept import Keep, Kept, Key, seconds_good
+from gateway.metrics import Metrics
+from gateway.proxy import Proxy
+from gateway.table import Route
+from gateway.upstream import SAFE
+
+LONGEST_KEY = 1000  # bytes of an address and Accept: nobody asks a longer one twice
+CONDITIONS = {b"if-none-match", b"if-modified-since"}
+GOES_WITH_304 = {b"etag", b"vary", b"cache-control", b"age"}  # RFC 9110, section 15.4.5
+
+
+class Sharing:
+    """Forwards requests, or answers them from what is kept for `seconds`; `services` are those with SHARED rows."""
+
+    def __init__(self, proxy: Proxy, services: frozenset[str], seconds: float, metrics: Metrics) -> None:
+        self._proxy = proxy
+        self._services = services if seconds else frozenset()
+        self._seconds = seconds
+        self._metrics = metrics
+        self._under_way: dict[Key, asyncio.Future[Kept | None]] = {}
+        self._loop = asyncio.get_running_loop()
+        self.keep = Keep()
+
+    async def forward(self, exchange: Exchange, route: Route) -> None:
+        """Answer the request of `exchange`."""
+        if route.to not in self._services:
+            await self._proxy.forward(exchange, route)
+        elif exchange.method not in SAFE:
+            await self._change(exchange, route)
+        elif route.limits.shared and (key := _key(exchange)) is not None:
+            await self._read(exchange, route, key)
+        else:
+            await self._proxy.forward(exchange, route)
+
+    def empty(self) -> None:
+        """Something changed: whoever asks from now on is told what is so now."""
+        self.keep.empty()
+        self._under_way.clear()
+
+    async def _change(self, exchange: Exchange, route: Route) -> None:
+        try:
+            answer = await self._proxy.ask(exchange, route)
+        finally:  # also where it failed: whether it took effect is not known then
+            self.empty()
+        await self._proxy.finish(answer, exchange, route)
+
+    async def _read(self, exchange: Exchange, route: Route, key: Key) -> None:
+        kept = self.keep.find(key, self._loop.time())
+        if kept is None and (under_way := self._under_way.get(key)) is not None:
+            kept = await asyncio.shield(under_way)
+        if kept is not None:
+            self._metrics.shared_hits += 1
+            await self._show(exchange, kept)
+            return
+        self._metrics.shared_misses += 1
+        if exchange.method == "HEAD" or key in self._under_way:
+            await self._proxy.forward(exchange, route)
+        else:
+            await self._fetch(exchange, route, key)
+
+    async def _fetch(self, exchange: Exchange, route: Route, key: Key) -> None:
+        """Ask the service for all who want the same meanwhile."""
+        under_way = self._under_way[key] = self._loop.create_future()
+        kept, emptied = None, self.keep.emptied
+        asked = exchange.headers.kept
+        # Others may not know what this caller knows: the whole is asked for.
+        exchange.headers.kept = [header for header in asked if header[0] not in CONDITIONS]
+        try:
+            answer = await self._proxy.ask(exchange, route)
+            seconds = seconds_good(answer.status, answer.headers, self._seconds)
+            if seconds:
+                kept = await self._take(answer, route, seconds)
+        finally:
+            exchange.headers.kept = asked
+            if self._under_way.get(key) is under_way:
+                del self._under_way[key]
+            under_way.set_result(kept)
+        if kept is None:
+            await self._proxy.finish(answer, exchange, route)
+            return
+        if emptied == self.keep.emptied:
+            self.keep.put(key, kept)
+        await self._show(exchange, kept)
+
+    async def _take(self, answer: Connection, route: Route, seconds: float) -> Kept:
+        body = b""
+        try:
+            while piece := await answer.read(route.limits.seconds):
+                body += piece
+        except ServiceError as error:
+            raise ServiceBroke from error
+        finally:
+            self._proxy.release(answer, route)
+        now = self._loop.time()
+        headers = from_service(answer.headers, bodiless=False)
+        return Kept(headers, body, dict(headers)[b"etag"], now, now + seconds)
+
+    async def _show(self, exchange: Exchange, kept: Kept) -> None:
+        headers = kept.headers_now(self._loop.time())
+        known = [value for name, value in exchange.headers.kept if name == b"if-none-match"]
+        if known and kept.is_known(b",".join(known)):
+            await exchange.begin(304, [header for header in headers if header[0] in GOES_WITH_304])
+            await exchange.write(b"")
+        else:
+            await exchange.begin(200, headers)
+            await exchange.write(kept.body)
+
+
+def _key(exchange: Exchange) -> Key | None:
+    """What is asked for, where the answer may be shared; None where it may not."""
+    if exchange.principal is not None or exchange.content_length or exchange.is_chunked:
+        return None
+    accept = b""
+    for name, value in exchange.headers.kept:
+        if name == b"accept":
+            accept += value
+        elif name == b"range" or (name in {b"cache-control", b"pragma"} and b"no-" in value.lower()):
+            return None  # a part, or the newest at any price
+    # The order between names says nothing; the order of one name's values may.
+    pieces = sorted([piece for piece in exchange.query.split(b"&") if piece], key=_name)
+    query = b"&".join(pieces)
+    if exchange.method == "OPTIONS" or len(exchange.path) + len(query) + len(accept) > LONGEST_KEY:
+        return None
+    return exchange.path, query, accept
+
+
+def _name(parameter: bytes) -> bytes:
+    return parameter.partition(b"=")[0]
