@@ -71,7 +71,10 @@ class FrontDoor:
 
     async def _answer_here(self, exchange: Exchange, path: str) -> None:
         page = self.pages.get(path)
-        if page is not None:
+        if exchange.method == "OPTIONS":
+            await exchange.begin(204, [(b"allow", self.guard.find_place(exchange).allow)])
+            await exchange.write(b"")
+        elif page is not None:
             await page(exchange)
         else:
             await self._ask_django(exchange)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.table import HERE, WEBSOCKET, Role, Route
+from gateway.table import WEBSOCKET, Role, Route
 
 _STRICTNESS = [Role.ANYONE, Role.CUSTOMER, Role.MANAGER]
 
@@ -94,7 +94,7 @@ def _place(path: str, methods: dict[str, Route]) -> Place:
     routes = {method: route for method, route in methods.items() if method != WEBSOCKET}
     if "GET" in routes:
         routes["HEAD"] = routes["GET"]
-    if routes and all(route.to != HERE for route in routes.values()):
+    if routes:
         easiest = min(routes.values(), key=lambda route: _STRICTNESS.index(route.who))
         routes["OPTIONS"] = routes.get("GET", easiest)
     allow = ", ".join(sorted(routes)).encode()

@@ -18,6 +18,7 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 CALLERS = ("nobody", "a bad token", "customer", "manager")
 PLACES = [place for place in Routing(ROUTES).places() if place.allow]
 FORWARDED = [place for place in PLACES if all(route.to != HERE for route in place.routes.values())]
+OWN = [place for place in PLACES if place.routes and place not in FORWARDED]
 SERVICES = {route.to for route in ROUTES} - {HERE}
 
 
@@ -74,6 +75,16 @@ def test_each_row_lets_in_whom_it_names(
             answer.problem
             == {401: "not-authenticated", 403: "forbidden", 405: "method-not-allowed"}[expected]
         )
+
+
+@pytest.mark.parametrize("place", OWN, ids=lambda place: place.path)
+def test_the_gateways_own_pages_say_what_can_be_done_there(place: Place, gateway: GatewayProcess) -> None:
+    """Red when OPTIONS is refused, does what GET does, or keeps a method to itself."""
+    address = re.sub(r"\{.*\}", "x.css", place.path)
+    answer = gateway.call("OPTIONS", address)
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["Allow"] == place.allow.decode()
+    assert answer.headers["Set-Cookie"] is None
 
 
 @pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "LINK"])

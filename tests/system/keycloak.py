@@ -111,6 +111,13 @@ class Keycloak:
         )
         assert answer.status_code in {204, 404}, answer.text
 
+    def put_out(self, account: Account) -> None:
+        """End every session of the user."""
+        answer = requests.post(
+            f"{self._users}/{account.id}/logout", headers=self._as_administrator(), timeout=TIMEOUT
+        )
+        assert answer.status_code == 204, answer.text
+
     @contextlib.contextmanager
     def client_with_short_tokens(self, seconds: int) -> Iterator[str]:
         """A client like the one that tests use, whose access tokens expire sooner; there for a while."""

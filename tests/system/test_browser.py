@@ -16,6 +16,7 @@ from tests.system.keycloak import Account, Keycloak, claims_of
 from tests.system.platform import Platform
 from tests.system.shop import Shop
 from tests.system.shopper import ADDRESS, Shopper
+from tests.system.waiting import eventually
 from tests.system.window import Window, origin
 
 OpenWindow = Callable[[], Window]
@@ -209,6 +210,21 @@ def test_a_newcomer_registers_and_leaves(
     assert stranger.go("/api/orders/").status == 401
     stranger.go("/login/")
     assert stranger.page.get_by_label("Password", exact=True).is_visible()
+
+
+def test_whoever_is_put_out_of_keycloak_is_out_of_here(
+    new_window: OpenWindow, keycloak: Keycloak, shopper: Shopper
+) -> None:
+    """An administrator ends somebody's sessions: Keycloak tells the gateway (back-channel logout).
+
+    Red when the realm does not name the gateway's address, or the gateway does not believe Keycloak.
+    """
+    window = new_window()
+    assert shopper.account
+    window.sign_in(shopper.account, "/api/orders/")
+    keycloak.put_out(shopper.account)
+    eventually(lambda: window.go("/api/orders/").status, (401).__eq__, what="no session any more")
+    window.page.context.close()
 
 
 def test_every_link_of_the_home_page_leads_somewhere(boss: Window, stranger: Window) -> None:
