@@ -9,7 +9,9 @@ from django.conf import settings
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
+from gateway import explained
 from gateway.access import AccessLog
+from gateway.document import Document
 from gateway.events import Listener
 from gateway.front import Application, FrontDoor
 from gateway.guard import Guard
@@ -56,7 +58,14 @@ class Building:
             by_address=Limiter(self.shares, "address", env.rate_limit, env.rate_seconds),
             by_user=Limiter(self.shares, "user", env.rate_limit, env.rate_seconds),
             services=self.sharing,
-            pages={"/health": health.all, "/health/live": live, "/health/ready": health.ready},
+            pages={
+                "/health": health.all,
+                "/health/live": live,
+                "/health/ready": health.ready,
+                "/api/schema/": Document.read().answer,
+                "/problems/": explained.every_problem,
+                "/problems/{slug}": explained.one_problem,
+            },
             django=django,
             access=self.access,
             metrics=self.metrics,

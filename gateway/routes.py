@@ -49,6 +49,7 @@ ROUTES = (
     Route(customer, "GET",              "/api/sagas/{id}/",                             "saga"),
     Route(manager,  "POST",             "/api/sagas/{id}/retry/",                       "saga"),
     Route(manager,  "GET",              "/api/dead-letters/",                           "saga"),
+    Route(manager,  "GET",              "/api/dead-letters/{id}/",                      "saga"),
     Route(manager,  "POST",             "/api/dead-letters/{id}/replay/",               "saga"),
     Route(manager,  "POST",             "/api/dead-letters/{id}/discard/",              "saga"),
 
@@ -59,6 +60,12 @@ ROUTES = (
 
     # Pictures of products
     Route(anyone,   "GET",              "/media/products/{picture}",                    "product"),
+
+    # What all of this is: the OpenAPI document, its page, and a page for every kind of problem
+    Route(anyone,   "GET",              "/api/schema/",                                 HERE, PAGE),
+    Route(anyone,   "GET",              "/api/docs/",                                   HERE, PAGE),
+    Route(anyone,   "GET",              "/problems/",                                   HERE, PAGE),
+    Route(anyone,   "GET",              "/problems/{slug}",                             HERE, PAGE),
 
     # The gateway's own: pages, and sign-in for people with a browser
     Route(anyone,   "GET",              "/",                                            HERE, PAGE),

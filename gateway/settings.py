@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "shared.http",
     "rest_framework",
+    "drf_spectacular_sidecar",  # Swagger UI, for the page of the API's description
 ]
 # The front door has done what the services' middleware does: trace, request id, access line, metrics, host.
 MIDDLEWARE = [

@@ -2,12 +2,13 @@
 
 from django.templatetags.static import static
 from django.urls import path
-from django.views.generic import RedirectView
+from django.views.generic import RedirectView, TemplateView
 
 from gateway.signin import views
 
 urlpatterns = [
     path("", views.home),
+    path("api/docs/", TemplateView.as_view(template_name="gateway/api_docs.html")),
     path("login/", views.SignIn.as_view()),
     path("register/", views.Register.as_view()),
     path("oidc/callback/", views.Callback.as_view(), name="oidc_authentication_callback"),

@@ -214,6 +214,15 @@ def restore(
 
 
 @app.command()
+def schema() -> None:
+    """Describe the contract anew from the code: gateway/openapi.json and docs/asyncapi.json."""
+    from launcher.contract.files import write
+
+    changed = [str(path.relative_to(Instance().root)) for path in write()]
+    console.print(f"Written: {', '.join(changed)}." if changed else "The documents are what the code says.")
+
+
+@app.command()
 def logs(
     name: Annotated[
         str, typer.Argument(help="A process, as `status` names it; none: the supervisor's own log.")

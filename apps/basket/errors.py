@@ -1,5 +1,7 @@
 """What can go wrong with a basket, one class for each, with its status and the way out."""
 
+from typing import ClassVar
+
 from shared.http.problems import RETRY_AFTER, Problem
 
 
@@ -36,6 +38,7 @@ class BasketChanged(Problem):
     slug = "precondition-failed"
     status_code = 412
     title = "The basket has changed"
+    example: ClassVar = {"version": 7}
     default_detail = "The basket is not the one that If-Match names. Read it again and send its new ETag."
 
 

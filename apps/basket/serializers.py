@@ -4,12 +4,21 @@ import re
 from collections import Counter
 from typing import Any, ClassVar, Self
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.basket import catalogue
 from apps.basket.store import MAX_LINES, MAX_QUANTITY, Basket, Line
 from shared.http.fields import StrictIntegerField
 
+# What the API's description shows
+LAMP = {
+    "product_id": "65f0c0ffee65f0c0ffee65f0",
+    "name": "Desk lamp",
+    "unit_price": "49.90",
+    "quantity": 2,
+    "line_total": "99.80",
+}
 PRODUCT_ID = re.compile(r"^[0-9a-f]{24}\Z")
 
 
@@ -26,12 +35,17 @@ class ProductIdField(serializers.RegexField):
         return super().to_internal_value(data)
 
 
+@extend_schema_serializer(
+    component_name="BasketQuantity",
+    examples=[OpenApiExample("two of them", {"quantity": 2}, request_only=True)],
+)
 class LineQuantitySerializer(serializers.Serializer[dict[str, int]]):
     """The body of `PUT /api/basket/items/{product_id}/`."""
 
     quantity = StrictIntegerField(min_value=1, max_value=MAX_QUANTITY)
 
 
+@extend_schema_serializer(component_name="BasketItem")
 class BasketItemSerializer(LineQuantitySerializer):
     """A line of `PUT /api/basket/`."""
 
@@ -51,6 +65,16 @@ class BasketItemSerializer(LineQuantitySerializer):
         return product_id
 
 
+@extend_schema_serializer(
+    component_name="BasketContent",
+    examples=[
+        OpenApiExample(
+            "one product, twice",
+            {"items": [{"product_id": LAMP["product_id"], "quantity": 2}]},
+            request_only=True,
+        )
+    ],
+)
 class ReplaceBasketSerializer(serializers.Serializer[dict[str, Any]]):
     """The body of `PUT /api/basket/`: every wrong line is named in one answer."""
 
@@ -79,6 +103,16 @@ class BasketLineSerializer(serializers.Serializer[Line]):
     line_total = serializers.DecimalField(max_digits=20, decimal_places=2)
 
 
+@extend_schema_serializer(
+    component_name="Basket",
+    examples=[
+        OpenApiExample(
+            "one product, twice",
+            {"items": [LAMP], "total": "99.80", "currency": "EUR", "version": 7},
+            response_only=True,
+        )
+    ],
+)
 class BasketSerializer(serializers.Serializer[Basket]):
     """A basket."""
 

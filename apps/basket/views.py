@@ -7,16 +7,27 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.basket import operations, queries
+from apps.basket.errors import (
+    BasketChanged,
+    BasketFull,
+    CatalogueIncomplete,
+    MixedCurrencies,
+    ProductNotFound,
+)
 from apps.basket.preconditions import etag_of, versions_to_change
 from apps.basket.serializers import BasketSerializer, LineQuantitySerializer, ReplaceBasketSerializer
 from apps.basket.store import Basket
 from shared.auth.drf import IsCustomer, principal_of
+from shared.http.described import ETAG, may_fail
 
 IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
     description="Change the basket only if this is still its ETag; 412 otherwise.",
+)
+PRODUCT_ID = OpenApiParameter(
+    "product_id", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, OpenApiParameter.PATH
 )
 GONE = OpenApiResponse(description="Done; also where there was nothing to take out.")
 
@@ -26,14 +37,16 @@ class BasketView(APIView):
 
     permission_classes = [IsCustomer]
 
-    @extend_schema(operation_id="basket_retrieve", responses=BasketSerializer)
+    @may_fail(CatalogueIncomplete)
+    @extend_schema(operation_id="basket_retrieve", parameters=[ETAG], responses=BasketSerializer)
     def get(self, request: Request) -> Response:
         """What is in the basket."""
         return _shown(queries.basket_of(principal_of(request).subject))
 
+    @may_fail(BasketChanged, BasketFull, MixedCurrencies, CatalogueIncomplete)
     @extend_schema(
         operation_id="basket_replace",
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, ETAG],
         request=ReplaceBasketSerializer,
         responses=BasketSerializer,
     )
@@ -45,6 +58,7 @@ class BasketView(APIView):
             operations.replace(principal_of(request).subject, body.lines, versions_to_change(request))
         )
 
+    @may_fail(BasketChanged)
     @extend_schema(operation_id="basket_clear", parameters=[IF_MATCH], responses={204: GONE})
     def delete(self, request: Request) -> Response:
         """Take everything out."""
@@ -57,9 +71,10 @@ class BasketItemView(APIView):
 
     permission_classes = [IsCustomer]
 
+    @may_fail(ProductNotFound, BasketChanged, BasketFull, MixedCurrencies, CatalogueIncomplete)
     @extend_schema(
         operation_id="basket_item_set",
-        parameters=[IF_MATCH],
+        parameters=[PRODUCT_ID, IF_MATCH, ETAG],
         request=LineQuantitySerializer,
         responses=BasketSerializer,
     )
@@ -70,7 +85,10 @@ class BasketItemView(APIView):
         quantity, versions = body.validated_data["quantity"], versions_to_change(request)
         return _shown(operations.set_line(principal_of(request).subject, product_id, quantity, versions))
 
-    @extend_schema(operation_id="basket_item_remove", parameters=[IF_MATCH], responses={204: GONE})
+    @may_fail(BasketChanged)
+    @extend_schema(
+        operation_id="basket_item_remove", parameters=[PRODUCT_ID, IF_MATCH], responses={204: GONE}
+    )
     def delete(self, request: Request, product_id: str) -> Response:
         """Take a product out."""
         operations.remove_line(principal_of(request).subject, product_id, versions_to_change(request))

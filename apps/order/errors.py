@@ -1,5 +1,7 @@
 """What can go wrong with an order, one class for each, with its status and the way out."""
 
+from typing import ClassVar
+
 from shared.http.problems import Problem
 
 
@@ -36,6 +38,11 @@ class PriceChanged(Problem):
     slug = "price-changed"
     status_code = 409
     title = "A price has changed"
+    example: ClassVar = {
+        "items": [{"product_id": "65f0c0ffee65f0c0ffee65f0", "quantity": 2, "unit_price": "49.90"}],
+        "total": "99.80",
+        "currency": "EUR",
+    }
     default_detail = (
         "The total is not what you expected. Look at the new prices and order again with the new total."
     )
@@ -47,6 +54,7 @@ class ProductUnavailable(Problem):
     slug = "product-unavailable"
     status_code = 409
     title = "A product is not available"
+    example: ClassVar = {"product_ids": ["65f0c0ffee65f0c0ffee65f0"]}
     default_detail = "Something you want to order is not sold any more. Take it out and order again."
 
 
@@ -94,6 +102,8 @@ class WrongState(Problem):
     slug = "order-state"
     status_code = 409
     title = "The order's state does not allow this"
+    default_detail = "An order that is rejected cannot be cancelled."
+    example: ClassVar = {"order_status": "rejected"}
 
 
 class UnknownOrder(Exception):

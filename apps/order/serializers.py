@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.order.models import Order, OrderLine, Status
@@ -9,7 +10,31 @@ from shared.http.fields import MoneyField, StrictIntegerField, TextField
 
 MAX_LINES = 100
 
+# What the API's description shows
+ADDRESS = {
+    "name": "Alice Example",
+    "line1": "Main Street 1",
+    "city": "Berlin",
+    "postal_code": "10115",
+    "country": "DE",
+}
+LAMP = {"product_id": "65f0c0ffee65f0c0ffee65f0", "quantity": 2}
+PLACED = {
+    "id": "0193a5b0-7c1e-7f3a-9d2b-5e8f1c2d3a4b",
+    "number": "MC-7K3F9-Q2XB4",
+    "customer_id": "8c1f6f0e-3a52-4b7e-9a55-0d6a4e2b7c19",
+    "status": "submitted",
+    "status_reason": "",
+    "items": [{**LAMP, "name": "Desk lamp", "unit_price": "49.90", "line_total": "99.80"}],
+    "total": "99.80",
+    "currency": "EUR",
+    "shipping_address": ADDRESS,
+    "created_at": "2026-11-22T17:30:00.000000Z",
+    "updated_at": "2026-11-22T17:30:00.000000Z",
+}
 
+
+@extend_schema_serializer(component_name="ShippingAddress")
 class AddressSerializer(serializers.Serializer[dict[str, str]]):
     """Where the order goes."""
 
@@ -21,6 +46,7 @@ class AddressSerializer(serializers.Serializer[dict[str, str]]):
     country = serializers.RegexField(r"^[A-Z]{2}\Z", help_text="ISO 3166-1 alpha-2, such as DE")
 
 
+@extend_schema_serializer(component_name="OrderItem")
 class ItemSerializer(serializers.Serializer[dict[str, Any]]):
     """So many of one product."""
 
@@ -28,6 +54,17 @@ class ItemSerializer(serializers.Serializer[dict[str, Any]]):
     quantity = StrictIntegerField(min_value=1, max_value=999)
 
 
+@extend_schema_serializer(
+    component_name="OrderPlacement",
+    examples=[
+        OpenApiExample("what is in the basket", {"shipping_address": ADDRESS}, request_only=True),
+        OpenApiExample(
+            "these products, at this total",
+            {"shipping_address": ADDRESS, "items": [LAMP], "expected_total": "99.80"},
+            request_only=True,
+        ),
+    ],
+)
 class PlaceOrderSerializer(serializers.Serializer[dict[str, Any]]):
     """The body of `POST /api/orders/`."""
 
@@ -46,28 +83,43 @@ class PlaceOrderSerializer(serializers.Serializer[dict[str, Any]]):
         return items
 
 
+@extend_schema_serializer(
+    component_name="OrderCancellation",
+    examples=[OpenApiExample("with a reason", {"reason": "Found a nicer one."}, request_only=True)],
+)
 class CancelSerializer(serializers.Serializer[dict[str, Any]]):
     """The body of `POST /api/orders/{id}/cancel/`."""
 
     reason = TextField(max_length=500, required=False, allow_blank=True, default="")
 
 
+@extend_schema_field(AddressSerializer)
+class AddressField(serializers.JSONField):
+    """The address as it was given and stored."""
+
+
+@extend_schema_serializer(component_name="OrderLine")
 class LineSerializer(serializers.ModelSerializer[OrderLine]):
     """A line as it was bought."""
 
-    line_total = MoneyField(read_only=True)
+    line_total = serializers.DecimalField(max_digits=15, decimal_places=2, read_only=True)
 
     class Meta:
         model = OrderLine
         fields: ClassVar = ["product_id", "name", "unit_price", "quantity", "line_total"]
+        read_only_fields = fields
 
 
+@extend_schema_serializer(
+    component_name="Order", examples=[OpenApiExample("just placed", PLACED, response_only=True)]
+)
 class OrderSerializer(serializers.ModelSerializer[Order]):
     """An order."""
 
     number = serializers.CharField(read_only=True)
     items = LineSerializer(source="bought", many=True, read_only=True)
     status = serializers.ChoiceField(choices=Status.choices, read_only=True)
+    shipping_address = AddressField(read_only=True)
 
     class Meta:
         model = Order

@@ -3,6 +3,13 @@
 from shared.settings import Environment, service_settings
 
 environment = Environment.of("order")
-globals().update(service_settings("order", apps=["apps.order"], environment=environment))
+globals().update(
+    service_settings(
+        "order",
+        apps=["apps.order"],
+        environment=environment,
+        enums={"OrderStatus": "apps.order.models.Status"},
+    )
+)
 
 BASKET_URL = environment.basket_url.rstrip("/")

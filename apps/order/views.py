@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,20 +14,26 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from apps.order import operations
-from apps.order.errors import IdempotencyKeyInvalid
+from apps.order.errors import (
+    BasketAlreadyOrdered,
+    BasketEmpty,
+    BasketUnavailable,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    MixedCurrencies,
+    PriceChanged,
+    ProductUnavailable,
+    TotalTooLarge,
+    WrongState,
+)
 from apps.order.filters import OrderFilter
 from apps.order.models import Order
 from apps.order.serializers import CancelSerializer, OrderSerializer, PlaceOrderSerializer, first_answer
 from shared.auth.drf import IsCustomer, IsManager, principal_of
+from shared.http.described import IDEMPOTENCY_KEY, LOCATION, may_fail
 from shared.http.pagination import WalkPagination
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
-KEY_PARAMETER = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="The same key and body give the first answer again; the same key with another body is 422.",
-)
 
 
 class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Order]):
@@ -50,7 +56,22 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         """The body that the browsable API offers a form for."""
         return {"create": PlaceOrderSerializer, "cancel": CancelSerializer}.get(self.action, OrderSerializer)
 
-    @extend_schema(parameters=[KEY_PARAMETER], request=PlaceOrderSerializer, responses={201: OrderSerializer})
+    @may_fail(
+        BasketEmpty,
+        BasketAlreadyOrdered,
+        BasketUnavailable,
+        PriceChanged,
+        ProductUnavailable,
+        MixedCurrencies,
+        TotalTooLarge,
+        IdempotencyKeyInvalid,
+        IdempotencyKeyReused,
+    )
+    @extend_schema(
+        parameters=[IDEMPOTENCY_KEY, LOCATION],
+        request=PlaceOrderSerializer,
+        responses={201: OrderSerializer},
+    )
     def create(self, request: Request) -> Response:
         """Place an order, from `items` or from the basket."""
         key = request.headers.get("Idempotency-Key")
@@ -62,6 +83,7 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         location = reverse("order-detail", args=[order.pk], request=request)
         return Response(first_answer(order), status=status.HTTP_201_CREATED, headers={"Location": location})
 
+    @may_fail(WrongState)
     @extend_schema(request=CancelSerializer, responses={202: OrderSerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: Any = None) -> Response:
@@ -73,12 +95,14 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         order = operations.cancel(pk, body.validated_data["reason"], only_of=only_of)
         return Response(OrderSerializer(order).data, status=status.HTTP_202_ACCEPTED)
 
+    @may_fail(WrongState)
     @extend_schema(request=None, responses=OrderSerializer)
     @action(detail=True, methods=["post"], permission_classes=[IsManager])
     def ship(self, request: Request, pk: Any = None) -> Response:
         """The order left the house."""
         return Response(OrderSerializer(operations.ship(pk)).data)
 
+    @may_fail(WrongState)
     @extend_schema(request=None, responses=OrderSerializer)
     @action(detail=True, methods=["post"], permission_classes=[IsManager])
     def deliver(self, request: Request, pk: Any = None) -> Response:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.product import addresses, queries
@@ -25,6 +25,23 @@ MAX_CATEGORIES = 20
 MAX_DESCRIPTION = 10_000
 Shown = dict[str, Any]
 
+# What the API's description shows
+LIGHTING = {"id": "65f0c0ffee65f0c0ffee0001", "name": "Lighting", "slug": "lighting"}
+LAMP = {
+    "id": "65f0c0ffee65f0c0ffee65f0",
+    "name": "Desk lamp",
+    "slug": "desk-lamp",
+    "description": "A lamp for long evenings.",
+    "price": "49.90",
+    "currency": "EUR",
+    "categories": [LIGHTING],
+    "image": "http://localhost:8000/media/products/desk-lamp.svg",
+    "is_active": True,
+    "version": 3,
+    "created_at": "2026-11-22T17:30:00.000Z",
+    "updated_at": "2026-11-22T17:30:00.000Z",
+}
+
 
 def _free(model: type[Product | Category], slug: str, instance: Product | Category | None) -> str:
     # The operation looks again, in its transaction; here it is found together with every other mistake.
@@ -33,6 +50,15 @@ def _free(model: type[Product | Category], slug: str, instance: Product | Catego
     return slug
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "a desk lamp",
+            {"name": "Desk lamp", "price": "49.90", "categories": [LIGHTING["id"]]},
+            request_only=True,
+        )
+    ]
+)
 class ProductInput(serializers.Serializer[Product]):
     """The body that makes or changes a product. What is not named stays as it is."""
 
@@ -60,6 +86,7 @@ class ProductInput(serializers.Serializer[Product]):
         return list(dict.fromkeys(ids))
 
 
+@extend_schema_serializer(examples=[OpenApiExample("lighting", {"name": "Lighting"}, request_only=True)])
 class CategoryInput(serializers.Serializer[Category]):
     """The body that makes or changes a category."""
 
@@ -73,6 +100,10 @@ class CategoryInput(serializers.Serializer[Category]):
         return _free(Category, slug, self.instance)
 
 
+@extend_schema_serializer(
+    component_name="CategoryMembership",
+    examples=[OpenApiExample("the desk lamp", {"product_id": LAMP["id"]}, request_only=True)],
+)
 class MembershipInput(serializers.Serializer[Any]):
     """The body that puts a product in a category."""
 
@@ -105,7 +136,9 @@ class CategoryFilters(serializers.Serializer[Any]):
     )
 
 
-@extend_schema_serializer(component_name="Category")
+@extend_schema_serializer(
+    component_name="Category", examples=[OpenApiExample("lighting", LIGHTING, response_only=True)]
+)
 class CategoryOutput(serializers.Serializer[Category]):
     """A category."""
 
@@ -114,18 +147,20 @@ class CategoryOutput(serializers.Serializer[Category]):
     slug = serializers.CharField()
 
 
-@extend_schema_serializer(component_name="Product")
+@extend_schema_serializer(
+    component_name="Product", examples=[OpenApiExample("a desk lamp", LAMP, response_only=True)]
+)
 class ProductOutput(serializers.Serializer[Product]):
     """A product; `show_product` writes it."""
 
     id = serializers.CharField()
     name = serializers.CharField()
     slug = serializers.CharField()
-    description = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
     price = MoneyField()
     currency = serializers.CharField()
     categories = CategoryOutput(many=True)
-    image = serializers.CharField(help_text="An absolute address, or empty.")
+    image = serializers.CharField(allow_blank=True, help_text="An absolute address, or empty.")
     is_active = serializers.BooleanField()
     version = serializers.IntegerField(help_text="Rises by one with every change.")
     created_at = serializers.DateTimeField()

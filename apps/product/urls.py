@@ -1,7 +1,6 @@
 """Addresses of the product service."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from apps.product.pictures import picture
@@ -17,7 +16,6 @@ router.register("categories", CategoryViewSet, basename="category")
 
 urlpatterns = [
     path("api/", include(router.urls)),
-    path("api/schema/", SpectacularAPIView.as_view()),
     path("media/products/<slug:slug>.svg", picture, name="picture"),
     *health.urlpatterns,
 ]

@@ -31,6 +31,7 @@ class StepStatus(models.TextChoices):
 
 
 STUCK = "stuck"
+SHOWN = [*Status.choices, (STUCK, STUCK)]  # the statuses as the contract names them
 
 
 class Saga(models.Model):

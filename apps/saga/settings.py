@@ -3,7 +3,18 @@
 from shared.settings import Environment, service_settings
 
 environment = Environment.of("saga")
-globals().update(service_settings("saga", apps=["apps.saga"], environment=environment))
+globals().update(
+    service_settings(
+        "saga",
+        apps=["apps.saga"],
+        environment=environment,
+        enums={
+            "SagaStatus": "apps.saga.models.SHOWN",
+            "SagaStepStatus": "apps.saga.models.StepStatus",
+            "DeadLetterStatus": "apps.saga.models.DeadLetter.Status",
+        },
+    )
+)
 
 SWEEP_SECONDS = 2.0  # how long a lost wake-up or a passed deadline may go unseen
 

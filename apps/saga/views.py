@@ -7,17 +7,19 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.http import Http404
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from apps.saga import dead_letters, orchestrator
-from apps.saga.errors import SagaFinished
-from apps.saga.models import STUCK, DeadLetter, Saga, Status
+from apps.saga.errors import DeadLetterSettled, KafkaAway, SagaFinished
+from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga
 from apps.saga.serializers import DeadLetterSerializer, SagaSerializer
 from shared.auth.drf import IsCustomer, IsManager, principal_of
+from shared.http.described import may_fail
 from shared.http.pagination import WalkPagination
 
 
@@ -25,7 +27,7 @@ class SagaFilter(filters.FilterSet):  # type: ignore[misc]  # comes without type
     """`order_id`, `status`."""
 
     order_id = filters.UUIDFilter()
-    status = filters.ChoiceFilter(choices=[*Status.choices, (STUCK, STUCK)], method="with_status")
+    status = filters.ChoiceFilter(choices=SHOWN, method="with_status")
 
     class Meta:
         model = Saga
@@ -51,6 +53,7 @@ class SagaViewSet(ReadOnlyModelViewSet[Saga]):
         caller = principal_of(self.request)
         return super().get_queryset().filter(Q() if caller.is_manager else Q(customer_id=caller.subject))
 
+    @may_fail(SagaFinished)
     @extend_schema(request=None, responses=SagaSerializer)
     @action(detail=True, methods=["post"], permission_classes=[IsManager])
     def retry(self, request: Request, pk: UUID) -> Response:
@@ -71,6 +74,12 @@ class DeadLetterFilter(filters.FilterSet):  # type: ignore[misc]  # comes withou
         fields: ClassVar = ["topic", "service", "status"]
 
 
+LETTER = OpenApiParameter(
+    "id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The dead letter's number."
+)
+
+
+@extend_schema_view(retrieve=extend_schema(parameters=[LETTER]))
 class DeadLetterViewSet(ReadOnlyModelViewSet[DeadLetter]):
     """Messages that a consumer of any service gave up on."""
 
@@ -81,13 +90,15 @@ class DeadLetterViewSet(ReadOnlyModelViewSet[DeadLetter]):
     pagination_class = WalkPagination
     lookup_value_regex = r"[0-9]{1,18}"
 
-    @extend_schema(request=None, responses=DeadLetterSerializer)
+    @may_fail(DeadLetterSettled, KafkaAway)
+    @extend_schema(parameters=[LETTER], request=None, responses=DeadLetterSerializer)
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, pk: str) -> Response:
         """Send the message again, with its own id, to the topic it came from."""
         return _settle(dead_letters.replay, pk)
 
-    @extend_schema(request=None, responses=DeadLetterSerializer)
+    @may_fail(DeadLetterSettled)
+    @extend_schema(parameters=[LETTER], request=None, responses=DeadLetterSerializer)
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
         """Nobody wants it."""

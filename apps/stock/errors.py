@@ -1,5 +1,7 @@
 """What can go wrong with a level, one class for each, with its status and the way out."""
 
+from typing import ClassVar
+
 from shared.http.problems import Problem
 
 
@@ -19,6 +21,7 @@ class BelowReserved(Problem):
     slug = "below-reserved"
     status_code = 409
     title = "Orders hold more than that"
+    example: ClassVar = {"on_hand": 10, "reserved": 4}
 
 
 class TooMany(Problem):
@@ -27,6 +30,7 @@ class TooMany(Problem):
     slug = "stock-limit"
     status_code = 409
     title = "That is more than can be kept"
+    example: ClassVar = {"on_hand": 10}
 
 
 class IdempotencyKeyReused(Problem):

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.stock.models import Kind, Movement, StockItem
@@ -9,8 +10,20 @@ from apps.stock.operations import MAX_ON_HAND
 from shared.http.fields import StrictIntegerField, TextField
 
 MAX_IDS = 100
+LAMP = "65f0c0ffee65f0c0ffee65f0"  # which the API's description shows
 
 
+@extend_schema_serializer(
+    component_name="StockLevel",
+    examples=[
+        OpenApiExample("for anyone", {"product_id": LAMP, "available": 6}, response_only=True),
+        OpenApiExample(
+            "for a manager",
+            {"product_id": LAMP, "available": 6, "on_hand": 10, "reserved": 4, "version": 12},
+            response_only=True,
+        ),
+    ],
+)
 class StockItemSerializer(serializers.Serializer[StockItem]):
     """How many there are; `on_hand`, `reserved` and `version` are shown to managers only."""
 
@@ -29,12 +42,21 @@ class StockItemSerializer(serializers.Serializer[StockItem]):
         return {name: value for name, value in shown.items() if name not in hidden}
 
 
+@extend_schema_serializer(
+    component_name="StockOnHand", examples=[OpenApiExample("ten", {"on_hand": 10}, request_only=True)]
+)
 class OnHandSerializer(serializers.Serializer[dict[str, int]]):
     """The body of `PUT /api/stock/{product_id}/`."""
 
     on_hand = StrictIntegerField(min_value=0, max_value=MAX_ON_HAND)
 
 
+@extend_schema_serializer(
+    component_name="StockAdjustment",
+    examples=[
+        OpenApiExample("two broke", {"delta": -2, "reason": "Broken in the warehouse"}, request_only=True)
+    ],
+)
 class AdjustmentSerializer(serializers.Serializer[dict[str, Any]]):
     """The body of `POST /api/stock/{product_id}/adjustments/`."""
 
@@ -50,10 +72,31 @@ class AdjustmentSerializer(serializers.Serializer[dict[str, Any]]):
         return delta
 
 
+@extend_schema_serializer(
+    component_name="StockMovement",
+    examples=[
+        OpenApiExample(
+            "two broke",
+            {
+                "id": 4711,
+                "product_id": LAMP,
+                "kind": "adjustment",
+                "delta": -2,
+                "on_hand": 8,
+                "reason": "Broken in the warehouse",
+                "order_id": None,
+                "actor": "8c1f6f0e-3a52-4b7e-9a55-0d6a4e2b7c19",
+                "created_at": "2026-11-22T17:30:00.000000Z",
+            },
+            response_only=True,
+        )
+    ],
+)
 class MovementSerializer(serializers.ModelSerializer[Movement]):
     """A line of the ledger."""
 
     kind = serializers.ChoiceField(choices=Kind.choices, read_only=True)
+    product_id = serializers.CharField(read_only=True)
 
     class Meta:
         model = Movement

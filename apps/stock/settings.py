@@ -2,7 +2,9 @@
 
 from shared.settings import service_settings
 
-globals().update(service_settings("stock", apps=["apps.stock"]))
+globals().update(
+    service_settings("stock", apps=["apps.stock"], enums={"StockMovementKind": "apps.stock.models.Kind"})
+)
 
 # Longer than a saga may take with every retry: a reservation expires only when its saga never came back.
 RESERVATION_SECONDS = 15 * 60

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.stock import operations, queries
-from apps.stock.errors import IdempotencyKeyInvalid
+from apps.stock.errors import BelowReserved, IdempotencyKeyInvalid, IdempotencyKeyReused, TooMany
 from apps.stock.models import Movement, StockItem
 from apps.stock.serializers import (
     AdjustmentSerializer,
@@ -23,14 +23,12 @@ from apps.stock.serializers import (
 )
 from shared.auth import Principal
 from shared.auth.drf import IsManager, ReadOnly, principal_of
+from shared.http.described import IDEMPOTENCY_KEY, may_fail
 from shared.http.pagination import WalkPagination
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
-KEY_PARAMETER = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="The same key and body give the first answer again; the same key with another body is 422.",
+PRODUCT_ID = OpenApiParameter(
+    "product_id", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, OpenApiParameter.PATH
 )
 ANYONE: Any = [{}, {"bearer": []}]  # no token is needed; a manager's shows more
 
@@ -78,12 +76,13 @@ class StockList(StockView):
 class StockDetail(StockView):
     """How many there are of one product."""
 
-    @extend_schema(auth=ANYONE)
+    @extend_schema(auth=ANYONE, parameters=[PRODUCT_ID])
     def get(self, request: Request, product_id: str) -> Response:
         """The level."""
         return Response(self.get_serializer(queries.stock_item(product_id)).data)
 
-    @extend_schema(request=OnHandSerializer, responses=StockItemSerializer)
+    @may_fail(BelowReserved)
+    @extend_schema(parameters=[PRODUCT_ID], request=OnHandSerializer, responses=StockItemSerializer)
     def put(self, request: Request, product_id: str) -> Response:
         """Say how many are on hand; never fewer than are reserved."""
         body = OnHandSerializer(data=request.data)
@@ -100,8 +99,9 @@ class Adjustments(GenericAPIView[Any]):
     serializer_class = AdjustmentSerializer
     permission_classes = [IsManager]
 
+    @may_fail(BelowReserved, TooMany, IdempotencyKeyInvalid, IdempotencyKeyReused)
     @extend_schema(
-        parameters=[KEY_PARAMETER],
+        parameters=[PRODUCT_ID, IDEMPOTENCY_KEY],
         request=AdjustmentSerializer,
         responses={201: MovementSerializer},
     )
@@ -118,6 +118,7 @@ class Adjustments(GenericAPIView[Any]):
         return Response(MovementSerializer(movement).data, status=status.HTTP_201_CREATED)
 
 
+@extend_schema(parameters=[PRODUCT_ID])
 class Movements(ListAPIView[Movement]):
     """The ledger of one product."""
 

@@ -1,4 +1,4 @@
-"""What is checked without running the platform: style, types, who imports whom, migrations."""
+"""What is checked without running the platform: style, types, who imports whom, migrations, the contract."""
 
 import subprocess
 import sys
@@ -44,6 +44,7 @@ def checks(instance: Instance) -> Iterator[Check]:
     yield Check("bandit", (str(TOOLS / "bandit"), "-q", "-c", "pyproject.toml", "-ll", "-r", *PACKAGES))
     if (instance.root / ".git").exists():
         yield Check("secrets in the history", (sys.executable, "-m", "launcher.testing.secret_scan"))
+    yield Check("the contract's documents", (sys.executable, "-m", "launcher.contract", "check"))
     for owner in SERVICES:
         if owner.database:
             arguments = django_command(owner, "makemigrations", "--check", "--dry-run")

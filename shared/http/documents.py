@@ -6,6 +6,9 @@ from typing import Any
 from shared.telemetry import trace
 
 CONTENT_TYPE = "application/problem+json"
+KINDS = (
+    "x-problems"  # where an operation lists its problems until the documents of all services are put together
+)
 
 
 def problem_type(gateway_url: str, slug: str) -> str:

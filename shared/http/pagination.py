@@ -22,6 +22,27 @@ class PagePagination(PageNumberPagination):
     page_size = 20
     page_size_query_param = "page_size"
     max_page_size = 100
+    page_query_description = "Which page, from 1 on. After the last one there is 404."
+    page_size_query_description = "How many on a page: 20 unless told, at most 100."
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """How the API's description shows a page: all four members are always there."""
+        link = {"type": ["string", "null"], "format": "uri", "example": None}
+        return {
+            "type": "object",
+            "required": ["count", "next", "previous", "results"],
+            "properties": {
+                "count": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "example": 1,
+                    "description": "How many there are on all pages.",
+                },
+                "next": {**link, "description": "The address of the next page; null on the last."},
+                "previous": {**link, "description": "The address of the page before; null on the first."},
+                "results": schema,
+            },
+        }
 
 
 class WalkPagination(PagePagination):

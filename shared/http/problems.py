@@ -40,11 +40,13 @@ STORE_AWAY: list[type[Exception]] = [
 class Problem(exceptions.APIException):
     """One kind of failure: subclasses set `slug`, `status_code`, `title` and `default_detail`.
 
-    `extra` become members of the document beside the standard ones.
+    `extra` become members of the document beside the standard ones; `example` shows such members in the API's
+    description.
     """
 
     slug: ClassVar[str] = "error"
     title: ClassVar[str] = ""
+    example: ClassVar[dict[str, Any]] = {}
     status_code = 400
 
     def __init__(
@@ -84,8 +86,6 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     """DRF's EXCEPTION_HANDLER. What is nobody's expected failure is logged and re-raised as a 500."""
     # Imported late: DRF's views load the classes that its settings name, and those raise problems.
     from rest_framework.views import set_rollback
-
-    # DRF's views read settings that name this module while they are being loaded.
 
     set_rollback()
     known = _as_api_exception(error)

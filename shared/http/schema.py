@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 
 from shared.http.documents import CONTENT_TYPE
 
@@ -18,16 +18,40 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
+class Amounts(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Money: what is sent always has two places, what is taken may have fewer or be a whole number."""
+
+    target_class = "rest_framework.fields.DecimalField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """The schema of an amount."""
+        digits = self.target.max_digits - self.target.decimal_places
+        if direction == "response":
+            return {"type": "string", "format": "decimal", "pattern": rf"^\d{{1,{digits}}}\.\d{{2}}$"}
+        return {
+            "type": ["string", "integer"],
+            "format": "decimal",
+            "pattern": rf"^\d{{1,{digits}}}(\.\d{{1,2}})?$",
+            "minimum": 0,
+            "maximum": 10**digits - 1,
+        }
+
+
 PROBLEM = {
     "type": "object",
     "description": "What went wrong (RFC 9457); a kind of problem may add members of its own.",
     "properties": {
-        "type": {"type": "string", "format": "uri"},
+        "type": {
+            "type": "string",
+            "format": "uri",
+            "description": "The kind of problem; leads to a page about it.",
+        },
         "title": {"type": "string"},
-        "status": {"type": "integer"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "trace_id": {"type": "string"},
+        "instance": {"type": "string", "description": "The path that was asked for."},
+        "trace_id": {"type": "string", "description": "Names the log lines of this request."},
         "errors": {
             "type": "array",
             "description": "Where the request is not valid: one for each wrong value.",

@@ -14,9 +14,12 @@ LOCK_TIMEOUT_MS = 4_000
 CONNECT_TIMEOUT_S = 3
 
 
-def service_settings(name: str, *, apps: list[str], environment: Environment | None = None) -> dict[str, Any]:
+def service_settings(
+    name: str, *, apps: list[str], environment: Environment | None = None, enums: dict[str, str] | None = None
+) -> dict[str, Any]:
     """Every Django setting of the service `name` with the Django apps `apps`.
 
+    `enums` names the choices that the API's description shows: name there -> dotted path of the choices.
     Use in a `settings.py` as `globals().update(service_settings("order", apps=["apps.order"]))`.
     Raises ImproperlyConfigured when the environment is not fit to start with.
     """
@@ -71,6 +74,9 @@ def service_settings(name: str, *, apps: list[str], environment: Environment | N
             "SERVE_INCLUDE_SCHEMA": False,
             # Operations and tags are named after what follows; guessed, every service would have a "root_list".
             "SCHEMA_PATH_PREFIX": "/api/",
+            "ENFORCE_NON_BLANK_FIELDS": True,
+            "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+            "ENUM_NAME_OVERRIDES": enums or {},
             "POSTPROCESSING_HOOKS": [
                 "drf_spectacular.hooks.postprocess_schema_enums",
                 "shared.http.schema.describe_problems",
@@ -98,7 +104,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["shared.http.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "shared.http.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "shared.http.described.Operation",
     "EXCEPTION_HANDLER": "shared.http.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": True,

@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING
 
 from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from rest_framework.test import APIClient
 
 
 def test_the_document_is_made_without_a_warning(tmp_path: "Path") -> None:
@@ -15,8 +14,8 @@ def test_the_document_is_made_without_a_warning(tmp_path: "Path") -> None:
     assert (tmp_path / "schema.yaml").stat().st_size > 1000
 
 
-def test_it_names_every_path_and_query(anonymous_client: "APIClient") -> None:
-    document = anonymous_client.get("/api/schema/?format=json").json()
+def test_it_names_every_path_and_query() -> None:
+    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     assert {path for path in document["paths"] if path.startswith("/api/")} >= {
         "/api/products/",
         "/api/products/{product_id}/",

@@ -5,6 +5,7 @@ from typing import Any
 
 import requests
 
+from tests.system.described import judge
 from tests.system.keycloak import Account, LogIn
 from tests.system.waiting import HEAL
 
@@ -27,8 +28,11 @@ class Caller:
     def send(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, **rest: Any
     ) -> requests.Response:
-        """One request, redirects not followed; `rest` is as for `requests.request`."""
-        return requests.request(
+        """One request, redirects not followed; `rest` is as for `requests.request`.
+
+        Whatever comes back must be what the OpenAPI document says.
+        """
+        answer = requests.request(
             method,
             path if path.startswith("http") else self.address + path,
             headers={"Accept": "application/json", **self._authorization(), **(headers or {})},
@@ -36,6 +40,8 @@ class Caller:
             allow_redirects=False,
             **rest,
         )
+        judge(answer)
+        return answer
 
     def insist(self, method: str, path: str, **rest: Any) -> requests.Response:
         """The answer, however often it takes while processes are away. Only for what is safe to repeat."""

@@ -64,6 +64,7 @@ ENDPOINTS = (
     Endpoint("owner",    "GET",    "/api/sagas/{saga}/",                            "saga",         200),
     Endpoint("manager",  "POST",   "/api/sagas/{saga}/retry/",                      "saga",         409),
     Endpoint("manager",  "GET",    "/api/dead-letters/",                            "saga",         200),
+    Endpoint("manager",  "GET",    f"/api/dead-letters/{UNKNOWN_LETTER}/",          "saga",         404),
     Endpoint("manager",  "POST",   f"/api/dead-letters/{UNKNOWN_LETTER}/replay/",   "saga",         404),
     Endpoint("manager",  "POST",   f"/api/dead-letters/{UNKNOWN_LETTER}/discard/",  "saga",         404),
     Endpoint("customer", "GET",    "/api/notifications/",                           "notification", 200),

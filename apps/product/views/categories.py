@@ -13,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
 from apps.product.answers import answer_read, answer_write, precondition
+from apps.product.errors import Contended, StaleVersion
 from apps.product.models import Category
 from apps.product.serializers import (
     CategoryFilters,
@@ -26,6 +27,7 @@ from apps.product.serializers import (
 )
 from apps.product.views.described import CATEGORY_ID, DONE, IF_MATCH, IF_NONE_MATCH, PRODUCT_ID, UNCHANGED
 from shared.auth.drf import IsManager, ReadOnly
+from shared.http.described import ETAG, LOCATION, may_fail
 
 
 class CategoryViewSet(GenericViewSet[Category]):
@@ -47,42 +49,49 @@ class CategoryViewSet(GenericViewSet[Category]):
         return MembershipInput if self.action == "put_product" else CategoryInput
 
     @extend_schema(
-        parameters=[CategoryFilters, IF_NONE_MATCH],
+        parameters=[CategoryFilters, IF_NONE_MATCH, ETAG],
         responses={200: CategoryOutput(many=True), 304: UNCHANGED},
     )
     def list(self, request: Request) -> HttpResponseBase:
         """A page of categories, by name."""
         return answer_read(request, self._render)
 
-    @extend_schema(parameters=[CATEGORY_ID, IF_NONE_MATCH], responses={200: CategoryOutput, 304: UNCHANGED})
+    @extend_schema(
+        parameters=[CATEGORY_ID, IF_NONE_MATCH, ETAG], responses={200: CategoryOutput, 304: UNCHANGED}
+    )
     def retrieve(self, request: Request, category_id: str) -> HttpResponseBase:
         """One category."""
         return answer_read(request, lambda: show_category(self.get_object()))
 
-    @extend_schema(responses={201: CategoryOutput})
+    @may_fail(Contended)
+    @extend_schema(parameters=[LOCATION, ETAG], responses={201: CategoryOutput})
     def create(self, request: Request) -> HttpResponseBase:
         """Set up a category."""
         category = operations.create_category(self._judged().validated_data)
         location = reverse("category-detail", args=[category.pk], request=request)
         return answer_write(request, show_category(category), 201, {"Location": location})
 
-    @extend_schema(parameters=[CATEGORY_ID, IF_MATCH], responses=CategoryOutput)
+    @may_fail(StaleVersion, Contended)
+    @extend_schema(parameters=[CATEGORY_ID, IF_MATCH, ETAG], responses=CategoryOutput)
     def update(self, request: Request, category_id: str) -> HttpResponseBase:
         """Change a category; `name` is required, what is not named stays."""
         return self._change(request, category_id, partial=False)
 
-    @extend_schema(parameters=[CATEGORY_ID, IF_MATCH], responses=CategoryOutput)
+    @may_fail(StaleVersion, Contended)
+    @extend_schema(parameters=[CATEGORY_ID, IF_MATCH, ETAG], responses=CategoryOutput)
     def partial_update(self, request: Request, category_id: str) -> HttpResponseBase:
         """Change what is named."""
         return self._change(request, category_id, partial=True)
 
+    @may_fail(StaleVersion, Contended)
     @extend_schema(parameters=[CATEGORY_ID, IF_MATCH], responses={204: DONE})
     def destroy(self, request: Request, category_id: str) -> Response:
         """Delete a category. Its products stay, and are in it no more."""
         operations.delete_category(category_id, precondition(request, show_category))
         return Response(status=204)
 
-    @extend_schema(parameters=[CATEGORY_ID], responses={200: ProductOutput, 201: ProductOutput})
+    @may_fail(Contended)
+    @extend_schema(parameters=[CATEGORY_ID, ETAG], responses={200: ProductOutput, 201: ProductOutput})
     @action(detail=True, methods=["post"], url_path="products", url_name="products")
     def put_product(self, request: Request, category_id: str) -> HttpResponseBase:
         """Put a product in the category: 201, or 200 where it was in it already."""
@@ -92,6 +101,7 @@ class CategoryViewSet(GenericViewSet[Category]):
             request, show_product(product, queries.categories_of([product])), 201 if added else 200
         )
 
+    @may_fail(Contended)
     @extend_schema(parameters=[CATEGORY_ID, PRODUCT_ID], responses={204: DONE})
     @action(detail=True, methods=["delete"], url_path="products/<str:product_id>", url_name="product")
     def take_product_out(self, request: Request, category_id: str, product_id: str) -> Response:

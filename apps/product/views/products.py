@@ -12,6 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
 from apps.product.answers import answer_read, answer_write, precondition
+from apps.product.errors import Contended, StaleVersion
 from apps.product.models import Product
 from apps.product.serializers import (
     ProductFilters,
@@ -24,6 +25,7 @@ from apps.product.serializers import (
 from apps.product.views.described import DONE, IF_MATCH, IF_NONE_MATCH, PRODUCT_ID, UNCHANGED
 from shared.auth.drf import IsManager, ReadOnly
 from shared.auth.principal import Principal
+from shared.http.described import ETAG, LOCATION, may_fail
 
 
 def shown(product: Product) -> Shown:
@@ -46,35 +48,42 @@ class ProductViewSet(GenericViewSet[Product]):
         return queries.product(self.kwargs["product_id"])
 
     @extend_schema(
-        parameters=[ProductFilters, IF_NONE_MATCH], responses={200: ProductOutput(many=True), 304: UNCHANGED}
+        parameters=[ProductFilters, IF_NONE_MATCH, ETAG],
+        responses={200: ProductOutput(many=True), 304: UNCHANGED},
     )
     def list(self, request: Request) -> HttpResponseBase:
         """A page of products; a search, a category, prices and an order narrow and sort it."""
         self._refuse_archive(request)
         return answer_read(request, self._render)
 
-    @extend_schema(parameters=[PRODUCT_ID, IF_NONE_MATCH], responses={200: ProductOutput, 304: UNCHANGED})
+    @extend_schema(
+        parameters=[PRODUCT_ID, IF_NONE_MATCH, ETAG], responses={200: ProductOutput, 304: UNCHANGED}
+    )
     def retrieve(self, request: Request, product_id: str) -> HttpResponseBase:
         """One product, archived or not."""
         return answer_read(request, lambda: shown(self.get_object()))
 
-    @extend_schema(responses={201: ProductOutput})
+    @may_fail(Contended)
+    @extend_schema(parameters=[LOCATION, ETAG], responses={201: ProductOutput})
     def create(self, request: Request) -> HttpResponseBase:
         """Bring a product into the catalogue."""
         product = operations.create_product(self._judged().validated_data)
         location = reverse("product-detail", args=[product.pk], request=request)
         return answer_write(request, shown(product), 201, {"Location": location})
 
-    @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], responses=ProductOutput)
+    @may_fail(StaleVersion, Contended)
+    @extend_schema(parameters=[PRODUCT_ID, IF_MATCH, ETAG], responses=ProductOutput)
     def update(self, request: Request, product_id: str) -> HttpResponseBase:
         """Change a product; `name` and `price` are required, what is not named stays."""
         return self._change(request, product_id, partial=False)
 
-    @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], responses=ProductOutput)
+    @may_fail(StaleVersion, Contended)
+    @extend_schema(parameters=[PRODUCT_ID, IF_MATCH, ETAG], responses=ProductOutput)
     def partial_update(self, request: Request, product_id: str) -> HttpResponseBase:
         """Change what is named."""
         return self._change(request, product_id, partial=True)
 
+    @may_fail(StaleVersion, Contended)
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], responses={204: DONE})
     def destroy(self, request: Request, product_id: str) -> Response:
         """Archive a product: it leaves the lists and is not sold any more. Safe to repeat."""

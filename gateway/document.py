@@ -1,0 +1,37 @@
+"""The OpenAPI document of the whole platform, as `manage_all.py schema` wrote it, at `/api/schema/`."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from gateway.exchange import Exchange
+
+FILE = Path(__file__).with_name("openapi.json")
+A_MINUTE = b"public, max-age=60"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The file's bytes, read once, and their strong entity tag."""
+
+    body: bytes
+    tag: bytes
+
+    @classmethod
+    def read(cls) -> Self:
+        """The document as the file holds it."""
+        body = FILE.read_bytes()
+        return cls(body, b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode())
+
+    async def answer(self, exchange: Exchange) -> None:
+        """The document, or 304 for who has it."""
+        headers = [(b"etag", self.tag), (b"cache-control", A_MINUTE)]
+        known = dict(exchange.headers.kept).get(b"if-none-match", b"")
+        if {b"*", self.tag} & {each.strip().removeprefix(b"W/") for each in known.split(b",")}:
+            await exchange.begin(304, headers)
+            await exchange.write(b"")
+            return
+        # A page of any site may read what this platform can do.
+        headers += [(b"content-type", b"application/json"), (b"access-control-allow-origin", b"*")]
+        await exchange.answer(200, headers, self.body)

@@ -1,0 +1,59 @@
+"""A page for every kind of problem: where the `type` of a problem document leads. The words are docs/problems.md."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from django.template.loader import render_to_string
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from gateway.errors import NoSuchAddress
+from gateway.exchange import Exchange
+
+FILE = Path(__file__).resolve().parent.parent / "docs" / "problems.md"
+SECTION = re.compile(r"^## `([a-z-]+)`\n+(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What the file says of one kind of problem."""
+
+    slug: str
+    text: str
+
+    @property
+    def paragraphs(self) -> list[SafeString]:
+        """The text as HTML; of Markdown there are paragraphs and `code` only."""
+        return [
+            mark_safe(CODE.sub(r"<code>\1</code>", escape(paragraph)))  # noqa: S308 - escaped, and a file of ours
+            for paragraph in self.text.strip().split("\n\n")
+        ]
+
+
+@cache
+def sections() -> dict[str, Section]:
+    """Every section of the file, by its slug."""
+    return {slug: Section(slug, text) for slug, text in SECTION.findall(FILE.read_text(encoding="utf-8"))}
+
+
+async def every_problem(exchange: Exchange) -> None:
+    """All of them on one page."""
+    await _show(exchange, "Every kind of problem", list(sections().values()))
+
+
+async def one_problem(exchange: Exchange) -> None:
+    """The one that the address names."""
+    slug = exchange.path.rpartition(b"/")[2].decode("ascii")
+    section = sections().get(slug)
+    if section is None:
+        raise NoSuchAddress("There is no such kind of problem. /problems/ lists those there are.")
+    await _show(exchange, slug, [section])
+
+
+async def _show(exchange: Exchange, title: str, chosen: list[Section]) -> None:
+    page = render_to_string("gateway/problems.html", {"title": title, "sections": chosen}).encode()
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"public, max-age=60")]
+    await exchange.answer(200, headers, page)

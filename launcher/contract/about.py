@@ -1,0 +1,104 @@
+"""What the OpenAPI document says of the platform as a whole, and of what no view describes."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from launcher.instance import ROOT
+
+Json = dict[str, Any]
+
+DESCRIPTION = """\
+Everything a client of the shop can do, at one address: the gateway.
+
+**Sign in.** What is marked with a lock needs an access token of the realm `microcommerce`, sent as
+`Authorization: Bearer …`; a browser that signed in at `/login/` has a session cookie instead, and adds the header
+`X-CSRFToken` (the value of the cookie `csrftoken`) to every unsafe request. Each operation says who may use it: a
+customer sees only what is their own; a manager may do what customers may. On a development machine a token for
+`alice`, `bob`, `carol` (customers) or `mia` (manager) comes from Keycloak with the password grant of the client
+`microcommerce-cli`; the password is the name.
+
+**Buy something.** `products_list`, `basket_item_set`, `orders_create` (with an `Idempotency-Key`, so that repeating it
+is safe), then `orders_retrieve` until `status` is `confirmed`; `notifications_list` tells the same story, and
+`/ws/notifications/` tells it live.
+
+**When it fails.** Every failure is a problem document (RFC 9457, `application/problem+json`). `type` names its kind
+and leads to a page that says what to do; `detail` says what is wrong this time; `errors` names every wrong field. 429
+and 503 say in `Retry-After` how long to wait. An address that is not in this document is 404, a method that is not
+here 405 with `Allow`. Whoever may GET an address may also ask for its HEAD and OPTIONS.
+
+**Conventions.** Lists are pages: `count`, `next`, `previous`, `results`. Money is a decimal text with two places beside
+an ISO 4217 `currency`. Times are RFC 3339 in UTC. Answers may get new members: ignore those you do not know.
+"""
+
+TAGS = {
+    "products": "The catalogue: what is sold, for how much (product service).",
+    "categories": "What products are sorted into (product service).",
+    "stock": "How many there are of each product, and why (stock service).",
+    "basket": "The caller's own basket (basket service).",
+    "orders": "What was ordered, and how far it has come (order service).",
+    "notifications": "What the caller was told about their orders (notification service).",
+    "sagas": "Where the placing of each order stands (saga service).",
+    "dead-letters": "Messages that a service gave up on, for managers (saga service).",
+    "media": "Pictures of products (product service).",
+}
+
+SECURITY_SCHEMES: Json = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "An access token of the realm `microcommerce`; good for five minutes.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "session",
+        "description": "What a browser has after `/login/` (`__Host-session` behind HTTPS). Unsafe requests also need the "
+        "header `X-CSRFToken`.",
+    },
+}
+
+_SVG = {"schema": {"type": "string", "description": "An SVG."}}
+PICTURE: Json = {
+    "operationId": "media_picture",
+    "summary": "The picture of a product of the demonstration catalogue",
+    "description": "A product's `image` is the address of such a picture, or of one elsewhere.",
+    "tags": ["media"],
+    "parameters": [
+        {
+            "name": "picture",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": r"^[-a-zA-Z0-9_]+\.svg$"},
+            "example": "desk-lamp.svg",
+        },
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": "An ETag that is known.",
+        },
+    ],
+    "responses": {
+        "200": {
+            "description": "The picture.",
+            "headers": {"ETag": {"schema": {"type": "string"}, "required": True}},
+            "content": {"image/svg+xml": _SVG},
+        },
+        "304": {"description": "What If-None-Match names still holds."},
+    },
+}
+BY_HAND = {("GET", "/media/products/{picture}"): PICTURE}
+
+
+def info() -> Json:
+    """The document's `info`."""
+    project = tomllib.loads(Path(ROOT, "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return {
+        "title": "Microcommerce",
+        "version": project["version"],
+        "summary": project["description"],
+        "description": DESCRIPTION,
+        "license": {"name": "MIT", "identifier": "MIT"},
+    }

@@ -1,0 +1,53 @@
+"""The API's description, its page, and where the `type` of a problem leads."""
+
+import json
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from gateway.explained import sections
+from tests.gateway.process import GatewayProcess
+
+
+def test_the_description_is_served_and_need_not_be_fetched_twice(gateway: GatewayProcess) -> None:
+    """Red when `Document.answer` does not look at If-None-Match."""
+    answer = gateway.call("GET", "/api/schema/")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
+    assert json.loads(answer.body)["openapi"] == "3.1.0"
+    tag = answer.headers["ETag"]
+    for known in (tag, f'"other", W/{tag}', "*"):
+        again = gateway.call("GET", "/api/schema/", ("If-None-Match", known))
+        assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
+    assert gateway.call("GET", "/api/schema/", ("If-None-Match", '"other"')).status == 200
+
+
+def test_its_page_has_everything_from_here_and_no_script_inside(gateway: GatewayProcess) -> None:
+    """Red when the page has an inline script, which the Content-Security-Policy would not run, or a wrong address."""
+    page = gateway.call("GET", "/api/docs/").body.decode()
+    assert re.findall(r"<script>|<script [^>]*>[^<]", page) == []
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(addresses) >= 4
+    for address in addresses:
+        assert address.startswith("/"), address
+        assert gateway.call("GET", address).status == 200, address
+
+
+@pytest.mark.parametrize("slug", sections())
+def test_every_kind_of_problem_has_its_page(slug: str, gateway: GatewayProcess) -> None:
+    answer = gateway.call("GET", f"/problems/{slug}")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert f"<h1>{slug}</h1>" in answer.body.decode()
+
+
+def test_the_type_of_a_problem_leads_to_its_page(gateway: GatewayProcess) -> None:
+    """Red when `problem_type` and the route of the pages part ways."""
+    refused = gateway.call("GET", "/api/orders/").json()
+    page = gateway.call("GET", urlsplit(refused["type"]).path)
+    assert page.status == 200
+    assert b"Bearer" in page.body
+
+
+def test_an_unknown_kind_has_no_page(gateway: GatewayProcess) -> None:
+    assert gateway.call("GET", "/problems/no-such-kind").problem == "not-found"
+    assert b'id="price-changed"' in gateway.call("GET", "/problems/").body
