@@ -29,7 +29,7 @@ HEADERS: Mapping[int, Json] = {
     },
 }
 # What the gateway answers by itself, whatever the service would say.
-ALWAYS = ("bad-request", "uri-too-long", "headers-too-large", "too-many-requests", "service-broke",
+ALWAYS = ("bad-request", "unknown-host", "uri-too-long", "headers-too-large", "too-many-requests", "service-broke",
           "service-unavailable", "service-timeout")  # fmt: skip
 WITH_BODY = ("request-timeout", "content-too-large")
 
