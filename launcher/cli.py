@@ -60,7 +60,10 @@ def up(
     ] = False,
     demo: Annotated[bool, typer.Option(help="Load the demo catalogue into an empty shop.")] = True,
 ) -> None:
-    """Start everything and wait until it is healthy. Data of an earlier run are still there."""
+    """Start everything and wait until it is healthy; after a change of code, migrate and restart what it concerns.
+
+    Data of an earlier run are still there.
+    """
     from launcher.up import Parts, bring_up
 
     instance, services, began = Instance(port_offset), _chosen(only), time.monotonic()

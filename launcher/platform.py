@@ -22,7 +22,7 @@ from launcher.system import ROLE_PORTS, SERVICES, STORES, process_name
 MARK = "MICROCOMMERCE_INSTANCE"
 SUPERVISOR_SECONDS = 20
 STOP_SECONDS = 90
-HOPELESS_RESTARTS = 4  # so often in one `up`, a process will not come to life by itself
+HOPELESS_RESTARTS = 4  # so often while it is waited for, a process will not come to life by itself
 
 
 def table(instance: Instance) -> list[dict[str, Any]]:
@@ -124,10 +124,13 @@ def stop(instance: Instance, names: Collection[str]) -> None:
 def wait_until_running(instance: Instance, names: Collection[str], seconds: float) -> None:
     """Return when each of these answered that it is ready; raises LauncherError that names who is not."""
     until = time.monotonic() + seconds
+    before = {each["name"]: each["restarts"] for each in processes(instance)}
     while waiting := [
         each for each in processes(instance) if each["name"] in names and each["state"] != "running"
     ]:
-        failing = next((each for each in waiting if each["restarts"] >= HOPELESS_RESTARTS), None)
+        failing = next(
+            (each for each in waiting if each["restarts"] - before[each["name"]] >= HOPELESS_RESTARTS), None
+        )
         if failing or time.monotonic() > until:
             raise LauncherError(*_why_not(instance, failing or waiting[0]))
         time.sleep(0.1)

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 from types import ModuleType
 
-from launcher import platform
+from launcher import code, platform
 from launcher.demo import load_products, load_stock
 from launcher.errors import LauncherError
 from launcher.instance import Instance
@@ -59,12 +59,15 @@ EVERYTHING = Parts()
 
 
 def bring_up(instance: Instance, progress: Progress, parts: Parts = EVERYTHING) -> bool:
-    """Start these parts and wait until they are healthy; whether there was anything to do."""
+    """Start these parts and wait until they are healthy; whether there was anything to do.
+
+    A service that runs code from before a change is migrated and started again.
+    """
     instance.make_directories()
     _require_room(instance)
     with _alone(instance):
         states = {each["state"] for each in platform.processes(instance) if each["name"] in parts.processes}
-        if states == {"running"}:
+        if states == {"running"} and not any(code.has_changed(each, instance) for each in parts.services):
             return False
         require_free(instance, parts.processes)
         platform.ensure_supervisor(instance, tied=parts.tied)
@@ -119,8 +122,10 @@ def _services(instance: Instance, parts: Parts) -> Iterator[Step]:
 
 def _start_service(owner: Service, instance: Instance) -> None:
     started = list(specifications(owner, instance))
-    platform.start(instance, started)
+    begin = platform.restart if code.has_changed(owner, instance) else platform.start
+    begin(instance, started)
     platform.wait_until_running(instance, {each.name for each in started}, START_SECONDS)
+    code.note(owner, instance)
 
 
 def _demo(instance: Instance) -> Iterator[Step]:
