@@ -240,6 +240,18 @@ def test_every_link_of_the_home_page_leads_somewhere(boss: Window, stranger: Win
         assert window.refused == []
 
 
+def test_the_api_is_described_on_a_page(stranger: Window) -> None:
+    """With every operation, and nothing of it from elsewhere. Red when the policy keeps back a script, or the page is empty."""
+    stranger.go("/api/docs/")
+    stranger.page.get_by_text("/api/orders/{id}/cancel/").first.wait_for()
+    stranger.page.wait_for_load_state("networkidle")
+    assert stranger.page.locator(".opblock").count() > 30
+    assert {origin(each.url) for each in stranger.asked if not each.url.startswith("data:")} == {
+        stranger.gateway
+    }
+    assert stranger.is_sound()
+
+
 SOCKET = """address => new Promise(done => {
   const socket = new WebSocket(address, ["microcommerce.v1"]);
   socket.onmessage = event => { done(JSON.parse(event.data).event); socket.close(); };
