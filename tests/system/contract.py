@@ -53,6 +53,7 @@ HTTP = {
     "GET /api/sagas/{saga}/": ["test_contract.py::test_for_the_owner_and_for_managers", "test_life_of_an_order.py::test_from_the_shelf_to_the_door"],
     "POST /api/sagas/{saga}/retry/": ["test_contract.py::test_one_that_waits_is_woken"],
     "GET /api/dead-letters/": ["test_poison.py::test_poison_is_given_up_with_a_reason"],
+    "GET /api/dead-letters/{letter}/": ["test_poison.py::test_a_manager_replays_and_discards"],
     "POST /api/dead-letters/{letter}/replay/": ["test_poison.py::test_a_manager_replays_and_discards"],
     "POST /api/dead-letters/{letter}/discard/": ["test_poison.py::test_a_manager_replays_and_discards"],
     "GET /api/notifications/": ["test_contract.py::test_told_and_read", "test_life_of_an_order.py::test_notifications_are_listed_and_marked_as_read"],

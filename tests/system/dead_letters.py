@@ -55,6 +55,11 @@ class DeadLetters:
         """Replay or discard it."""
         return self._manager.send("POST", f"{PATH}{letter['id']}/{how}/")
 
+    def look_at(self, letter: Json) -> Json:
+        """The letter at its own address, as it is now."""
+        found: Json = self._manager.read(f"{PATH}{letter['id']}/")
+        return found
+
     def is_listed(self, letter: Json, status: str) -> bool:
         """Whether it is found under this status."""
         return letter["id"] in {

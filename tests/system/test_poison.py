@@ -139,6 +139,7 @@ def test_a_manager_replays_and_discards(
         each for each in letters.of(original, LISTENERS[original.topic]) if each["service"] == service
     )
     assert letters.settle(letter, "replay").json()["status"] == "replayed"
+    assert letters.look_at(letter) == {**letter, "status": "replayed"}
     again = [each for each in topics.all_of(original.topic) if each.id == original.id]
     assert [(each.key, each.value, each.headers) for each in again] == [
         (original.key, original.value, original.headers)
