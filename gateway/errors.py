@@ -154,6 +154,14 @@ class ServiceUnavailable(Refusal):
     headers = (RETRY_AFTER,)
 
 
+class IdentityUnavailable(Refusal):
+    """No key of the realm is known, so whether the token is good cannot be told; the caller should keep it."""
+
+    status, slug = 503, "identity-unavailable"
+    detail = "The realm's keys cannot be read right now. Keep your token, and try again shortly."
+    headers = (RETRY_AFTER,)
+
+
 class ServiceTimeout(Refusal):
     """The service took the request and did not answer in time."""
 

@@ -7,6 +7,7 @@ from gateway.errors import (
     BadRequest,
     BadToken,
     Forbidden,
+    IdentityUnavailable,
     MalformedPath,
     MethodNotAllowed,
     NoSuchAddress,
@@ -20,7 +21,7 @@ from gateway.routing import Place, Routing
 from gateway.signin import proof
 from gateway.signin.sessions import Sessions, SessionsUnavailable
 from gateway.table import WEBSOCKET, Role, Route
-from shared.auth import InvalidToken, Principal, TokenVerifier
+from shared.auth import InvalidToken, KeysUnavailable, Principal, TokenVerifier
 
 BEARER = b"bearer "
 PROBES = {b"/health/live", b"/health/ready"}  # whoever probes a pod knows its address and no name
@@ -115,7 +116,7 @@ class Guard:
         return await self.verify(access)
 
     async def verify(self, token: str) -> Principal:
-        """The caller that `token` names; raises BadToken."""
+        """The caller that `token` names; raises BadToken, and IdentityUnavailable where nothing can be said of it."""
         principal = self._verifier.recall(token)
         if principal is not None:
             return principal
@@ -124,6 +125,8 @@ class Guard:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._asking, self._verifier.verify, token)
             return self._verifier.verify(token)
+        except KeysUnavailable as error:
+            raise IdentityUnavailable from error
         except InvalidToken as error:
             raise BadToken(str(error)) from error
 

@@ -1,7 +1,8 @@
 """The realm's signing keys: fetched rarely, kept in memory and in the service's cache.
 
 A key that nobody knows triggers one fetch, and never more than one in `MIN_INTERVAL` seconds whatever key
-ids arrive, so that forged tokens cannot turn a service against Keycloak. The copy in the cache lets a
+ids arrive, so that forged tokens cannot turn a service against Keycloak. (Without any key no token can be
+judged: then it is asked again after `FIRST_INTERVAL`.) The copy in the cache lets a
 service that restarts while Keycloak is down go on with keys that are still fresh.
 
 So a key has to be published `MIN_INTERVAL` before it signs: whoever asked before that may ask again by the
@@ -22,6 +23,7 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 logger = logging.getLogger(__name__)
 
 MIN_INTERVAL = 30.0  # seconds between two fetches
+FIRST_INTERVAL = 2.0  # seconds between two tries while no key is known and every caller has to be turned away
 FRESH_FOR = 600.0  # seconds until keys are asked for again: as long is a key trusted that the realm took away
 CACHED_FOR = 24 * 3600  # seconds that the copy in the cache may stand in for Keycloak
 TIMEOUT = 3.0  # seconds for one fetch
@@ -75,7 +77,8 @@ class KeySource:
     def _refresh(self, key_id: str) -> None:
         if self.is_empty:
             self._load_cached()
-        if self.find(key_id) is None and time.monotonic() - self._last_try >= MIN_INTERVAL:
+        interval = FIRST_INTERVAL if self.is_empty else MIN_INTERVAL
+        if self.find(key_id) is None and time.monotonic() - self._last_try >= interval:
             self._last_try = time.monotonic()
             self._load_from_keycloak()
 

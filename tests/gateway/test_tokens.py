@@ -140,6 +140,20 @@ def fresh(start_gateway: StartGateway, realm: Realm, clean_redis: Redis) -> Iter
     realm.is_down = False
 
 
+def test_while_no_key_is_known_nobody_is_told_that_a_token_is_bad(
+    fresh: GatewayProcess, realm: Realm, service: EchoService
+) -> None:
+    """Red when a Keycloak that was slow once makes good tokens 401 for half a minute."""
+    realm.is_down = True
+    refused = fresh.call("GET", "/api/basket/", as_customer())
+    assert (refused.status, refused.problem) == (503, "identity-unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert service.seen == []
+    realm.is_down = False
+    time.sleep(int(refused.headers["Retry-After"]) + 0.5)
+    assert fresh.call("GET", "/api/basket/", as_customer()).status == 200
+
+
 def test_keys_are_fetched_once_whatever_key_ids_arrive(fresh: GatewayProcess, realm: Realm) -> None:
     for index in range(20):
         forged = sign(make_claims(), STRANGER, kid=f"made-up-{index}")
