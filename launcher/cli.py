@@ -178,12 +178,18 @@ def check(
 def chaos(
     minutes: Annotated[float, typer.Option(help="How long things are broken.")] = 2.0,
     seed: Annotated[int, typer.Option(help="The same seed breaks the same things again.")] = 1,
+    network: Annotated[
+        bool, typer.Option("--network", help="Break connections, too: starts every service again, twice.")
+    ] = False,
     port_offset: Offset = 0,
 ) -> None:
     """Break a running platform under load at random, heal it, and `check` it. Exit code 1: a promise was broken."""
-    from launcher.faults.chaos import run
+    from launcher.faults.chaos import run_at_random
 
-    outcome = run(Instance(port_offset), minutes * 60, seed, lambda line: console.print(line, markup=False))
+    def say(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    outcome = run_at_random(Instance(port_offset), minutes * 60, seed, say, network=network)
     console.print(f"\nClients were told: {outcome.counts}\n", markup=False)
     show_invariants({"every fault healed": outcome.failures, **outcome.violations})
     if not outcome.kept:

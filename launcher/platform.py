@@ -96,17 +96,10 @@ def restart(
     instance: Instance,
     specifications: Iterable[Specification],
     *,
-    variables: Mapping[str, str] | None = None,
     once: Mapping[str, str] | None = None,
 ) -> None:
-    """Stop these and start them again, as they are specified now.
-
-    With these `variables` besides, until the next `restart`; with those of `once` for the first start only.
-    """
-    changed = (
-        replace(each, environment={**each.environment, **(variables or {})}, first_environment=once or {})
-        for each in specifications
-    )
+    """Stop these and start them again, as they are specified now; with the variables of `once` the first time only."""
+    changed = (replace(each, first_environment=once or {}) for each in specifications)
     _checked(instance, {"do": "restart", "processes": _marked(instance, changed)})
 
 

@@ -46,7 +46,7 @@ STORES = (
     Store("postgres", 8432),
     Store("mongod", 8017),
     Store("redis", 8379),
-    Store("kafka", 8092, also=(8093,)),
+    Store("kafka", 8092, also=(8093, 8094)),  # 8094: for those who come by a detour, in fault tests
     Store("keycloak", 8080, also=(8081,), waits_for=("postgres",)),
 )
 

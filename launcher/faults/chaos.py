@@ -2,13 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher.errors import LauncherError
-from launcher.faults.inject import INJECT, heal
+from launcher.faults.detours import detours
+from launcher.faults.inject import Site, heal
 from launcher.faults.load import Load
+from launcher.faults.network import Network
 from launcher.faults.record import Record
 from launcher.faults.schedule import Fault, schedule
 from launcher.instance import Instance
@@ -23,7 +25,7 @@ class Outcome:
     """What a run came to."""
 
     record: Path
-    faults: list[Fault]
+    faults: Sequence[Fault]
     counts: dict[str, int]
     violations: dict[str, list[str]]
     failures: list[str] = field(default_factory=list)
@@ -34,19 +36,20 @@ class Outcome:
         return not self.failures and not any(self.violations.values())
 
 
-def run(instance: Instance, seconds: float, seed: int, say: Say) -> Outcome:
-    """Break things for `seconds`, heal, and look. `say` gets a line for whatever happens."""
-    path = instance.state / f"chaos-{seed}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
+def run(
+    instance: Instance, faults: Sequence[Fault], seed: int, say: Say, network: Network | None = None
+) -> Outcome:
+    """Do these faults under a load drawn from `seed`, heal, and look. `say` gets a line for whatever happens."""
     before = check(instance, HEAL)
     for name, found in before.items():
         for violation in found:
             say(f"Before anything was broken, {name}: {violation}")
+    path = instance.state / f"chaos-{seed}-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
     record = Record(path)
     load = Load(instance, record, seed)
     load.start()
     say(f"The load runs; what clients are told is in {path}")
-    faults = list(schedule(seed, seconds))
-    failures = Schedule(instance, faults, say).run()
+    failures = Schedule(Site(instance, network), faults, say).run()
     try:
         heal(instance)
     except LauncherError as error:
@@ -61,11 +64,22 @@ def run(instance: Instance, seconds: float, seed: int, say: Say) -> Outcome:
     return Outcome(path, faults, counts, violations, failures)
 
 
+def run_at_random(
+    instance: Instance, seconds: float, seed: int, say: Say, *, network: bool = False
+) -> Outcome:
+    """The schedule that `seed` draws; with `network` every service is sent through detours first, and back after."""
+    if not network:
+        return run(instance, list(schedule(seed, seconds)), seed, say)
+    say("Every service is started again, to go by detours that lose answers")
+    with detours(instance) as way:
+        return run(instance, list(schedule(seed, seconds, tuple(way.detours))), seed, say, way)
+
+
 class Schedule:
     """Does each fault at its time, in a thread of its own, so that faults overlap."""
 
-    def __init__(self, instance: Instance, faults: list[Fault], say: Say) -> None:
-        self._instance, self._faults, self._say = instance, faults, say
+    def __init__(self, site: Site, faults: Sequence[Fault], say: Say) -> None:
+        self._site, self._faults, self._say = site, faults, say
         self._busy: set[str] = set()  # what is broken already is not broken twice at once
         self._failures: list[str] = []
         self._began = time.monotonic()
@@ -88,7 +102,7 @@ class Schedule:
     def _do(self, fault: Fault) -> None:
         self._tell(str(fault))
         try:
-            INJECT[fault.kind](self._instance, fault)
+            self._site.do(fault)
         except Exception as error:  # noqa: BLE001 - whatever the kit itself fails with is part of the result
             self._failures.append(f"{fault}: {error!r}")
             self._tell(f"{fault} failed: {error!r}")

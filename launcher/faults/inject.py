@@ -4,19 +4,24 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from launcher import platform
 from launcher.addresses import port_of
 from launcher.errors import LauncherError
+from launcher.faults.detours import WORTH_LOSING
+from launcher.faults.network import Network
 from launcher.faults.points import arm
 from launcher.faults.schedule import Fault, Kind
 from launcher.instance import Instance
 from launcher.up import MODULES
 
 HEAL_SECONDS = 120.0
+DELAY = 0.2  # seconds, each way and for each piece of a conversation
 
 
 def pid_of(instance: Instance, name: str) -> int | None:
@@ -43,12 +48,13 @@ def paused(instance: Instance, name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stopped(instance: Instance, store: str) -> Iterator[None]:
-    """The store is shut down, and started again at the end."""
+    """The store is shut down, and started again and well at the end."""
     platform.stop(instance, [store])
     try:
         yield
     finally:
         platform.start(instance, [MODULES[store].specification(instance)])
+        heal(instance, {store})
 
 
 def flush(instance: Instance) -> None:
@@ -67,41 +73,68 @@ def _signal(pid: int | None, number: signal.Signals) -> bool:
     return True
 
 
-def _kill(instance: Instance, fault: Fault) -> None:
-    kill(instance, fault.target)
+@dataclass(frozen=True)
+class Site:
+    """Where faults are done: a platform, and the network of detours if its services go by one."""
+
+    instance: Instance
+    network: Network | None = None
+
+    def do(self, fault: Fault) -> None:
+        """Do it, and return when it is over."""
+        kinds: Mapping[Kind, Callable[[Fault], None]] = {
+            "kill": self._kill,
+            "pause": self._pause,
+            "stop": self._stop,
+            "flush": self._flush,
+            "crash": self._crash,
+            "refuse": self._refuse,
+            "delay": self._delay,
+            "lose": self._lose,
+        }
+        kinds[fault.kind](fault)
+
+    def _kill(self, fault: Fault) -> None:
+        kill(self.instance, fault.target)
+
+    def _pause(self, fault: Fault) -> None:
+        with paused(self.instance, fault.target):
+            time.sleep(fault.seconds)
+
+    def _stop(self, fault: Fault) -> None:
+        with stopped(self.instance, fault.target):
+            time.sleep(fault.seconds)
+
+    def _flush(self, _: Fault) -> None:
+        with contextlib.suppress(RedisError):  # it is away itself at the moment
+            flush(self.instance)
+
+    def _crash(self, fault: Fault) -> None:
+        arm(self.instance, {fault.target: fault.point})
+
+    def _refuse(self, fault: Fault) -> None:
+        self._by_network(fault, lambda network: network.refuse(fault.target))
+
+    def _delay(self, fault: Fault) -> None:
+        self._by_network(fault, lambda network: network.delay(fault.target, DELAY))
+
+    def _lose(self, fault: Fault) -> None:
+        after = WORTH_LOSING.get(fault.target, b"")
+        self._by_network(fault, lambda network: network.lose(fault.target, after))
+
+    def _by_network(self, fault: Fault, spoil: Callable[[Network], None]) -> None:
+        if self.network is None:
+            raise ValueError(f"{fault}: the services do not go by a detour")
+        until = time.monotonic() + fault.seconds
+        while time.monotonic() < until:
+            spoil(self.network)  # again and again: each answer that is lost is one
+            time.sleep(0.3)
+        self.network.heal(fault.target)
 
 
-def _pause(instance: Instance, fault: Fault) -> None:
-    with paused(instance, fault.target):
-        time.sleep(fault.seconds)
-
-
-def _stop(instance: Instance, fault: Fault) -> None:
-    with stopped(instance, fault.target):
-        time.sleep(fault.seconds)
-
-
-def _flush(instance: Instance, fault: Fault) -> None:
-    with contextlib.suppress(OSError):  # it is away itself at the moment
-        flush(instance)
-
-
-def _crash(instance: Instance, fault: Fault) -> None:
-    arm(instance, {fault.target: fault.point})
-
-
-INJECT: Mapping[Kind, Callable[[Instance, Fault], None]] = {
-    "kill": _kill,
-    "pause": _pause,
-    "stop": _stop,
-    "flush": _flush,
-    "crash": _crash,
-}
-
-
-def heal(instance: Instance) -> None:
-    """Wait until every process is there and well. Raises LauncherError that names who is not."""
-    names = {each["name"] for each in platform.table(instance)}
+def heal(instance: Instance, names: Collection[str] = ()) -> None:
+    """Wait until these processes, or all, are there and well. Raises LauncherError that names who is not."""
+    names = names or {each["name"] for each in platform.table(instance)}
     until = time.monotonic() + HEAL_SECONDS
     while waiting := [
         each["name"]

@@ -8,7 +8,7 @@ from typing import Literal
 from launcher.faults.points import PASSED_BY
 from launcher.system import SERVICES, STORES, process_name
 
-Kind = Literal["kill", "pause", "stop", "flush", "crash"]
+Kind = Literal["kill", "pause", "stop", "flush", "crash", "refuse", "delay", "lose"]
 
 PROCESSES = tuple(process_name(owner, role) for owner in SERVICES for role in owner.roles)
 STORE_NAMES = tuple(each.name for each in STORES)
@@ -16,6 +16,7 @@ LONGEST_PAUSE = 20.0  # seconds a process stands still
 LONGEST_STOP = 15.0  # seconds a store is away
 BETWEEN = (1.0, 8.0)  # seconds from one fault to the next: some overlap
 WEIGHTS: dict[Kind, int] = {"kill": 8, "crash": 6, "pause": 5, "stop": 3, "flush": 1}
+NETWORK_WEIGHTS: dict[Kind, int] = {"refuse": 2, "delay": 2, "lose": 4}  # where there are detours
 STORE_SHARE = 0.3  # of the kills and pauses
 
 
@@ -35,17 +36,20 @@ class Fault:
         return f"{self.kind} {self.target}{where}{how_long}"
 
 
-def schedule(seed: int, seconds: float) -> Iterator[Fault]:
+def schedule(seed: int, seconds: float, detours: Sequence[str] = ()) -> Iterator[Fault]:
     """Faults that all begin before `seconds` have gone, in order; the same for the same seed."""
     choices = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
     at = choices.uniform(*BETWEEN)
     while at < seconds:
-        yield _fault(at, choices)
+        yield _fault(at, choices, detours)
         at += choices.uniform(*BETWEEN)
 
 
-def _fault(at: float, choices: random.Random) -> Fault:
-    (kind,) = choices.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))
+def _fault(at: float, choices: random.Random, detours: Sequence[str]) -> Fault:
+    weights = WEIGHTS | (NETWORK_WEIGHTS if detours else {})
+    (kind,) = choices.choices(tuple(weights), tuple(weights.values()))
+    if kind in NETWORK_WEIGHTS:
+        return Fault(at, kind, choices.choice(detours), round(choices.uniform(2, LONGEST_STOP), 1))
     if kind == "flush":
         return Fault(at, kind, "redis")
     if kind == "stop":

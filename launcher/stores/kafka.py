@@ -15,20 +15,22 @@ from launcher.supervisor.specification import Probe, Specification
 from launcher.system import store
 
 NAME = "kafka"
+PORT_OF_DETOUR = 8292  # launcher/faults/detours.py: nobody is there but in fault tests
 JVM = ("-Xms128m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=128m")
 
 
 def settings(instance: Instance) -> dict[str, str]:
     """The broker's configuration."""
-    port, controller = port_of(instance, NAME), instance.port(store(NAME).also[0])
+    port, (controller, behind) = port_of(instance, NAME), map(instance.port, store(NAME).also)
+    detour = instance.port(PORT_OF_DETOUR)
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},DETOUR://127.0.0.1:{behind}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port},DETOUR://127.0.0.1:{detour}",
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT",
         "log.dirs": str(instance.data / NAME),
         # One broker: its inner topics cannot have more replicas than that.
         "offsets.topic.replication.factor": "1",

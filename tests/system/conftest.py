@@ -45,7 +45,10 @@ class Sizes:
     same_key: int = 10
     orders_around_a_kill: int = 8
     every_crash_point: bool = False  # in every process that passes it, instead of in one
-    chaos_minutes: float = 2.0
+    chaos_minutes: float = 1.0
+    flushes: int = 2
+    sleep: float = 15.0  # seconds: longer than a relay's lease and a consumer's session
+    store_away: float = 8.0  # seconds
 
 
 RELEASE = Sizes(
@@ -58,6 +61,9 @@ RELEASE = Sizes(
     orders_around_a_kill=100,
     every_crash_point=True,
     chaos_minutes=10.0,
+    flushes=10,
+    sleep=60.0,
+    store_away=30.0,
 )
 
 

@@ -38,15 +38,13 @@ class Records:
 
     def __init__(self, urls: dict[str, str]) -> None:
         self._urls = urls
+        self._databases = {owner: _database(urls["postgres"], owner) for owner in ON_POSTGRESQL}
         self.reconnect()
 
     def reconnect(self) -> None:
         """Look at the stores anew, which were stopped and started."""
         urls = self._urls
-        self._sql = {
-            owner: psycopg.connect(_database(urls["postgres"], owner), autocommit=True)
-            for owner in ON_POSTGRESQL
-        }
+        self._sql: dict[str, psycopg.Connection[Any]] = {}
         self._mongo: MongoClient[dict[str, Any]] = MongoClient(urls["mongodb"])
         self._baskets = Redis.from_url(f"{urls['redis']}/{BASKETS}")
 
@@ -59,7 +57,17 @@ class Records:
 
     def ask(self, owner: str, query: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows that `query` finds in a service's database."""
-        return self._sql[owner].execute(query, values).fetchall()
+        try:
+            return self._connected(owner).execute(query, values).fetchall()
+        except (
+            psycopg.OperationalError
+        ):  # the store was killed since: what asks changes nothing, so ask again
+            return self._connected(owner).execute(query, values).fetchall()
+
+    def _connected(self, owner: str) -> "psycopg.Connection[Any]":
+        if owner not in self._sql or self._sql[owner].broken:
+            self._sql[owner] = psycopg.connect(self._databases[owner], autocommit=True)
+        return self._sql[owner]
 
     def state(self) -> State:
         """Every store's content, in short: two that are equal say that nothing has changed and nothing was sent."""

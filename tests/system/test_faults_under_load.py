@@ -1,0 +1,66 @@
+"""Faults under load, and what clients were told about each call: nothing is lost, nothing happens twice.
+
+Each schedule ends with the invariants, held against the record of the load (`launcher/faults`): what a client
+got a 2xx for is there once, what it was refused is not, and where it got no answer it did not happen twice.
+"""
+
+from launcher.faults import chaos
+from launcher.faults.detours import detours
+from launcher.faults.schedule import PROCESSES, STORE_NAMES, Fault, Kind, schedule
+from tests.system.conftest import Settle, Sizes
+from tests.system.platform import INSTANCE
+
+SEED = 20261122
+SLEEPERS = [name for name in PROCESSES if name.endswith(("-consumer", "-relay", "-worker", "-beat"))]
+LOST: tuple[Kind, ...] = ("refuse", "delay", "lose")
+
+
+def test_faults_at_random_and_answers_that_get_lost(settle: Settle, sizes: Sizes) -> None:
+    """FL-1, FL-3, RC-8: a schedule drawn from a seed, after each connection was refused, slow, and lost answers.
+
+    Red when a retried order is placed twice (without `order_once_per_key`), when a relay marks before Kafka's
+    word, when a consumer forgets an id (`ledger._remember` outside its transaction), when somebody does not
+    come back to a store by himself.
+    """
+    settle()
+    with detours(INSTANCE) as network:
+        each = [(kind, target) for kind in LOST for target in network.detours]
+        faults = [Fault(at, kind, target, 2.5) for at, (kind, target) in enumerate(each)]
+        spread = [Fault(3 * fault.at, fault.kind, fault.target, fault.seconds) for fault in faults]
+        drawn = schedule(SEED, 60 * sizes.chaos_minutes, tuple(network.detours))
+        later = [
+            Fault(3 * len(each) + fault.at, fault.kind, fault.target, fault.seconds, fault.point)
+            for fault in drawn
+        ]
+        _kept(chaos.run(INSTANCE, [*spread, *later], SEED, print, network))
+        assert min(detour.lost for detour in network.detours.values()) > 0, "a detour lost no answer"
+
+
+def test_stores_killed_and_redis_emptied(settle: Settle, sizes: Sizes) -> None:
+    """FL-1 and FL-6: `kill -9` of every store in turn; then Redis forgets everything, wake-ups and tasks too.
+
+    Red when committed rows are not on the disk, when a client keeps a connection that is dead, when a saga lives
+    in Redis (without `sweep`, orders of the moment before hang).
+    """
+    settle()
+    kills = [Fault(6.0 * turn, "kill", store) for turn, store in enumerate(STORE_NAMES)]
+    end = 6.0 * len(kills)
+    flushes = [Fault(end + 4 * turn, "flush", "redis") for turn in range(sizes.flushes)]
+    _kept(chaos.run(INSTANCE, kills + flushes, SEED, print))
+
+
+def test_everybody_sleeps_and_wakes(settle: Settle, sizes: Sizes) -> None:
+    """FL-5: who stood still for longer than a lease or a session wakes, and has no second effect.
+
+    Red when a relay that lost its lease goes on without `_send_what_followed_again`, when an effect is not in one
+    transaction with its id, when a task that Redis gave to another worker counts twice.
+    """
+    settle()
+    together = [Fault(2.0 + turn / 100, "pause", name, sizes.sleep) for turn, name in enumerate(SLEEPERS)]
+    _kept(chaos.run(INSTANCE, together, SEED, print))
+
+
+def _kept(outcome: chaos.Outcome) -> None:
+    assert outcome.counts.get("order ok", 0) > 0, "nobody bought anything"
+    broken = {name: found for name, found in outcome.violations.items() if found}
+    assert outcome.kept, (outcome.failures, broken)

@@ -1,0 +1,136 @@
+"""A store that is away is felt where it is needed and nowhere else, and nobody has to be restarted after it.
+
+Promises FL-4 (each store down), FL-6 (Redis emptied) and FL-7 (Keycloak down).
+"""
+
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import requests
+
+from launcher import platform as launched
+from launcher.faults.inject import flush, heal, stopped
+from launcher.up import specification_of
+from tests.system.conftest import Sizes
+from tests.system.platform import INSTANCE, Platform
+from tests.system.problems import problem
+from tests.system.shop import Shop
+from tests.system.shopper import ADDRESS, Product, Shopper, items
+from tests.system.waiting import HEAL, eventually
+
+AT_MOST = 5.0  # seconds until a client is told
+CONSUMES_AGAIN = 60.0  # seconds until Celery takes tasks from a Redis that was emptied
+READS = {
+    "mongod": ["/api/products/", "/api/categories/"],
+    "redis": ["/api/basket/"],
+    "postgres": ["/api/orders/", "/api/stock/", "/api/notifications/", "/api/sagas/"],
+    "kafka": [],
+    "keycloak": [],
+}
+ORDERS_GO_ON = {"mongod", "redis", "kafka", "keycloak"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a client was told, and how long that took."""
+
+    path: str
+    answer: requests.Response
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def piece(shop: Shop) -> Product:
+    return shop.product(stock=10_000)
+
+
+def ask_everything(shopper: Shopper, piece: Product) -> Iterator[Told]:
+    """One request for each part of the shop, and an order."""
+    for path in [path for paths in READS.values() for path in paths]:
+        began = time.monotonic()
+        yield Told(path, shopper.send("GET", path), time.monotonic() - began)
+    began = time.monotonic()
+    body = {"shipping_address": ADDRESS, "items": items((piece, 1))}
+    answer = shopper.send("POST", "/api/orders/", json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+    yield Told("POST", answer, time.monotonic() - began)
+
+
+@pytest.mark.parametrize("store", READS)
+def test_a_store_that_is_away(
+    platform: Platform, shopper: Shopper, piece: Product, sizes: Sizes, store: str
+) -> None:
+    """FL-4. Red when a client waits longer than 5 s (without `connect_timeout` or the pool's), when a store that a
+    request does not need makes it fail, or when a process has to be started again to see that the store is back.
+    """
+    assert shopper.id  # logged in
+    processes = {each.name: each.pid for each in platform.processes().values() if each.name != store}
+    placed: list[str] = []
+    with stopped(INSTANCE, store):
+        until = time.monotonic() + sizes.store_away
+        while time.monotonic() < until:
+            for told in ask_everything(shopper, piece):
+                needed = told.path in READS[store] or (told.path == "POST" and store not in ORDERS_GO_ON)
+                _is_right(told, needed=needed)
+                if told.path == "POST" and not needed:
+                    placed.append(told.answer.json()["id"])
+    eventually(
+        lambda: {told.path: told.answer.status_code for told in ask_everything(shopper, piece)},
+        lambda seen: set(seen.values()) <= {200, 201},
+        within=HEAL,
+        what=f"everything after {store} is back",
+    )
+    assert set(shopper.outcomes(placed, HEAL).values()) <= {"confirmed"}
+    after = {each.name: each.pid for each in platform.processes().values() if each.name != store}
+    assert after == processes, "somebody was started again"
+
+
+def _is_right(told: Told, *, needed: bool) -> None:
+    assert told.seconds < AT_MOST, f"{told.path}: {told.seconds:.1f} s"
+    if needed:
+        problem(told.answer, 503)
+    else:
+        assert told.answer.status_code in {200, 201}, (
+            f"{told.path}: {told.answer.status_code} {told.answer.text}"
+        )
+
+
+def test_redis_is_emptied(shopper: Shopper, other: Shopper, piece: Product) -> None:
+    """FL-6: baskets and sessions are gone and nothing else; Celery goes on by itself.
+
+    Red without the worker's probe (`processes.PULSE`) where it stays deaf, or without `sweep`, which finds the sagas
+    whose wake-ups were in Redis.
+    """
+    shopper.put_in_basket(piece, 2)
+    before = other.place((piece, 1), key=str(uuid.uuid4()))
+    flush(INSTANCE)
+    began = time.monotonic()
+    after = other.place((piece, 1), key=str(uuid.uuid4()))
+    assert shopper.basket() == {}
+    assert other.outcomes([before, after], CONSUMES_AGAIN) == {before: "confirmed", after: "confirmed"}
+    assert time.monotonic() - began < CONSUMES_AGAIN
+    shopper.put_in_basket(piece, 1)
+    shopper.becomes(shopper.place(key=str(uuid.uuid4())), "confirmed")
+    shopper.basket_becomes({})
+
+
+def test_keycloak_is_away_and_a_service_starts(shopper: Shopper, piece: Product) -> None:
+    """FL-7: whoever is logged in goes on, also where the service has just been started: its keys are in Redis.
+
+    Red without `KeySource._load_cached`.
+    """
+    names = {"order-api", "gateway"}
+    _start_again(names)  # so that the keys are in Redis, whatever happened to it before
+    shopper.place((piece, 1), key=str(uuid.uuid4()))
+    with stopped(INSTANCE, "keycloak"):
+        shopper.place((piece, 1), key=str(uuid.uuid4()))
+        _start_again(names)
+        order_id = shopper.place((piece, 1), key=str(uuid.uuid4()))
+        assert shopper.outcome(order_id)["status"] == "confirmed"
+
+
+def _start_again(names: set[str]) -> None:
+    launched.restart(INSTANCE, specification_of(INSTANCE, names))
+    heal(INSTANCE, names)
