@@ -4,10 +4,12 @@ import itertools
 import uuid
 from collections.abc import Iterator
 
+from launcher import platform
+from launcher.faults.inject import heal
 from launcher.faults.points import PASSED_BY, arm
 from shared.faults import POINTS
 from tests.system.conftest import Sizes
-from tests.system.platform import INSTANCE, Platform, Process
+from tests.system.platform import INSTANCE
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.waiting import HEAL
@@ -39,9 +41,12 @@ def test_no_point_was_forgotten() -> None:
     assert {point for each in rounds(every_process=False) for point in each.values()} == set(POINTS)
 
 
-def test_what_dies_at_any_line_is_finished_once(
-    platform: Platform, shop: Shop, shopper: Shopper, sizes: Sizes
-) -> None:
+def restarts() -> dict[str, int]:
+    """How often the supervisor has started each process again."""
+    return {each["name"]: each["restarts"] for each in platform.processes(INSTANCE)}
+
+
+def test_what_dies_at_any_line_is_finished_once(shop: Shop, shopper: Shopper, sizes: Sizes) -> None:
     """Orders, prices and counts go on meanwhile, and each ends as if nothing had been.
 
     Red when `relay.mark_sent` comes before the send, when the consumer commits offsets before the database, when
@@ -51,25 +56,20 @@ def test_what_dies_at_any_line_is_finished_once(
     on_hand = shop.stock(ordered)[0]
     placed: list[str] = []
     for points in rounds(every_process=sizes.every_crash_point):
-        before = {name: platform.process(name) for name in points}
+        before = restarts()
         arm(INSTANCE, points)
         for turn in itertools.count():
             placed.append(shopper.place((ordered, 1), key=str(uuid.uuid4())))
             shop.change(counted, description=f"turn {turn} of {points}")
             shop.put_in_stock(counted, 5_000 + turn)
-            alive = _have_not_died(platform, before)
+            now = restarts()
+            alive = [name for name in points if now[name] == before[name]]
             if not alive:
                 break
             assert turn < MOST_TURNS, f"not come by: { {name: points[name] for name in alive} }"
-        for victim in before.values():
-            platform.wait_until_back(victim)
+        heal(INSTANCE, points)
     outcomes = shopper.outcomes(placed, HEAL)
     assert set(outcomes.values()) == {"confirmed"}
     for order_id in placed:
         shopper.told(order_id, "order.confirmed", HEAL)
     shop.stock_becomes(ordered, on_hand - len(placed))
-
-
-def _have_not_died(platform: Platform, before: dict[str, Process]) -> list[str]:
-    now = platform.processes()
-    return [name for name, was in before.items() if now[name].restarts == was.restarts]

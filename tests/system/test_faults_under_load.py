@@ -11,6 +11,7 @@ from tests.system.conftest import Settle, Sizes
 from tests.system.platform import INSTANCE
 
 SEED = 20261122
+SPACING = 1.5  # seconds
 SLEEPERS = [name for name in PROCESSES if name.endswith(("-consumer", "-relay", "-worker", "-beat"))]
 LOST: tuple[Kind, ...] = ("refuse", "delay", "lose")
 
@@ -33,7 +34,8 @@ def test_faults_at_random_and_answers_that_get_lost(settle: Settle, sizes: Sizes
             for fault in drawn
         ]
         _kept(chaos.run(INSTANCE, [*spread, *later], SEED, print, network))
-        assert min(detour.lost for detour in network.detours.values()) > 0, "a detour lost no answer"
+        lost = {name: detour.lost for name, detour in network.detours.items()}
+        assert all(lost[name] for name in lost if name != "keycloak"), lost  # whose keys are asked for once a day
 
 
 def test_stores_killed_and_redis_emptied(settle: Settle, sizes: Sizes) -> None:
