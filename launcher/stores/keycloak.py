@@ -38,6 +38,8 @@ JVM = (
     "-Duser.language=en", "-Duser.country=US", "-Dpicocli.disable.closures=true",
     "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
     f"-Djava.util.concurrent.ForkJoinPool.common.threadFactory={_FORK_JOIN}",
+    # Connections that have lain idle are tried before use: else, after PostgreSQL was away, each fails somebody's log-in.
+    "-Dquarkus.datasource.jdbc.foreground-validation-interval=1S",
 )  # fmt: skip
 
 
