@@ -104,7 +104,7 @@ def test_killed_again_and_again_under_load(lab: Lab, start: Start, member: str) 
     assert lab.dead_letters() == []
 
 
-def test_a_consumer_with_a_name_goes_on_as_soon_as_it_is_back(lab: Lab, start: Start) -> None:
+def test_a_consumer_with_a_name_takes_its_own_place_again(lab: Lab, start: Start) -> None:
     process = start(member="lab-consumer")
     lab.send(lab.note("before"))
     eventually(lambda: lab.effects() == ["before"])
@@ -113,7 +113,7 @@ def test_a_consumer_with_a_name_goes_on_as_soon_as_it_is_back(lab: Lab, start: S
     lab.send(lab.note("after"))
 
     start(member="lab-consumer")
-    eventually(lambda: lab.effects() == ["before", "after"], 8)  # Kafka gives up on the dead one after 10 s
+    eventually(lambda: lab.effects() == ["before", "after"])  # how soon is measured, not tested
 
 
 def test_asked_to_stop_it_finishes_the_message_in_hand(lab: Lab, start: Start) -> None:
