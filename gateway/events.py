@@ -54,8 +54,8 @@ class Listener:
         while not self._ended.is_set():
             if places := self._places(reader):
                 reader.assign(places)
-                logger.info("Listening to %s", self._topic)
                 self._heard()  # of whatever was said before these places
+                logger.info("Listening to %s", self._topic)
                 return
             self._ended.wait(AGAIN_SECONDS)
 

@@ -20,7 +20,16 @@ LIST = "/api/products/?do=catalogue"
 def sharing(start_gateway: StartGateway, clean_redis: Redis) -> Iterator[GatewayProcess]:
     """A gateway that keeps answers for longer than any test takes."""
     with start_gateway(SHARED_SECONDS="60") as gateway:
+        listening(gateway)
         yield gateway
+
+
+def listening(gateway: GatewayProcess) -> None:
+    """Wait until it hears of changes: when it begins to, it lets go of everything once."""
+    deadline = time.monotonic() + 60
+    while "Listening to product.events" not in gateway.log.read_text():
+        assert time.monotonic() < deadline, "the gateway does not listen"
+        time.sleep(0.05)
 
 
 @pytest.fixture
