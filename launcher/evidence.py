@@ -162,15 +162,15 @@ def parked(instance: Instance) -> dict[str, int]:
 
 
 def dead_letters(instance: Instance) -> list[str]:
-    """What waits for a manager: how many of which topic, given up by whom and why."""
-    query = """
-        SELECT count(*), topic, service, split_part(error, E'\\n', 1) FROM saga_deadletter
-        WHERE status = 'waiting' GROUP BY 2, 3, 4 ORDER BY 2, 3, 4
+    """What waits for a manager: of which topic, given up by whom and why.
+
+    Each once: a consumer that has to read its topics anew gives up again what it gave up before.
     """
-    return [
-        f"{count} of {topic}, given up by {owner}: {error}"
-        for count, topic, owner, error in ask(instance, "saga", query)
-    ]
+    query = """
+        SELECT DISTINCT topic, service, split_part(error, E'\\n', 1) FROM saga_deadletter
+        WHERE status = 'waiting' ORDER BY 1, 2, 3
+    """
+    return [f"{topic}, given up by {owner}: {error}" for topic, owner, error in ask(instance, "saga", query)]
 
 
 def lag(instance: Instance) -> Mapping[str, int]:

@@ -115,6 +115,7 @@ class Records:
         return {
             f"basket: {key.decode()}": repr(self._baskets.dump(key))
             for key in self._baskets.scan_iter("basket:*")
+            if not key.endswith(b":auth:jwks")
         }
 
 

@@ -282,7 +282,8 @@ def test_a_page_of_another_origin_can_do_nothing_in_ones_name(
 
     Red when a forged form or a socket is taken for the person's own.
     """
-    customer.page.goto(f"{platform.urls['keycloak']}/realms/microcommerce/account/")
+    # A document that stays: the account's page would go on to Keycloak's own sign-in.
+    customer.page.goto(f"{platform.urls['keycloak']}/realms/microcommerce/.well-known/openid-configuration")
     customer.forget()
     with customer.page.expect_response(f"{customer.gateway}/api/orders/") as forged:
         customer.page.evaluate(FORGE, f"{customer.gateway}/api/orders/")

@@ -14,7 +14,8 @@ import requests
 from launcher import platform as launched
 from launcher.faults.inject import flush, heal, stopped
 from launcher.up import specification_of
-from tests.system.conftest import Sizes
+from tests.system.conftest import Settle, Sizes
+from tests.system.dead_letters import DeadLetters
 from tests.system.platform import INSTANCE, Platform
 from tests.system.problems import problem
 from tests.system.shop import Shop
@@ -97,12 +98,15 @@ def _is_right(told: Told, *, needed: bool) -> None:
         )
 
 
-def test_redis_is_emptied(shopper: Shopper, other: Shopper, piece: Product) -> None:
+def test_redis_is_emptied(
+    shopper: Shopper, other: Shopper, piece: Product, manager: Shopper, settle: Settle
+) -> None:
     """FL-6: baskets and sessions are gone and nothing else; Celery goes on by itself.
 
     Red without the worker's probe (`processes.PULSE`) where it stays deaf, or without `sweep`, which finds the sagas
-    whose wake-ups were in Redis.
+    whose wake-ups were in Redis. The basket service reads the catalogue anew, other tests' poison included.
     """
+    letters = DeadLetters(manager)
     shopper.put_in_basket(piece, 2)
     before = other.place((piece, 1), key=str(uuid.uuid4()))
     flush(INSTANCE)
@@ -114,6 +118,8 @@ def test_redis_is_emptied(shopper: Shopper, other: Shopper, piece: Product) -> N
     shopper.put_in_basket(piece, 1)
     shopper.becomes(shopper.place(key=str(uuid.uuid4())), "confirmed")
     shopper.basket_becomes({})
+    settle()
+    letters.discard_all()
 
 
 def test_keycloak_is_away_and_a_service_starts(shopper: Shopper, piece: Product) -> None:
