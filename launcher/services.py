@@ -61,14 +61,13 @@ def _specification(owner: Service, role: str, instance: Instance) -> Specificati
     arguments = command(owner, role, port)[1:]
     probe_port = {} if role in ("api", "gateway") else {PREFIX + "PROBE_PORT": str(port)}
     # Killed and started again, it has its partitions back at once: Kafka knows it by name.
-    member = {PREFIX + "MEMBER_ID": name} if role == "consumer" else {}
     pool = {PREFIX + "DATABASE_POOL": str(BLOCKING_THREADS)} if role == "api" else {}
     return Specification(
         name=name,
         service=owner.name,
         port=port,
         command=(sys.executable, *arguments),
-        environment={**environment(owner, instance), "PYTHONUNBUFFERED": "1", **probe_port, **member, **pool},
+        environment={**environment(owner, instance), "PYTHONUNBUFFERED": "1", **probe_port, **pool},
         directory=str(instance.root),
         log=str(instance.logs / f"{name}.log"),
         ready=Probe("http", port, "/health/ready"),

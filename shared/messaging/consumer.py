@@ -35,6 +35,8 @@ from shared.telemetry.probe import Pulse
 logger = logging.getLogger(__name__)
 
 BATCH = 200  # messages at most in one transaction
+# What no waiting heals: the process ends, and its successor begins anew.
+ENDS = {KafkaError._AUTHENTICATION, KafkaError._FATAL}  # noqa: SLF001 - the library's public names
 IDLE_WAIT = 0.5  # seconds to wait for a first message
 
 Pairs = list[tuple[str, str | bytes | None]]
@@ -151,7 +153,7 @@ def _raw(message: KafkaMessage) -> Raw | None:
             headers=[(name, _bytes(value)) for name, value in cast("Pairs", message.headers() or [])],
             payload=_bytes(message.value()) or b"",
         )
-    if error.fatal() or error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - the library's public name for it
+    if error.fatal() or error.code() in ENDS:
         raise KafkaException(error)
     logger.warning("Kafka: %s", error)
     return None

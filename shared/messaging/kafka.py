@@ -40,15 +40,14 @@ def producer(bootstrap: str, service: str, **overrides: Any) -> Producer:
     )
 
 
-def consumer(bootstrap: str, service: str, member_id: str = "", **overrides: Any) -> Consumer:
+def consumer(bootstrap: str, service: str, **overrides: Any) -> Consumer:
     """A consumer of the group `service` that commits only when told, from the start where it has no offset.
 
-    `member_id` is a name that no other replica has and that survives a restart: killed and started again, the
-    process has its partitions back at once. Without one Kafka waits SESSION_TIMEOUT_MS for the dead one first.
+    No member has a name of its own (static membership): one that was asleep for longer than the session came back
+    as its own successor's rival, and Kafka fenced it for good.
     """
     return Consumer(
         {
-            **({"group.instance.id": member_id} if member_id else {}),
             "bootstrap.servers": bootstrap,
             "client.id": service,
             "group.id": service,

@@ -70,9 +70,6 @@ class Environment(BaseSettings):
     basket_url: str = ""
     upstreams: dict[str, str] = {}
     oidc_client_secret: str = ""
-    member_id: str = Field(
-        default="", description="a consumer's name in its Kafka group, kept across restarts"
-    )
     crash_point: str = Field(default="", description="where the process dies, for tests: see shared.faults")
     probe_port: int | None = Field(default=None, ge=1, le=65535)
 

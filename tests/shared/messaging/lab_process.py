@@ -46,7 +46,7 @@ def consume(group: str) -> None:
     ledger.LEASE = SHORT_LEASE
     bootstrap = settings.ENVIRONMENT.kafka
     consumer = Consumer(
-        kafka=kafka.consumer(bootstrap, group, settings.ENVIRONMENT.member_id),
+        kafka=kafka.consumer(bootstrap, group),
         handlers={Note: obey},
         ledger=ledger.SqlLedger(),
         dead_letters=DeadLetterQueue(kafka.producer(bootstrap, group), "lab"),

@@ -25,7 +25,7 @@ MODULE = "tests.shared.messaging.lab_process"
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
-def environment(member: str) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What a process needs to work on this test's database."""
     db = connection.settings_dict
     address = f"{db['HOST']}:{db['PORT']}/{db['NAME']}"
@@ -34,7 +34,6 @@ def environment(member: str) -> dict[str, str]:
         **os.environ,
         "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
         "MICROCOMMERCE_DATABASE_URL": url,
-        "MICROCOMMERCE_MEMBER_ID": member,
     }
 
 
@@ -43,9 +42,9 @@ def start(lab: Lab) -> Iterator[Start]:
     """Starts consumers and relays of the laboratory; none is left at the end."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(role: str = "consume", member: str = "") -> "subprocess.Popen[bytes]":
+    def begin(role: str = "consume") -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", MODULE, role, lab.topic.name, lab.group]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment(member)))
+        started.append(subprocess.Popen(command, cwd=ROOT, env=environment()))
         return started[-1]
 
     yield begin
@@ -83,10 +82,9 @@ def effects_grow(lab: Lab) -> None:
     eventually(lambda: len(lab.effects()) > before)
 
 
-@pytest.mark.parametrize("member", ["", "lab-consumer"])
-def test_killed_again_and_again_under_load(lab: Lab, start: Start, member: str) -> None:
+def test_killed_again_and_again_under_load(lab: Lab, start: Start) -> None:
     total = 400
-    process = start(member=member)
+    process = start()
     for round_ in range(8):
         first = round_ * total // 8
         lab.send(*(lab.note(f"{number:03}", about=f"k{number % 10}") for number in range(first, first + 50)))
@@ -94,7 +92,7 @@ def test_killed_again_and_again_under_load(lab: Lab, start: Start, member: str) 
             effects_grow(lab)
         process.kill()
         process.wait(10)
-        process = start(member=member)
+        process = start()
     eventually(lambda: len(lab.effects()) >= total, 90, why=lambda: len(lab.effects()))
     eventually(lambda: not ParkedMessage.objects.exists())
 
@@ -102,18 +100,6 @@ def test_killed_again_and_again_under_load(lab: Lab, start: Start, member: str) 
     for key in range(10):
         assert lab.effects(f"k{key}") == sorted(lab.effects(f"k{key}"))
     assert lab.dead_letters() == []
-
-
-def test_a_consumer_with_a_name_takes_its_own_place_again(lab: Lab, start: Start) -> None:
-    process = start(member="lab-consumer")
-    lab.send(lab.note("before"))
-    eventually(lambda: lab.effects() == ["before"])
-    process.kill()
-    process.wait(10)
-    lab.send(lab.note("after"))
-
-    start(member="lab-consumer")
-    eventually(lambda: lab.effects() == ["before", "after"])  # how soon is measured, not tested
 
 
 def test_asked_to_stop_it_finishes_the_message_in_hand(lab: Lab, start: Start) -> None:

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         table = import_module(f"{settings.SERVICE_PACKAGE}.handlers")
         bootstrap, name = settings.ENVIRONMENT.kafka, settings.SERVICE_NAME
         consumer = Consumer(
-            kafka=kafka.consumer(bootstrap, name, settings.ENVIRONMENT.member_id),
+            kafka=kafka.consumer(bootstrap, name),
             handlers=table.HANDLERS,
             ledger=import_string(settings.MESSAGING_LEDGER)(),
             dead_letters=DeadLetterQueue(
