@@ -39,6 +39,13 @@ class Listener:
         self._thread.join(2 * (LOOK_SECONDS + ANSWER_SECONDS))
 
     def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._listen()
+            except kafka.ClientDeaf as error:
+                logger.warning("%s: listening anew", error)
+
+    def _listen(self) -> None:
         # A group is named because the library wants one; nothing is committed and nobody is assigned by it.
         reader = kafka.consumer(self._bootstrap, "gateway", **{"auto.offset.reset": "latest"})
         try:

@@ -26,7 +26,7 @@ class Evidence:
     """What the databases said at one moment."""
 
     orders: Mapping[str, tuple[Any, ...]]  # order id -> (status, customer id)
-    sagas: Mapping[str, tuple[Any, ...]]  # order id -> (status, stuck)
+    sagas: Mapping[str, tuple[Any, ...]]  # order id -> (status, stuck, step)
     reservations: Mapping[str, tuple[Any, ...]]  # order id -> (state,)
     told: Mapping[str, Counter[str]]  # order id -> event -> how often
     unsent: Mapping[str, int]
@@ -51,7 +51,7 @@ def gather(instance: Instance) -> Evidence:
         told.setdefault(str(order_id), Counter())[event] = count
     return Evidence(
         orders=evidence.by_order(instance, "order", "SELECT id, status, customer_id FROM order_order"),
-        sagas=evidence.by_order(instance, "saga", "SELECT order_id, status, is_stuck FROM saga_saga"),
+        sagas=evidence.by_order(instance, "saga", "SELECT order_id, status, is_stuck, step FROM saga_saga"),
         reservations=evidence.by_order(instance, "stock", "SELECT order_id, state FROM stock_reservation"),
         told=told,
         unsent=evidence.unsent(instance),
@@ -71,7 +71,7 @@ GAPS = """
 def is_quiet(found: Evidence) -> bool:
     """Whether nothing is under way any more."""
     moving = any(status == "submitted" for status, _ in found.orders.values()) or any(
-        status in {"running", "compensating"} and not stuck for status, stuck in found.sagas.values()
+        status in {"running", "compensating"} and not stuck for status, stuck, _ in found.sagas.values()
     )
     return not moving and not any((*found.unsent.values(), *found.parked.values(), *found.lag.values()))
 
@@ -92,7 +92,9 @@ def orders_end(found: Evidence) -> Violations:
     """Every order is decided."""
     for order_id, (status, _) in found.orders.items():
         if status == "submitted":
-            yield f"order {order_id} is still submitted"
+            saga, stuck, step = found.sagas.get(order_id, ("missing", False, ""))
+            where = f" at {step}" if step else ""
+            yield f"order {order_id} is still submitted; its saga is {'stuck' if stuck else saga}{where}"
 
 
 # order status -> (saga status, what the reservation may be)

@@ -67,9 +67,10 @@ def _produce(letter: DeadLetter) -> None:
     key = None if letter.key is None else bytes(letter.key)
     try:
         _producer().produce(letter.topic, bytes(letter.payload), key, headers=headers, on_delivery=delivered)
-    except (KafkaException, BufferError) as error:
+        _producer().flush(TIMEOUT)
+    except (KafkaException, BufferError, kafka.ClientDeaf) as error:
+        _producer.cache_clear()  # the next one begins anew
         raise KafkaAway from error
-    _producer().flush(TIMEOUT)
     if not outcome or outcome[0] is not None:  # comparing a KafkaError with None breaks inside the library
         raise KafkaAway
 

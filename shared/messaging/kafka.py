@@ -1,9 +1,12 @@
 """Kafka clients with the settings that the promises rest on (promises.md, last section)."""
 
+import json
 import logging
+import time
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from shared.messaging.envelope import MAX_PAYLOAD
 
@@ -15,6 +18,50 @@ SESSION_TIMEOUT_MS = 10_000
 # By default the library knocks, and writes a line, twenty times a second while Kafka is away.
 CONNECTION = {"reconnect.backoff.ms": 1_000, "reconnect.backoff.max.ms": 2_000}
 TOPICS_REFRESH_MS = 10_000  # a topic that is made after its consumer started is found so soon
+STATISTICS_MS = 5_000  # how often a client tells of itself
+DEAF_AFTER = 10.0  # seconds for which Kafka answers others, and this client has no connection
+ANSWER_SECONDS = 1.0  # for somebody else to get an answer
+
+
+class ClientDeaf(Exception):
+    """Kafka is there, and this client does not find its way back to it: a new one will."""
+
+
+class Hearing:
+    """Notices a client that has lost Kafka for good, which the library can: librdkafka issue 5301.
+
+    Told by a broker that was just going down that there are no brokers, the client forgets all of them and never
+    connects again. Raises ClientDeaf out of the client's `poll`, `consume` or `flush`. While Kafka is away for
+    everybody nothing is raised: waiting is right then.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._alone_since: float | None = None
+
+    def look(self, statistics: str) -> None:
+        """Take what the client tells of itself (librdkafka's STATISTICS.md)."""
+        said = json.loads(statistics)
+        needs_kafka = said["type"] == "consumer" or said["msg_cnt"] > 0
+        connected = any(broker["state"] == "UP" for broker in said["brokers"].values())
+        if connected or not needs_kafka or not _answers(self._bootstrap):
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = time.monotonic()
+        elif time.monotonic() - self._alone_since >= DEAF_AFTER:
+            raise ClientDeaf(f"{said['name']} has no connection to Kafka, though Kafka answers others.")
+
+
+def _answers(bootstrap: str) -> bool:
+    """Whether Kafka has a word for somebody new."""
+    try:
+        return bool(
+            AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+            .list_topics(timeout=ANSWER_SECONDS)
+            .brokers
+        )
+    except KafkaException:
+        return False
 
 
 def producer(bootstrap: str, service: str, **overrides: Any) -> Producer:
@@ -34,6 +81,7 @@ def producer(bootstrap: str, service: str, **overrides: Any) -> Producer:
             "linger.ms": 0,
             "compression.type": "none",
             **CONNECTION,
+            **_watched(bootstrap),
             **overrides,
         },
         logger=logger,
@@ -62,10 +110,15 @@ def consumer(bootstrap: str, service: str, **overrides: Any) -> Consumer:
             "topic.metadata.refresh.interval.ms": TOPICS_REFRESH_MS,
             "on_commit": _say_if_refused,
             **CONNECTION,
+            **_watched(bootstrap),
             **overrides,
         },
         logger=logger,
     )
+
+
+def _watched(bootstrap: str) -> dict[str, Any]:
+    return {"statistics.interval.ms": STATISTICS_MS, "stats_cb": Hearing(bootstrap).look}
 
 
 def _say_if_refused(error: KafkaError | None, places: list[TopicPartition]) -> None:

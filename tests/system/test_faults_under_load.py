@@ -4,6 +4,10 @@ Each schedule ends with the invariants, held against the record of the load (`la
 got a 2xx for is there once, what it was refused is not, and where it got no answer it did not happen twice.
 """
 
+from collections.abc import Iterator
+
+import pytest
+
 from launcher.faults import chaos
 from launcher.faults.detours import detours
 from launcher.faults.schedule import PROCESSES, STORE_NAMES, Fault, Kind, schedule
@@ -11,7 +15,7 @@ from tests.system.conftest import Settle, Sizes
 from tests.system.platform import INSTANCE
 
 SEED = 20261122
-SPACING = 1.5  # seconds
+LAST = 12  # lines
 SLEEPERS = [name for name in PROCESSES if name.endswith(("-consumer", "-relay", "-worker", "-beat"))]
 LOST: tuple[Kind, ...] = ("refuse", "delay", "lose")
 
@@ -64,5 +68,13 @@ def test_everybody_sleeps_and_wakes(settle: Settle, sizes: Sizes) -> None:
 
 def _kept(outcome: chaos.Outcome) -> None:
     assert outcome.counts.get("order ok", 0) > 0, "nobody bought anything"
-    broken = {name: found for name, found in outcome.violations.items() if found}
-    assert outcome.kept, (outcome.failures, broken)
+    broken = [f"{name}: {violation}" for name, found in outcome.violations.items() for violation in found]
+    if outcome.failures or broken:
+        # In lines, since pytest shortens what it compares; with the last words of whoever had a part in it.
+        pytest.fail("\n".join([*outcome.failures, *broken, *_last_words()]), pytrace=False)
+
+
+def _last_words() -> Iterator[str]:
+    for log in sorted(INSTANCE.logs.glob("*-*.log")):
+        yield f"--- {log.name}"
+        yield from log.read_text(errors="replace").splitlines()[-LAST:]

@@ -1,4 +1,4 @@
-"""A cable between a client and the real database, which a test can cut and mend."""
+"""A cable between a client and a real store, which a test can cut and mend."""
 
 import contextlib
 import socket
@@ -11,10 +11,15 @@ from django.db import connections
 
 
 class Wire:
-    """Listens on a port of its own and carries bytes to `host:port`, until it is cut."""
+    """Listens on a port of its own and carries bytes to `host:port`, until it is cut.
 
-    def __init__(self, host: str, port: int) -> None:
+    Who says `ignoring` with his first words is left without an answer.
+    """
+
+    def __init__(self, host: str, port: int, *, ignoring: bytes | None = None) -> None:
         self._target = (host, port)
+        self._ignoring = ignoring
+        self._ignored: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._ends: set[socket.socket] = set()
         self._whole = True
@@ -30,6 +35,8 @@ class Wire:
     ) -> None:
         self.cut()
         self._listener.close()
+        for client in self._ignored:
+            client.close()
 
     @contextlib.contextmanager
     def instead_of_the_database(self) -> Iterator[None]:
@@ -60,6 +67,9 @@ class Wire:
                 return
             if not self._whole:
                 client.close()
+                continue
+            if self._ignoring is not None and self._ignoring in client.recv(4096, socket.MSG_PEEK):
+                self._ignored.append(client)
                 continue
             server = socket.create_connection(self._target)
             self._ends |= {client, server}

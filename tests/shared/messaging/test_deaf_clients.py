@@ -1,0 +1,92 @@
+"""A client that the library has let lose Kafka for good ends, and its successor does the work.
+
+Red without `_watched` in shared/messaging/kafka.py: both would wait for ever.
+"""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections, transaction
+
+from shared.messaging import kafka, outbox
+from shared.messaging.consumer import Consumer
+from shared.messaging.kafka import ClientDeaf
+from shared.messaging.models import OutboxMessage
+from shared.messaging.postgresql import PostgresOutbox
+from shared.messaging.relay import Relay
+from tests.shared.messaging.lab import Lab, Note
+from tests.shared.messaging.wire import Wire
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def one_sided(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """A way to Kafka on which everybody is heard but a client called `deaf`."""
+    monkeypatch.setattr(kafka, "STATISTICS_MS", 2000)
+    monkeypatch.setattr(kafka, "DEAF_AFTER", 3.0)
+    host, port = lab.bootstrap.split(":")
+    with Wire(host, int(port), ignoring=b"deaf") as wire:
+        yield wire
+
+
+def how_it_ends(work: Relay | Consumer, within: float) -> BaseException | None:
+    """Run it on a thread of its own for so many seconds: what it ended with, None where it had to be stopped."""
+    ends: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work.run()
+        except BaseException as error:  # noqa: BLE001 - the caller looks at it
+            ends.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(within)
+    work.stop()
+    thread.join(10)
+    assert not thread.is_alive(), "it did not stop"
+    return ends[0] if ends else None
+
+
+def relay_by(way: Wire, client: str) -> Relay:
+    """A relay that goes by the wire and says who it is."""
+    return Relay(PostgresOutbox(), kafka.producer(f"127.0.0.1:{way.port}", client))
+
+
+def publish() -> None:
+    """One message."""
+    with transaction.atomic():
+        outbox.publish(Note(about="a", text="hello"))
+
+
+def is_sent() -> bool:
+    """Whether it has left."""
+    return OutboxMessage.objects.get().sent_at is not None
+
+
+def test_a_relay_that_kafka_hears_no_more_ends_and_the_next_one_sends(lab: Lab, one_sided: Wire) -> None:
+    publish()
+    deaf = relay_by(one_sided, "deaf")
+    assert isinstance(how_it_ends(deaf, 30), ClientDeaf)
+    deaf.source.reconnect()
+    assert not is_sent()
+
+    assert how_it_ends(relay_by(one_sided, "successor"), 5) is None
+    assert is_sent()
+
+
+def test_a_consumer_that_hears_no_more_of_kafka_ends(lab: Lab, one_sided: Wire) -> None:
+    consumer = lab.consumer()
+    consumer.kafka = kafka.consumer(f"127.0.0.1:{one_sided.port}", lab.group, **{"client.id": "deaf"})
+    assert isinstance(how_it_ends(consumer, 30), ClientDeaf)
+
+
+def test_while_nobody_hears_kafka_everybody_waits(lab: Lab, one_sided: Wire) -> None:
+    one_sided.cut()
+    publish()
+    assert how_it_ends(relay_by(one_sided, "patient"), 8) is None
+    assert not is_sent()
