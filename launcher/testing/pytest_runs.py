@@ -1,13 +1,18 @@
-"""Run a suite with pytest, measure its coverage, count what it came to."""
+"""Run suites with pytest, measure their coverage, count what they came to."""
 
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from xml.etree import ElementTree as ET
 
+from launcher.console import console
 from launcher.instance import Instance
 from launcher.testing.suites import Suite
 
@@ -24,22 +29,63 @@ class Result:
     seconds: float
 
 
-def run_suite(suite: Suite, instance: Instance, arguments: Sequence[str], *, filtered: bool) -> Result:
-    """One pytest run; no test at all is a failure unless the caller asked for some of them only."""
-    began = time.monotonic()
-    report = instance.state / f"pytest-{suite.name}.xml"
-    report.unlink(missing_ok=True)
-    command = [
-        sys.executable, "-m", "coverage", "run", f"--data-file={coverage_file(instance, suite.name)}",
-        "-m", "pytest", suite.directory, f"--junitxml={report}", *arguments,
-    ]  # fmt: skip
-    status = subprocess.run(
-        command, cwd=instance.root, env=suite.environment(instance), check=False
-    ).returncode
-    passed, failed = _count(report)
-    if status != 0 and failed == 0 and not (filtered and status == NOTHING_COLLECTED):
-        failed = 1  # pytest itself failed: an error while collecting, or no test
-    return Result(suite.name, passed, failed, time.monotonic() - began)
+class Runs:
+    """One pytest run for each suite. Without any test a run has failed, unless `arguments` choose some of them."""
+
+    def __init__(self, instance: Instance, arguments: Sequence[str]) -> None:
+        self._instance = instance
+        self._arguments = arguments
+        self._showing = threading.Lock()
+        self._under_way: set[subprocess.Popen[bytes]] = set()
+
+    def run(self, suites: Sequence[Suite]) -> list[Result]:
+        """All of `suites`. Where they are of two lanes, what a suite says is shown when it has ended."""
+        lanes = [[each for each in suites if each.lane == lane] for lane in sorted({s.lane for s in suites})]
+        if len(lanes) < 2:  # noqa: PLR2004 - nothing to mix up
+            return [self._shown_at_once(suite) for suite in suites]
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            try:
+                return [result for lane in pool.map(self._lane, lanes) for result in lane]
+            except BaseException:  # Ctrl-C: the pool would wait for them
+                for process in list(self._under_way):
+                    process.terminate()
+                raise
+
+    def _lane(self, suites: Sequence[Suite]) -> list[Result]:
+        return [self._shown_at_its_end(suite) for suite in suites]
+
+    def _shown_at_once(self, suite: Suite) -> Result:
+        console.rule(f"tests/{suite.name}")
+        return self._run(suite, None)
+
+    def _shown_at_its_end(self, suite: Suite) -> Result:
+        with tempfile.TemporaryFile() as output:
+            result = self._run(suite, output)
+            output.seek(0)
+            with self._showing:
+                console.rule(f"tests/{suite.name}")
+                console.out(output.read().decode(errors="replace"), highlight=False)
+        return result
+
+    def _run(self, suite: Suite, output: IO[bytes] | None) -> Result:
+        began = time.monotonic()
+        report = self._instance.state / f"pytest-{suite.name}.xml"
+        report.unlink(missing_ok=True)
+        command = [
+            sys.executable, "-m", "coverage", "run", f"--data-file={coverage_file(self._instance, suite.name)}",
+            "-m", "pytest", suite.directory, f"--junitxml={report}", *self._arguments,
+        ]  # fmt: skip
+        environment = suite.environment(self._instance)
+        with subprocess.Popen(
+            command, cwd=self._instance.root, env=environment, stdout=output, stderr=output
+        ) as process:
+            self._under_way.add(process)
+            status = process.wait()
+        self._under_way.discard(process)
+        passed, failed = _count(report)
+        if status != 0 and failed == 0 and not (self._arguments and status == NOTHING_COLLECTED):
+            failed = 1  # pytest itself failed: an error while collecting, or no test
+        return Result(suite.name, passed, failed, time.monotonic() - began)
 
 
 def coverage_file(instance: Instance, name: str) -> Path:

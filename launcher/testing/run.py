@@ -15,7 +15,7 @@ from launcher.console import Ticker, console
 from launcher.instance import Instance
 from launcher.system import STORES
 from launcher.testing.grounds import grounds
-from launcher.testing.pytest_runs import Result, run_suite
+from launcher.testing.pytest_runs import Result, Runs
 from launcher.testing.static import Outcome, run_all
 from launcher.testing.suites import chosen
 from launcher.up import Parts, bring_up, specification_of
@@ -42,11 +42,11 @@ def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool) -> bool:
             parts = WITH_KEYCLOAK if needs & {"keycloak", "everything"} else STORES_ONLY
             _bring_up(instance, replace(parts, tied=not keep))
         outcomes = _outcomes(checks)
-        for suite in suites:
-            if suite.needs == "everything":
-                _bring_up(instance, Parts(tied=not keep))
-            console.rule(f"tests/{suite.name}")
-            results.append(run_suite(suite, instance, arguments, filtered=bool(arguments)))
+        runs = Runs(instance, arguments)
+        results += runs.run([suite for suite in suites if suite.needs != "everything"])
+        if "everything" in needs:
+            _bring_up(instance, Parts(tied=not keep))
+            results += runs.run([suite for suite in suites if suite.needs == "everything"])
         if results:
             _report_coverage(instance, every_file=not names)
     return _summarise(outcomes, results)

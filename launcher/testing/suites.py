@@ -19,6 +19,7 @@ class Suite:
     name: str
     runs_as: str | None = None
     needs: str = "stores"  # nothing, stores, keycloak (and the stores), or everything
+    lane: int = 1  # suites of two lanes run at the same time, those of one after another
 
     @property
     def directory(self) -> str:
@@ -39,10 +40,15 @@ class Suite:
 
 NEEDS = {"gateway": "keycloak"}  # people sign in there; the other services' tests make their own tokens
 
+LANES = {"order": 0}  # with shared, whose tests use the same test database; the first lane mostly waits
+
 SUITES = (
-    Suite("launcher", needs="nothing"),
-    Suite("shared", runs_as="order"),
-    *(Suite(each.name, runs_as=each.name, needs=NEEDS.get(each.name, "stores")) for each in SERVICES),
+    Suite("launcher", needs="nothing", lane=0),
+    Suite("shared", runs_as="order", lane=0),
+    *(
+        Suite(each.name, each.name, NEEDS.get(each.name, "stores"), LANES.get(each.name, 1))
+        for each in SERVICES
+    ),
     Suite("system", needs="everything"),
 )
 GROUPS = {"unit": tuple(each for each in SUITES if each.name != "system"), "static": ()}

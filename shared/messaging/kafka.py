@@ -108,12 +108,11 @@ def consumer(bootstrap: str, service: str, **overrides: Any) -> Consumer:
             "fetch.message.max.bytes": MAX_MESSAGE,
             "fetch.wait.max.ms": 500,
             "topic.metadata.refresh.interval.ms": TOPICS_REFRESH_MS,
-            "on_commit": _say_if_refused,
+            "on_commit": _say_if_refused, "debug": "cgrp,metadata,broker",
             **CONNECTION,
             **_watched(bootstrap),
             **overrides,
         },
-        logger=logger,
     )
 
 
