@@ -46,8 +46,7 @@ class Listener:
                 logger.warning("%s: listening anew", error)
 
     def _listen(self) -> None:
-        # A group is named because the library wants one; nothing is committed and nobody is assigned by it.
-        reader = kafka.consumer(self._bootstrap, "gateway", **{"auto.offset.reset": "latest"})
+        reader = kafka.reader(self._bootstrap, "gateway")
         try:
             self._begin(reader)
             while not self._ended.is_set():

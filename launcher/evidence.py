@@ -3,12 +3,13 @@
 import base64
 import json
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -24,6 +25,7 @@ from launcher.system import SERVICES, service, with_postgres
 Rows = list[tuple[Any, ...]]
 Place = tuple[str, int]  # topic and partition
 TIMEOUT = 10  # seconds for one question to Kafka
+PATIENCE = 60  # seconds for all of them, again and again
 
 
 def ask(instance: Instance, owner: str, query: str, *values: object) -> Rows:
@@ -174,7 +176,18 @@ def dead_letters(instance: Instance) -> list[str]:
 
 
 def lag(instance: Instance) -> Mapping[str, int]:
-    """Messages that each consumer group has not taken yet."""
+    """Messages that each consumer group has not taken yet. Raises LauncherError where Kafka does not say."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _lag(instance)
+        except KafkaException as error:  # a broker that was just started loads its groups first
+            if time.monotonic() > until:
+                raise LauncherError(f"Kafka cannot be asked about its consumers: {error}") from error
+        time.sleep(1)
+
+
+def _lag(instance: Instance) -> Mapping[str, int]:
     admin = AdminClient({"bootstrap.servers": kafka_address(instance)})
     groups = [owner.name for owner in SERVICES if "consumer" in owner.roles]
     found = admin.describe_consumer_groups(groups, request_timeout=TIMEOUT)

@@ -42,7 +42,7 @@ def detours(instance: Instance) -> Iterator[Network]:
     names = platform.named(instance, "services")
     with _network(instance) as network:
         try:
-            _restart(instance, [_sent_through(each, network) for each in specification_of(instance, names)])
+            _restart(instance, [sent_through(each, network) for each in specification_of(instance, names)])
             yield network
         finally:
             for name in network.detours:
@@ -55,7 +55,8 @@ def _restart(instance: Instance, specifications: list[Specification]) -> None:
     platform.wait_until_running(instance, {each.name for each in specifications}, START_SECONDS)
 
 
-def _sent_through(specification: Specification, network: Network) -> Specification:
+def sent_through(specification: Specification, network: Network) -> Specification:
+    """The same process, which goes to its stores by the detours."""
     environment = dict(specification.environment)
     for variable in (f"MICROCOMMERCE_{name}" for name in ADDRESSES):
         for detour in network.detours.values():

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 from launcher import platform
 from launcher.addresses import port_of
 from launcher.errors import LauncherError
-from launcher.faults.detours import WORTH_LOSING
+from launcher.faults.detours import WORTH_LOSING, sent_through
 from launcher.faults.network import Network
 from launcher.faults.points import arm
 from launcher.faults.schedule import Fault, Kind
@@ -110,7 +111,12 @@ class Site:
             flush(self.instance)
 
     def _crash(self, fault: Fault) -> None:
-        arm(self.instance, {fault.target: fault.point})
+        network = self.network
+        if network is None:
+            arm(self.instance, {fault.target: fault.point})
+        else:
+            way = partial(sent_through, network=network)
+            arm(self.instance, {fault.target: fault.point}, way=way)
 
     def _refuse(self, fault: Fault) -> None:
         self._by_network(fault, lambda network: network.refuse(fault.target))

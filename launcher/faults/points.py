@@ -1,10 +1,11 @@
 """Which process comes by which crash point (shared/faults.py says what each means)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from launcher import platform
 from launcher.instance import Instance
+from launcher.supervisor.specification import Specification
 from launcher.up import specification_of
 
 VARIABLE = "MICROCOMMERCE_CRASH_POINT"
@@ -37,11 +38,20 @@ PASSED_BY: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def arm(instance: Instance, points: Mapping[str, str]) -> None:
-    """Start these processes anew, each to die at its point; started again, they do not die there again."""
+def arm(
+    instance: Instance,
+    points: Mapping[str, str],
+    *,
+    way: Callable[[Specification], Specification] = lambda straight: straight,
+) -> None:
+    """Start these processes anew, each to die at its point; started again, they do not die there again.
+
+    `way` is how they go to their stores, where that is not the straight one.
+    """
 
     def start(name: str) -> None:
-        platform.restart(instance, specification_of(instance, [name]), once={VARIABLE: points[name]})
+        specifications = [way(each) for each in specification_of(instance, [name])]
+        platform.restart(instance, specifications, once={VARIABLE: points[name]})
 
     with ThreadPoolExecutor(len(points)) as pool:
         list(pool.map(start, points))

@@ -27,6 +27,7 @@ from shared.messaging.attempts import Attempts
 from shared.messaging.dead_letters import DeadLetterQueue
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Raw
+from shared.messaging.kafka import ClientDeaf
 from shared.messaging.ledger import Ledger
 from shared.messaging.patience import Patience, Stopped
 from shared.messaging.periodic import Periodic, run_due
@@ -69,7 +70,7 @@ class Consumer:
         self._patience.stopping = True
 
     def run(self) -> None:
-        """Handle messages until told to stop."""
+        """Handle messages until told to stop. Raises ClientDeaf, and leaves the Kafka client open then."""
         topics = sorted({contract.TOPIC.name for contract in self.handlers})
         if self.collect:
             topics += [topic.dead_letter for topic in TOPICS]
@@ -79,8 +80,12 @@ class Consumer:
                 self.turn()
         except Stopped:
             logger.info("stopped while waiting; what was in hand comes again")
-        finally:
+        except ClientDeaf:
+            raise  # to close it would take Kafka's answer
+        except BaseException:
             self.kafka.close()
+            raise
+        self.kafka.close()
 
     def turn(self, wait: float = IDLE_WAIT) -> None:
         """One round: what came, what waits for another try, what the clock says."""

@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -16,10 +17,15 @@ logger = logging.getLogger(__name__)
 MAX_MESSAGE = 9 * MAX_PAYLOAD
 SESSION_TIMEOUT_MS = 10_000
 # By default the library knocks, and writes a line, twenty times a second while Kafka is away.
-CONNECTION = {"reconnect.backoff.ms": 1_000, "reconnect.backoff.max.ms": 2_000}
+CONNECTION = {
+    "reconnect.backoff.ms": 1_000,
+    "reconnect.backoff.max.ms": 2_000,
+    "socket.timeout.ms": 15_000,  # what was asked of a broker that went away is asked again so soon
+}
 TOPICS_REFRESH_MS = 10_000  # a topic that is made after its consumer started is found so soon
 STATISTICS_MS = 5_000  # how often a client tells of itself
 DEAF_AFTER = 10.0  # seconds for which Kafka answers others, and this client has no connection
+OUTSIDE_AFTER = 30.0  # seconds for which Kafka answers others, and this consumer is in no group
 ANSWER_SECONDS = 1.0  # for somebody else to get an answer
 
 
@@ -28,28 +34,42 @@ class ClientDeaf(Exception):
 
 
 class Hearing:
-    """Notices a client that has lost Kafka for good, which the library can: librdkafka issue 5301.
+    """Notices a client that does not find its way back to Kafka, as the library's now and then do not.
 
-    Told by a broker that was just going down that there are no brokers, the client forgets all of them and never
-    connects again. Raises ClientDeaf out of the client's `poll`, `consume` or `flush`. While Kafka is away for
-    everybody nothing is raised: waiting is right then.
+    Told by a broker that was just going down that there are no brokers, one forgets all of them and never connects
+    again (librdkafka issue 5301); another one waits for minutes before it joins its group again. Raises ClientDeaf
+    out of the client's `poll`, `consume` or `flush`. While Kafka is away for everybody nothing is raised: waiting
+    is right then.
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, *, joins: bool = False) -> None:
         self._bootstrap = bootstrap
-        self._alone_since: float | None = None
+        self._joins = joins
+        self._lost_since: float | None = None
 
     def look(self, statistics: str) -> None:
         """Take what the client tells of itself (librdkafka's STATISTICS.md)."""
         said = json.loads(statistics)
-        needs_kafka = said["type"] == "consumer" or said["msg_cnt"] > 0
+        loss = self._loss(said)
+        if loss is None or not _answers(self._bootstrap):
+            self._lost_since = None
+            return
+        what, limit = loss
+        if self._lost_since is None:
+            self._lost_since = time.monotonic()
+        elif time.monotonic() - self._lost_since >= limit:
+            raise ClientDeaf(f"{said['name']} has no {what}, though Kafka answers others.")
+
+    def _loss(self, said: Mapping[str, Any]) -> tuple[str, float] | None:
+        """What is missing, and how many seconds it may be; None where nothing is or nothing is needed."""
         connected = any(broker["state"] == "UP" for broker in said["brokers"].values())
-        if connected or not needs_kafka or not _answers(self._bootstrap):
-            self._alone_since = None
-        elif self._alone_since is None:
-            self._alone_since = time.monotonic()
-        elif time.monotonic() - self._alone_since >= DEAF_AFTER:
-            raise ClientDeaf(f"{said['name']} has no connection to Kafka, though Kafka answers others.")
+        if said["type"] == "producer":
+            return None if connected or not said["msg_cnt"] else ("connection", DEAF_AFTER)
+        if not connected:
+            return "connection", DEAF_AFTER
+        if self._joins and (said["cgrp"]["state"], said["cgrp"]["join_state"]) != ("up", "steady"):
+            return "group", OUTSIDE_AFTER
+        return None
 
 
 def _answers(bootstrap: str) -> bool:
@@ -81,7 +101,7 @@ def producer(bootstrap: str, service: str, **overrides: Any) -> Producer:
             "linger.ms": 0,
             "compression.type": "none",
             **CONNECTION,
-            **_watched(bootstrap),
+            **_watched(Hearing(bootstrap)),
             **overrides,
         },
         logger=logger,
@@ -94,6 +114,16 @@ def consumer(bootstrap: str, service: str, **overrides: Any) -> Consumer:
     No member has a name of its own (static membership): one that was asleep for longer than the session came back
     as its own successor's rival, and Kafka fenced it for good.
     """
+    return _consumer(bootstrap, service, Hearing(bootstrap, joins=True), overrides)
+
+
+def reader(bootstrap: str, service: str) -> Consumer:
+    """A consumer that is given its partitions by hand: it joins no group, commits nothing, and begins at the end."""
+    # A group is named because the library wants one.
+    return _consumer(bootstrap, service, Hearing(bootstrap), {"auto.offset.reset": "latest"})
+
+
+def _consumer(bootstrap: str, service: str, hearing: Hearing, overrides: Mapping[str, Any]) -> Consumer:
     return Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -108,16 +138,17 @@ def consumer(bootstrap: str, service: str, **overrides: Any) -> Consumer:
             "fetch.message.max.bytes": MAX_MESSAGE,
             "fetch.wait.max.ms": 500,
             "topic.metadata.refresh.interval.ms": TOPICS_REFRESH_MS,
-            "on_commit": _say_if_refused, "debug": "cgrp,metadata,broker",
+            "on_commit": _say_if_refused,
             **CONNECTION,
-            **_watched(bootstrap),
+            **_watched(hearing),
             **overrides,
         },
+        logger=logger,
     )
 
 
-def _watched(bootstrap: str) -> dict[str, Any]:
-    return {"statistics.interval.ms": STATISTICS_MS, "stats_cb": Hearing(bootstrap).look}
+def _watched(hearing: Hearing) -> dict[str, Any]:
+    return {"statistics.interval.ms": STATISTICS_MS, "stats_cb": hearing.look}
 
 
 def _say_if_refused(error: KafkaError | None, places: list[TopicPartition]) -> None:

@@ -60,10 +60,25 @@ def relay() -> None:
     process.run(made.run, made.stop, made.pulse)
 
 
+def say_so(*_: object) -> None:
+    """To the test that waits for it."""
+    os.write(sys.stdout.fileno(), b"in\n")
+
+
+def stay(group: str) -> None:
+    """Be a member of the group that is not taken for dead so soon; says so once it is one."""
+    member = kafka.consumer(settings.ENVIRONMENT.kafka, group, **{"session.timeout.ms": 45_000})
+    member.subscribe([Note.TOPIC.name], on_assign=say_so)
+    while True:
+        member.poll(1)
+
+
 if __name__ == "__main__":
     Note.TOPIC = Topic(sys.argv[2])
     BY_TYPE[Note.TYPE] = Note
     if sys.argv[1] == "consume":
         consume(sys.argv[3])
+    elif sys.argv[1] == "stay":
+        stay(sys.argv[3])
     else:
         relay()

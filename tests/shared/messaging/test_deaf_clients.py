@@ -3,6 +3,9 @@
 Red without `_watched` in shared/messaging/kafka.py: both would wait for ever.
 """
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -81,8 +84,22 @@ def test_a_relay_that_kafka_hears_no_more_ends_and_the_next_one_sends(lab: Lab, 
 
 def test_a_consumer_that_hears_no_more_of_kafka_ends(lab: Lab, one_sided: Wire) -> None:
     consumer = lab.consumer()
-    consumer.kafka = kafka.consumer(f"127.0.0.1:{one_sided.port}", lab.group, **{"client.id": "deaf"})
+    consumer.kafka = kafka.consumer(f"127.0.0.1:{one_sided.port}", f"{lab.group}-deaf")
     assert isinstance(how_it_ends(consumer, 30), ClientDeaf)
+
+
+def test_a_consumer_that_is_let_into_no_group_ends(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another member keeps the group waiting: it was stopped before it could answer that there is a new one."""
+    monkeypatch.setattr(kafka, "STATISTICS_MS", 1000)
+    monkeypatch.setattr(kafka, "OUTSIDE_AFTER", 3.0)
+    command = [sys.executable, "-m", "tests.shared.messaging.lab_process", "stay", lab.topic.name, lab.group]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as member:
+        assert member.stdout
+        assert member.stdout.readline() == b"in\n"
+        member.send_signal(signal.SIGSTOP)
+        ended_with = how_it_ends(lab.consumer(), 30)
+        member.kill()
+    assert isinstance(ended_with, ClientDeaf)
 
 
 def test_while_nobody_hears_kafka_everybody_waits(lab: Lab, one_sided: Wire) -> None:
