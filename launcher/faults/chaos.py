@@ -59,7 +59,10 @@ def run(
     record.close()
     after = check(instance, HEAL, path)
     violations = {name: [new for new in found if new not in before[name]] for name, found in after.items()}
-    load.clear_out()
+    try:
+        load.clear_out()
+    except LauncherError as error:
+        failures.append(str(error))
     counts = {f"{what} {outcome}": count for (what, outcome), count in sorted(record.counts.items())}
     return Outcome(path, faults, counts, violations, failures)
 

@@ -21,7 +21,7 @@ from launcher.faults.schedule import Fault, Kind
 from launcher.instance import Instance
 from launcher.up import MODULES
 
-HEAL_SECONDS = 120.0
+HEAL_SECONDS = 300.0  # Keycloak takes long where many want the processor
 DELAY = 0.2  # seconds, each way and for each piece of a conversation
 
 

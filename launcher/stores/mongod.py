@@ -17,6 +17,9 @@ from launcher.supervisor.specification import Probe, Specification
 NAME = "mongod"
 NOT_YET_INITIALISED = 94
 PRIMARY_SECONDS = 60
+# A product service that was killed leaves its transaction open, and nobody can change the catalogue before MongoDB
+# ends it. Ours last four seconds at most (apps/product/store.py); MongoDB's own limit is a minute.
+TRANSACTION_SECONDS = 15
 
 
 def prepare(instance: Instance) -> None:
@@ -30,7 +33,8 @@ def specification(instance: Instance) -> Specification:
     command = [
         _program(), "--dbpath", str(instance.data / NAME), "--port", str(port), "--bind_ip", "127.0.0.1",
         "--nounixsocket", "--replSet", REPLICA_SET, "--oplogSize", "512", "--wiredTigerCacheSizeGB", "0.25",
-        "--setParameter", "diagnosticDataCollectionEnabled=false", "--quiet",
+        "--setParameter", "diagnosticDataCollectionEnabled=false",
+        "--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_SECONDS}", "--quiet",
     ]  # fmt: skip
     return base_specification(instance, NAME, command, ready=Probe("tcp", port))
 

@@ -1,6 +1,8 @@
 """A write and its event stand or fall together, and writers who meet try again."""
 
+import contextlib
 import threading
+import time
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -61,6 +63,26 @@ def test_an_event_that_cannot_be_written_takes_the_document_with_it(make_product
         make_product("Second")
     assert [product.name for product in Product.objects.all()] == ["First"]
     assert queries.revision() == revision
+
+
+def test_who_was_killed_in_a_transaction_keeps_the_catalogue_for_seconds(make_product: "MakeProduct") -> None:
+    """MongoDB does not notice that a client is gone. Red without `transactionLifetimeLimitSeconds`: it is a minute."""
+    from apps.product.errors import Contended
+    from apps.product.models import Product, Revision
+    from apps.product.store import mongo
+
+    make_product("Before")
+    client = mongo.connection
+    with client.start_session() as killed:
+        killed.start_transaction()
+        mongo.database[Revision._meta.db_table].update_one(
+            {}, {"$set": {"token": ObjectId()}}, session=killed
+        )
+        until = time.monotonic() + 40
+        while Product.objects.count() < 2:
+            with contextlib.suppress(Contended):
+                make_product("After")
+            assert time.monotonic() < until, "nobody could change the catalogue for 40 seconds"
 
 
 def test_a_document_that_cannot_be_written_takes_its_event_with_it(make_product: "MakeProduct") -> None:
