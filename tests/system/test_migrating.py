@@ -95,8 +95,8 @@ def test_a_migration_that_cannot_have_its_table_gives_up_and_nobody_waits_for_lo
 ) -> None:
     """Somebody's long report has the table of the orders; whoever orders would wait behind the migration.
 
-    Red without the `SET lock_timeout` of `shared/messaging/management/commands/migrate.py` and LOCK_TIMEOUT_MS of
-    `shared/settings/service.py`, which stands behind it: it waits for as long as the report takes.
+    Red without the `SET lock_timeout` of `shared/messaging/management/commands/migrate.py` and the two limits of
+    `shared/settings/service.py` that stand behind it: it waits for as long as the report takes.
     """
     schemas, piece = _schemas(), shop.product(stock=1000)
     ended = threading.Event()
