@@ -65,9 +65,9 @@ Rows = set[tuple[Any, ...]]
 def test_the_next_release_s_databases_come_and_go_while_buyers_order(settle: Settle, tmp_path: Path) -> None:
     """Expand, orders on it, contract: no call fails for it, and nothing is left of it.
 
-    Red when a new column refuses today's rows: `AlterField` with its default left out of a `next_1_expand.py` (the
-    check that follows then refuses every order), or `db_default=False` made `default=False`. Red when a step keeps
-    a table: `time.sleep(20)` in `fill`, within its transaction and without its `skip_locked`.
+    Red when a new column refuses what today's code writes: `AlterField`, with the default, left out of
+    `next_release/order/next_1_expand.py` (the check that follows then refuses every order), or `db_default=False`
+    there made `default=False`.
     """
     settle()
     before, schemas = check(INSTANCE, HEAL), _schemas()
