@@ -35,7 +35,9 @@ from tests.system.waiting import HEAL, eventually
 SEED = 20261123
 ON_POSTGRESQL = ("order", "stock")
 OWNERS = (*ON_POSTGRESQL, "product")
-FOR_EVER = 60  # seconds
+FOR_EVER = 300  # seconds
+TRIES = 3
+BUSY = "A table was in use for longer than 2 s"
 
 # As far as which migration each service goes. The steps before it are migrations of their own.
 EXPAND = {"order": "next_4_validate", "stock": "next_4_validate", "product": "next_2_fill"}
@@ -65,9 +67,8 @@ Rows = set[tuple[Any, ...]]
 def test_the_next_release_s_databases_come_and_go_while_buyers_order(settle: Settle, tmp_path: Path) -> None:
     """Expand, orders on it, contract: no call fails for it, and nothing is left of it.
 
-    Red when a new column refuses what today's code writes: `AlterField`, with the default, left out of
-    `next_release/order/next_1_expand.py` (the check that follows then refuses every order), or `db_default=False`
-    there made `default=False`.
+    Red when a new column refuses what today's code writes: `db_default=False` made `default=False` in
+    `next_release/order/next_1_expand.py`. Nobody can order then.
     """
     settle()
     before, schemas = check(INSTANCE, HEAL), _schemas()
@@ -114,7 +115,7 @@ def test_a_migration_that_cannot_have_its_table_gives_up_and_nobody_waits_for_lo
             ended.set()
         ordering.result()
     assert done.returncode == 1, done.stdout
-    assert "A table was in use for longer than 2 s" in done.stderr
+    assert BUSY in done.stderr
     assert placed
     assert _schemas() == schemas
 
@@ -137,10 +138,23 @@ def _migrate(owner: str, target: str) -> "subprocess.CompletedProcess[str]":
 
 
 def _migrate_all(targets: dict[str, str]) -> None:
-    with ThreadPoolExecutor(len(targets)) as pool:
-        ended = list(pool.map(_migrate, targets.keys(), targets.values()))
-    failed = [done.stdout + done.stderr for done in ended if done.returncode]
+    """Every service at once; one that found a table in use is run again, as its message says."""
+    for _ in range(TRIES):
+        with ThreadPoolExecutor(len(targets)) as pool:
+            ended = list(pool.map(_migrate, targets.keys(), targets.values()))
+        failed = [done.stdout + done.stderr for done in ended if done.returncode]
+        if not any(BUSY in said for said in failed):
+            break
+        _drop_half_built_indexes()
     assert not failed, "\n".join(failed)
+
+
+def _drop_half_built_indexes() -> None:
+    """What PostgreSQL leaves of an index that was given up."""
+    for owner in ON_POSTGRESQL:
+        for (name,) in ask(INSTANCE, owner, INVALID):
+            with psycopg.connect(database_url(service(owner), INSTANCE)) as connection:
+                connection.execute(f"DROP INDEX {name}")
 
 
 def _while_buyers_order(record: Record, step: dict[str, str]) -> None:
@@ -185,9 +199,7 @@ def _undone_at_the_end(load: Load) -> Iterator[None]:
         yield
     finally:
         load.stop()
-        for owner in ON_POSTGRESQL:
-            for (name,) in ask(INSTANCE, owner, INVALID):  # of an index that was given up half-way
-                _execute(owner, f"DROP INDEX {name}")
+        _drop_half_built_indexes()
         _migrate_all({owner: today(owner)[1] for owner in OWNERS})
 
 
@@ -197,11 +209,6 @@ def _reading(table: str) -> Iterator[None]:
     with psycopg.connect(database_url(service("order"), INSTANCE)) as report:
         report.execute(f"SELECT count(*) FROM {table}")
         yield
-
-
-def _execute(owner: str, statement: str) -> None:
-    with psycopg.connect(database_url(service(owner), INSTANCE)) as connection:
-        connection.execute(statement)
 
 
 @contextmanager
