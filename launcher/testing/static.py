@@ -10,7 +10,7 @@ from pathlib import Path
 from launcher.instance import Instance
 from launcher.migrations import django_command
 from launcher.services import environment
-from launcher.system import SERVICES
+from launcher.system import SERVICES, service
 from launcher.testing.production import production_environment
 
 TOOLS = Path(sys.executable).parent
@@ -49,6 +49,8 @@ def checks(instance: Instance) -> Iterator[Check]:
         if owner.database:
             arguments = django_command(owner, "makemigrations", "--check", "--dry-run")
             yield Check(f"migrations of {owner.name}", tuple(arguments), environment(owner, instance))
+    lint = (sys.executable, "-m", "launcher.testing.migration_lint")
+    yield Check("migrations that old code can live with", lint, environment(service("order"), instance))
     for owner in SERVICES:
         arguments = django_command(owner, "check", "--fail-level", "WARNING")
         yield Check(f"settings of {owner.name}", tuple(arguments), environment(owner, instance))
