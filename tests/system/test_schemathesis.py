@@ -22,6 +22,7 @@ from tests.system.shop import Shop
 from tests.system.shopper import Product, Shopper
 
 Json = dict[str, Any]
+Case = schemathesis.Case[Any]
 
 TIMEOUT = 60  # seconds
 MADE_AWAY_WITH = {"/api/products/", "/api/categories/"}
@@ -79,7 +80,7 @@ def things(shop: Shop, new_shopper: NewShopper, manager: Shopper) -> Iterator[Th
 
 
 @schema.parametrize()
-def test_as_a_manager(case: schemathesis.Case, manager: Shopper, things: Things) -> None:
+def test_as_a_manager(case: Case, manager: Shopper, things: Things) -> None:
     """Red where a good request is refused, a bad one taken, an answer not as described, or there is a 5xx.
 
     As it was at first: OPTIONS of a stock level (500; take `get_object` out of `apps.stock.views.StockDetail`).
@@ -88,7 +89,7 @@ def test_as_a_manager(case: schemathesis.Case, manager: Shopper, things: Things)
 
 
 @for_customers.parametrize()
-def test_as_a_customer(case: schemathesis.Case, things: Things) -> None:
+def test_as_a_customer(case: Case, things: Things) -> None:
     """As above, and red where a customer's own things can be had without a token.
 
     As it was at first: an offset of 16 hours (500; take `astimezone` out of `apps.order.filters`).
@@ -96,7 +97,7 @@ def test_as_a_customer(case: schemathesis.Case, things: Things) -> None:
     _judge(case, things.customer, things)
 
 
-def _judge(case: schemathesis.Case, caller: Shopper, things: Things) -> None:
+def _judge(case: Case, caller: Shopper, things: Things) -> None:
     assert caller.log_in
     _make_true(case, things)
     headers = {"Authorization": f"Bearer {caller.log_in.token}"}
@@ -105,7 +106,7 @@ def _judge(case: schemathesis.Case, caller: Shopper, things: Things) -> None:
         things.made.append(answer.headers["location"][0])
 
 
-def _make_true(case: schemathesis.Case, things: Things) -> None:
+def _make_true(case: Case, things: Things) -> None:
     """Put what exists, and what is new, where a good value stands."""
     if _is_good(case, ParameterLocation.PATH):
         case.path_parameters = {
@@ -117,11 +118,11 @@ def _make_true(case: schemathesis.Case, things: Things) -> None:
         case.body = _true_body(case.body, things)
 
 
-def _is_good(case: schemathesis.Case, location: ParameterLocation) -> bool:
+def _is_good(case: Case, location: ParameterLocation) -> bool:
     return case.meta is None or not case.meta.is_negative_at(location)
 
 
-def _existing(case: schemathesis.Case, name: str, things: Things) -> str | None:
+def _existing(case: Case, name: str, things: Things) -> str | None:
     place = case.path[: case.path.index(f"{{{name}}}")] + f"{{{name}}}"
     addresses = (f"{case.method} {case.path}", case.path, place)
     return next((things.ids[address] for address in addresses if address in things.ids), None)
