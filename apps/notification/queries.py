@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from apps.notification.models import CustomerCursor, Notification
 
 AFTER = re.compile(r"[0-9]{1,18}")
+MOST = 10**18 - 1
 
 
 def parse_after(values: Sequence[str]) -> int | None:

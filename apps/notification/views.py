@@ -14,12 +14,16 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.notification import operations
 from apps.notification.models import Notification
-from apps.notification.queries import parse_after, told_after
+from apps.notification.queries import MOST, parse_after, told_after
 from apps.notification.serializers import NotificationSerializer
 from shared.auth.drf import IsCustomer, principal_of
+from shared.http.described import NOT_EMPTY
 
 AFTER = OpenApiParameter(
-    "after", OpenApiTypes.INT64, description="Only what came after the notification with this id."
+    "after",
+    {"type": "integer", "format": "int64", "minimum": 0, "maximum": MOST},
+    description="Only what came after the notification with this id.",
+    extensions={NOT_EMPTY: True},
 )
 ID = OpenApiParameter(
     "id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The number of one of your notifications."

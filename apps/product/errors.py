@@ -32,6 +32,14 @@ class CategoryNotFound(Problem):
     default_detail = "There is no category with this id. /api/categories/ lists those there are."
 
 
+class ManagersChoose(Problem):
+    """`is_active` is for managers."""
+
+    slug = "forbidden"
+    status_code = 403
+    default_detail = "Only managers choose by is_active: leave it out."
+
+
 class Contended(Problem):
     """Every try met another writer."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.stock.models import Kind, Movement, StockItem
@@ -51,6 +51,25 @@ class OnHandSerializer(serializers.Serializer[dict[str, int]]):
     on_hand = StrictIntegerField(min_value=0, max_value=MAX_ON_HAND)
 
 
+@extend_schema_field(
+    {"type": "integer", "minimum": -MAX_ON_HAND, "maximum": MAX_ON_HAND, "not": {"const": 0}}
+)
+class DeltaField(StrictIntegerField):
+    """So many came, or went: not none."""
+
+    default_error_messages: ClassVar = {"zero": "An adjustment by 0 changes nothing."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=-MAX_ON_HAND, max_value=MAX_ON_HAND, **kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        """The number."""
+        delta = super().to_internal_value(data)
+        if delta == 0:
+            self.fail("zero")
+        return delta
+
+
 @extend_schema_serializer(
     component_name="StockAdjustment",
     examples=[
@@ -60,16 +79,8 @@ class OnHandSerializer(serializers.Serializer[dict[str, int]]):
 class AdjustmentSerializer(serializers.Serializer[dict[str, Any]]):
     """The body of `POST /api/stock/{product_id}/adjustments/`."""
 
-    delta = StrictIntegerField(
-        min_value=-MAX_ON_HAND, max_value=MAX_ON_HAND, help_text="so many more, or fewer"
-    )
+    delta = DeltaField(help_text="so many more, or fewer")
     reason = TextField(max_length=200)
-
-    def validate_delta(self, delta: int) -> int:
-        """Nothing is no adjustment."""
-        if delta == 0:
-            raise serializers.ValidationError("An adjustment by 0 changes nothing.", "zero")
-        return delta
 
 
 @extend_schema_serializer(

@@ -76,10 +76,14 @@ class StockList(StockView):
 class StockDetail(StockView):
     """How many there are of one product."""
 
+    def get_object(self) -> StockItem:
+        """The level of the path's product; OPTIONS asks for it, too."""
+        return queries.stock_item(self.kwargs["product_id"])
+
     @extend_schema(auth=ANYONE, parameters=[PRODUCT_ID])
     def get(self, request: Request, product_id: str) -> Response:
         """The level."""
-        return Response(self.get_serializer(queries.stock_item(product_id)).data)
+        return Response(self.get_serializer(self.get_object()).data)
 
     @may_fail(BelowReserved)
     @extend_schema(parameters=[PRODUCT_ID], request=OnHandSerializer, responses=StockItemSerializer)

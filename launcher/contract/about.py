@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.instance import ROOT
+from shared.http.documents import KINDS
 
 Json = dict[str, Any]
 
@@ -60,6 +61,13 @@ SECURITY_SCHEMES: Json = {
 }
 
 _SVG = {"schema": {"type": "string", "description": "An SVG."}}
+_NO_PICTURE: Json = {
+    "slug": "not-found",
+    "status": 404,
+    "title": "Not Found",
+    "detail": "There is no such picture.",
+    "members": {},
+}
 PICTURE: Json = {
     "operationId": "media_picture",
     "summary": "The picture of a product of the demonstration catalogue",
@@ -88,6 +96,7 @@ PICTURE: Json = {
         },
         "304": {"description": "What If-None-Match names still holds."},
     },
+    KINDS: [_NO_PICTURE],
 }
 BY_HAND = {("GET", "/media/products/{picture}"): PICTURE}
 

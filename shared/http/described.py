@@ -14,8 +14,10 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import APIException
+from rest_framework.serializers import ListSerializer
 
 from shared.http.documents import KINDS
+from shared.http.fields import TextField
 from shared.http.problems import SLUGS, Problem, StoreUnavailable
 
 LOCATION = OpenApiParameter(
@@ -44,6 +46,9 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 F = TypeVar("F", bound=Callable[..., Any])
 Shown = dict[str, Any]
 
+NOT_EMPTY = (
+    "x-not-empty"  # extension of a query parameter that means nothing where it is empty; not published
+)
 STANDARD_ACTIONS = {"list", "retrieve", "create", "update", "partial_update", "destroy"}
 ANY = (406, 500, 503)  # what every operation may answer
 WITH_BODY = (413, 415)
@@ -120,6 +125,8 @@ class Operation(AutoSchema):
         operation: Shown | None = super().get_operation(*args, **kwargs)
         if operation is not None:
             operation[KINDS] = [*self._from_shape(operation), *map(shown, self._said())]
+            for parameter in operation.get("parameters", ()):
+                _allow_empty(parameter)
         return operation
 
     def get_operation_id(self) -> str:
@@ -132,6 +139,21 @@ class Operation(AutoSchema):
     def get_summary(self) -> str | None:
         """The first sentence of what the method says of itself."""
         return str(self.get_description()).split("\n")[0].rstrip(".") or None
+
+    def _map_serializer_field(self, field: Any, *args: Any, **kwargs: Any) -> Any:
+        """With how many items a list may have, where the items are serializers."""
+        schema = super()._map_serializer_field(field, *args, **kwargs)  # type: ignore[no-untyped-call]
+        if isinstance(field, ListSerializer):
+            least = getattr(field, "min_length", None) or (0 if field.allow_empty else 1)
+            most = getattr(field, "max_length", None)
+            schema |= ({"minItems": least} if least else {}) | ({"maxItems": most} if most else {})
+        return schema
+
+    def _insert_field_validators(self, field: Any, schema: Shown) -> None:
+        """Without drf-spectacular's second branch for an empty text: a `TextField`'s pattern says whether it may be empty."""
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+        if isinstance(field, TextField) and "oneOf" in schema:
+            schema |= schema.pop("oneOf")[0]
 
     def _said(self) -> Iterable[type[Problem]]:
         name = getattr(self.view, "action", None) or self.method.lower()
@@ -149,3 +171,10 @@ class Operation(AutoSchema):
             yield generic(404)  # an id that names nothing, or a page after the last
         yield generic(401)
         yield from map(generic, ANY)
+
+
+def _allow_empty(parameter: Shown) -> None:
+    """`?status=` means what leaving `status` out means, as the forms of browsers send it; unless it says otherwise."""
+    must_not = parameter.pop(NOT_EMPTY, False) or parameter["schema"].get("type") == "array"
+    if parameter["in"] == "query" and not must_not:
+        parameter["allowEmptyValue"] = True

@@ -1,5 +1,6 @@
-"""Serializer fields with one meaning everywhere."""
+"""Serializer fields with one meaning everywhere; `shared.http.schema` says it in the API's description."""
 
+import re
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -7,6 +8,16 @@ from rest_framework import serializers
 
 MAX_DIGITS = 12
 MAX_MONEY = Decimal(10) ** (MAX_DIGITS - 2)
+AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+EXACT = 2**53  # up to here every whole number is a float as well
+
+# Regular expressions that Python, ECMAScript and JSON Schema read alike; whoever has the document sees them.
+# Nobody sees these on a screen, or they turn round what stands beside them: control characters, line ends, marks of
+# direction and width. Joiners stay: Persian and families of emoji are written with them.
+UNSEEN = r"\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff"
+SPACES = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+LINE = f"^[^{UNSEEN}]*$"
+LINE_WITH_TEXT = f"^[{SPACES}]*[^{UNSEEN}{SPACES}][^{UNSEEN}]*$"
 
 
 class MoneyField(serializers.DecimalField):
@@ -17,36 +28,49 @@ class MoneyField(serializers.DecimalField):
         super().__init__(max_digits=MAX_DIGITS, decimal_places=2, **kwargs)
 
     def to_internal_value(self, data: Any) -> Decimal:
-        """The amount; refuses exponents, floats and true/false, which DecimalField would let through."""
-        if isinstance(data, bool | float) or (isinstance(data, str) and not _plain(data)):
+        """The amount; refuses exponents, fractions as floats and true/false, which DecimalField would let through."""
+        data = whole(data)
+        if isinstance(data, bool | float) or (isinstance(data, str) and not AMOUNT.fullmatch(data)):
             self.fail("invalid")
         return super().to_internal_value(data)
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """A whole number as JSON writes it: no text, no float, no true/false."""
+    """A whole number, 2 or 2.0, which JSON does not tell apart: no text, no fraction, no true/false."""
 
     def to_internal_value(self, data: Any) -> int:
         """The number, unchanged."""
+        data = whole(data)
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
         return super().to_internal_value(data)
 
 
 class TextField(serializers.CharField):
-    """A text on one line: no number taken for a text, no control or other unprintable character."""
+    """A text on one line: no number taken for a text, no character that cannot be seen.
+
+    `pattern` is the whole rule for the text as it was sent; subclasses have others.
+    """
 
     default_error_messages: ClassVar = {"control": "Control characters are not allowed."}
+    broken: ClassVar = "control"  # the error where `pattern` does not match
+
+    @property
+    def pattern(self) -> str:
+        """What a text must match before it is trimmed."""
+        return LINE if self.allow_blank else LINE_WITH_TEXT
 
     def to_internal_value(self, data: Any) -> str:
         """The text, trimmed."""
         if not isinstance(data, str):
             self.fail("invalid")
+        if not re.fullmatch(self.pattern, data):
+            self.fail(self.broken)
         text: str = super().to_internal_value(data)
-        if not text.isprintable():
-            self.fail("control")
         return text
 
 
-def _plain(text: str) -> bool:
-    return text.isascii() and text.removeprefix("-").replace(".", "", 1).isdigit()
+def whole(data: Any) -> Any:
+    """2.0 as 2: to JSON they are the same number, and a document that says `integer` means both."""
+    is_whole = isinstance(data, float) and data.is_integer() and abs(data) <= EXACT
+    return int(data) if is_whole else data

@@ -8,12 +8,15 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import ValidationError as NotValid
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import IntegerField
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 LONGEST_CURSOR = 200  # characters
+NUMBER = IntegerField(min_value=1, max_value=10**9)
 
 
 class PagePagination(PageNumberPagination):
@@ -24,6 +27,20 @@ class PagePagination(PageNumberPagination):
     max_page_size = 100
     page_query_description = "Which page, from 1 on. After the last one there is 404."
     page_size_query_description = "How many on a page: 20 unless told, at most 100."
+
+    def get_page_size(self, request: Request) -> int | None:
+        """What the query asks for, as far as it may; raises ValidationError for what is no size."""
+        if wanted := request.query_params.get(self.page_size_query_param):
+            try:
+                NUMBER.run_validation(wanted)
+            except NotValid as error:
+                raise NotValid({self.page_size_query_param: error.detail}) from error
+        return super().get_page_size(request)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """With the limits of both numbers."""
+        limits = {"type": "integer", "minimum": NUMBER.min_value, "maximum": NUMBER.max_value}
+        return [{**each, "schema": limits} for each in super().get_schema_operation_parameters(view)]
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """How the API's description shows a page: all four members are always there."""
@@ -103,9 +120,12 @@ class WalkPagination(PagePagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """With the parameter that the links carry."""
+        from shared.http.described import NOT_EMPTY  # late: DRF loads this module before its views
+
         text = "Where a link of this list goes on; take it from `next` or `previous`. Instead of `page`."
         cursor = {"name": self.cursor_query_param, "required": False, "in": "query", "description": text}
-        return [*super().get_schema_operation_parameters(view), {**cursor, "schema": {"type": "string"}}]
+        cursor |= {"schema": {"type": "string"}, NOT_EMPTY: True}
+        return [*super().get_schema_operation_parameters(view), cursor]
 
     def _link(self, *, back: bool) -> str:
         row = self._rows[0 if back else -1]

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 
 from shared.http.documents import CONTENT_TYPE
+from shared.http.fields import TextField
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -32,10 +33,22 @@ class Amounts(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
         return {
             "type": ["string", "integer"],
             "format": "decimal",
-            "pattern": rf"^\d{{1,{digits}}}(\.\d{{1,2}})?$",
+            "pattern": rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,2}})?$",
             "minimum": 0,
             "maximum": 10**digits - 1,
         }
+
+
+class Texts(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Text that is taken has the field's own pattern; how long it may be is added from the field's validators."""
+
+    target_class = TextField
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """The schema of a text."""
+        least = {} if self.target.allow_blank else {"minLength": 1}
+        return {"type": "string", "pattern": self.target.pattern, **least}
 
 
 PROBLEM = {

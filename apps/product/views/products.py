@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotAuthenticated, PermissionDenied
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -12,7 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
 from apps.product.answers import answer_read, answer_write, precondition
-from apps.product.errors import Contended, StaleVersion
+from apps.product.errors import Contended, ManagersChoose, StaleVersion
 from apps.product.models import Product
 from apps.product.serializers import (
     ProductFilters,
@@ -47,6 +47,7 @@ class ProductViewSet(GenericViewSet[Product]):
         """The product of the path."""
         return queries.product(self.kwargs["product_id"])
 
+    @may_fail(ManagersChoose)
     @extend_schema(
         parameters=[ProductFilters, IF_NONE_MATCH, ETAG],
         responses={200: ProductOutput(many=True), 304: UNCHANGED},
@@ -121,4 +122,4 @@ class ProductViewSet(GenericViewSet[Product]):
                 "Only managers choose by is_active: leave it out, or send a manager's token."
             )
         if not request.user.is_manager:
-            raise PermissionDenied("Only managers choose by is_active: leave it out.")
+            raise ManagersChoose
