@@ -9,7 +9,6 @@ from rest_framework import serializers
 MAX_DIGITS = 12
 MAX_MONEY = Decimal(10) ** (MAX_DIGITS - 2)
 AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-EXACT = 2**53  # up to here every whole number is a float as well
 
 # Regular expressions that Python, ECMAScript and JSON Schema read alike; whoever has the document sees them.
 # Nobody sees these on a screen, or they turn round what stands beside them: control characters, line ends, marks of
@@ -28,19 +27,17 @@ class MoneyField(serializers.DecimalField):
         super().__init__(max_digits=MAX_DIGITS, decimal_places=2, **kwargs)
 
     def to_internal_value(self, data: Any) -> Decimal:
-        """The amount; refuses exponents, fractions as floats and true/false, which DecimalField would let through."""
-        data = whole(data)
+        """The amount; refuses exponents, floats and true/false, which DecimalField would let through."""
         if isinstance(data, bool | float) or (isinstance(data, str) and not AMOUNT.fullmatch(data)):
             self.fail("invalid")
         return super().to_internal_value(data)
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """A whole number, 2 or 2.0, which JSON does not tell apart: no text, no fraction, no true/false."""
+    """A whole number as it is usually written: no text, no 2.0, no true/false."""
 
     def to_internal_value(self, data: Any) -> int:
         """The number, unchanged."""
-        data = whole(data)
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
         return super().to_internal_value(data)
@@ -68,9 +65,3 @@ class TextField(serializers.CharField):
             self.fail(self.broken)
         text: str = super().to_internal_value(data)
         return text
-
-
-def whole(data: Any) -> Any:
-    """2.0 as 2: to JSON they are the same number, and a document that says `integer` means both."""
-    is_whole = isinstance(data, float) and data.is_integer() and abs(data) <= EXACT
-    return int(data) if is_whole else data

@@ -9,7 +9,7 @@ from tests.basket.shop import BASKET, CUP, HAT, PEN, UNKNOWN, archive, item_url
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
-WRONG_QUANTITIES = [0, -1, 1000, 10**30, 1.5, 1e300, "1", "", None, True, [], [1], {}, {"$gt": 0}]
+WRONG_QUANTITIES = [0, -1, 1000, 10**30, 1.5, 1.0, 1e300, "1", "", None, True, [], [1], {}, {"$gt": 0}]
 WRONG_IDS = [
     "",
     "x",

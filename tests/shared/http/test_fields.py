@@ -10,13 +10,13 @@ from shared.http.fields import MAX_MONEY, MoneyField, StrictIntegerField, TextFi
 
 BAD_MONEY = [
     "", " ", "x", "1,50", "1.505", "0.001", "1e3", "1E-2", "-0.01", "-1", "+1", "12.50 ", " 12.50", "1 000", "0x10",
-    "NaN", "Infinity", "-Infinity", "1_000", "12.5.0", ".", "-", "¹", "٣", "１", 12.5, 0.1, 1e300, float("nan"), float("inf"),
+    "NaN", "Infinity", "-Infinity", "1_000", "12.5.0", ".", "-", "¹", "٣", "１", 12.5, 0.1, 1e3, 1e300, float("nan"), float("inf"),
     True, False, [], ["1"], {}, {"$gt": "0"}, "9" * 11, 10**10, 10**400, "1" * 5000, f"{MAX_MONEY}",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "amount"), [
-    ("0", "0.00"), ("0.00", "0.00"), ("12.5", "12.50"), ("12.50", "12.50"), ("0012.50", "12.50"), (7, "7.00"), (7.0, "7.00"),
+    ("0", "0.00"), ("0.00", "0.00"), ("12.5", "12.50"), ("12.50", "12.50"), ("0012.50", "12.50"), (7, "7.00"),
     ("9999999999.99", "9999999999.99"),
 ])  # fmt: skip
 def test_money_is_a_decimal_string(data: Any, amount: str) -> None:
@@ -37,13 +37,13 @@ def test_money_may_be_negative_where_a_field_says_so() -> None:
     assert MoneyField(min_value=None).run_validation("-12.50") == Decimal("-12.50")
 
 
-@pytest.mark.parametrize("data", [1, 0, -5, 10**30, 2.0, -0.0])
-def test_a_whole_number_is_taken_as_it_is(data: float) -> None:
+@pytest.mark.parametrize("data", [1, 0, -5, 10**30])
+def test_a_whole_number_is_taken_as_it_is(data: int) -> None:
     assert StrictIntegerField().run_validation(data) == data
 
 
 @pytest.mark.parametrize(
-    "data", [1.5, 1e300, "1", "", True, False, None, [], [1], {}, float("inf")], ids=repr
+    "data", [1.0, 1.5, 1e300, "1", "", True, False, None, [], [1], {}, float("inf")], ids=repr
 )
 def test_nothing_else_is_a_whole_number(data: Any) -> None:
     with pytest.raises(ValidationError):
