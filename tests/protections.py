@@ -209,11 +209,6 @@ PROTECTIONS = (
         "gateway/sharing.py",
         "        finally:  # also where it failed: whether it took effect is not known then\n            self.empty()",
         "        finally:\n            pass"),
-    Protection("test_shared_reads.py::test_another_gateway_hears_of_a_change_by_its_event", "", "gateway/events.py",
-        "                if any(message.error() is None for message in said):\n                    self._heard()\n"),
-    Protection("test_shared_reads.py::test_without_kafka_time_empties_what_is_kept", "", "gateway/kept.py",
-        "if kept.until <= now:",
-        "if False:"),
     Protection("test_live_connection.py::test_the_server_speaks_the_protocol_that_was_offered", "gateway",
         "gateway/websocket.py",
         "chosen = PROTOCOL if PROTOCOL in offered else None",
@@ -231,6 +226,11 @@ PROTECTIONS = (
     Protection("test_health.py::test_measurements_are_for_the_inside_only", "gateway", "gateway/routes.py",
         "    # The gateway's own: pages, and sign-in for people with a browser\n",
         '    Route(anyone, "GET", "/metrics", "product"),\n'),
+    Protection("test_shared_reads.py::test_another_gateway_hears_of_a_change_by_its_event", "", "gateway/events.py",
+        "                if any(message.error() is None for message in said):\n                    self._heard()\n"),
+    Protection("test_shared_reads.py::test_without_kafka_time_empties_what_is_kept", "", "gateway/kept.py",
+        "if kept.until <= now:",
+        "if False:"),
 
     # The command line
     Protection("test_managers.py::test_a_customer_becomes_a_manager_and_a_customer_again", "", "launcher/managers.py",

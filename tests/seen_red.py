@@ -43,14 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted, instance = _understood(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the file is put back then, too
     outcomes: Counter[str] = Counter()
+    changed = ""  # the processes of the last row: the next one may have to start the same ones again anyway
     try:
         for row in wanted:
-            began = time.monotonic()
+            if row.restart != changed:
+                _restart(changed, instance)
+            changed, began = row.restart, time.monotonic()
             outcome, why = seen(row, instance)
             outcomes[outcome] += 1
             _say(f"{outcome:14} {time.monotonic() - began:4.0f} s  {row}  ({why})")
     except KeyboardInterrupt:
         _say("Interrupted; the code is as it was.")
+    finally:
+        _restart(changed, instance)
     _say(f"{len(wanted)} rows: " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()))
     return 0 if outcomes[RED] == len(wanted) else 1
 
@@ -74,15 +79,13 @@ def _is_meant(row: Protection, patterns: Sequence[str]) -> bool:
 
 
 def seen(row: Protection, instance: Instance) -> Verdict:
-    """What becomes of the row's test without its protection; afterwards everything is as before."""
+    """What becomes of the row's test without its protection. The row's processes are to be restarted after it."""
     try:
         with taken_away(row):
-            _restart(row, instance)
+            _restart(row.restart, instance)
             return _test(row, instance)
     except LauncherError as error:
         return NOT_APPLICABLE, _first_line(error.message)
-    finally:
-        _restart(row, instance)
 
 
 @contextlib.contextmanager
@@ -100,11 +103,11 @@ def taken_away(row: Protection, root: Path = ROOT) -> Iterator[None]:
         file.write_bytes(as_it_was)
 
 
-def _restart(row: Protection, instance: Instance) -> None:
-    names = {each for name in row.restart.split() for each in platform.named(instance, name)}
-    if names:
-        platform.restart(instance, specification_of(instance, names))
-        platform.wait_until_running(instance, names, START_SECONDS)
+def _restart(names: str, instance: Instance) -> None:
+    processes = {each for name in names.split() for each in platform.named(instance, name)}
+    if processes:
+        platform.restart(instance, specification_of(instance, processes))
+        platform.wait_until_running(instance, processes, START_SECONDS)
 
 
 def _test(row: Protection, instance: Instance) -> Verdict:
