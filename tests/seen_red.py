@@ -10,6 +10,7 @@ row was red. Whatever ends this, the file is put back; only after a `kill -9` is
 
 import argparse
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -41,6 +42,8 @@ class NotOnce(LauncherError):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try every row that a pattern names, all of them without one."""
     wanted, instance = _understood(arguments)
+    alone = (ROOT / ".microcommerce" / "seen_red.lock").open("w")  # two would see each other's changes
+    fcntl.flock(alone, fcntl.LOCK_EX)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the file is put back then, too
     outcomes: Counter[str] = Counter()
     changed = ""  # the processes of the last row: the next one may have to start the same ones again anyway
