@@ -132,7 +132,7 @@ def test_an_address_that_can_be_read_in_two_ways(path: str, platform: Platform, 
 
 
 def test_another_host(manager: Shopper) -> None:
-    """A request for another site is not ours. Red when links could be made with a host that a stranger chose."""
+    """A request for another site is not ours. Red without `raise UnknownHost`."""
     problem(manager.send("GET", "/api/products/", headers={"Host": "evil.example"}), 400, "unknown-host")
 
 

@@ -11,7 +11,7 @@ from tests.system.shopper import Product, Shopper
 
 
 def test_before_it_is_confirmed(platform: Platform, shop: Shop, shopper: Shopper) -> None:
-    """A cancellation while stock is being reserved undoes it all. Red when the order is confirmed, or stock is kept."""
+    """A cancellation while stock is being reserved undoes it all. Red without `CancelOrder` in `placement.undo_order`."""
     piece = shop.product(stock=5)
     with platform.paused("saga-consumer"):
         order_id = shopper.place((piece, 2))
@@ -25,7 +25,7 @@ def test_before_it_is_confirmed(platform: Platform, shop: Shop, shopper: Shopper
 
 
 def test_after_it_was_confirmed(shop: Shop, shopper: Shopper) -> None:
-    """What was sold goes back on the shelf, once. Red when stock is lost, or restocked for each repetition."""
+    """What was sold goes back on the shelf, once. Red without `restock` in `decisions.TABLE`."""
     piece = shop.product(stock=5)
     order_id = shopper.place((piece, 2))
     assert shopper.outcome(order_id)["status"] == "confirmed"
@@ -41,7 +41,7 @@ def test_after_it_was_confirmed(shop: Shop, shopper: Shopper) -> None:
 
 
 def test_by_the_manager(shop: Shop, shopper: Shopper) -> None:
-    """The shop may cancel, too, and says why. Red when the reason does not reach the customer."""
+    """The shop may cancel, too, and says why. Red without `reason` in `engine._turn_back`."""
     piece = shop.product(stock=1)
     order_id = shopper.place((piece, 1))
     assert shopper.outcome(order_id)["status"] == "confirmed"

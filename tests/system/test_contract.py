@@ -40,7 +40,7 @@ class TestProducts:
 
     @pytest.mark.parametrize("field", ["name", "price", "created_at"])
     def test_ordering(self, field: str, shop: Shop, anybody: Shopper) -> None:
-        """Each ordering sorts, and `-` reverses it. Red when one is ignored."""
+        """Each ordering sorts, and `-` reverses it. Red without `ORDERINGS[…]` in `queries.products`."""
         shelf = shop.category()
         for piece in shop.products(3, stock=0):
             shop.change(piece, price=f"{uuid.uuid4().int % 900 + 1}.00", categories=[shelf["id"]])
@@ -53,7 +53,10 @@ class TestProducts:
         shop.drop(shelf)
 
     def test_one(self, shop: Shop, anybody: Shopper) -> None:
-        """GET shows these fields and a strong tag; HEAD the same without the body. Red when either differs."""
+        """GET shows these fields and a strong tag; HEAD the same without the body.
+
+        Red without a field of `show_product`, or without the `ETag` of `entity_tags.conditional`.
+        """
         path = f"/api/products/{shop.product(stock=0).id}/"
         answer = anybody.send("GET", path)
         shown = _shown(answer, 200, PRODUCT)
@@ -65,14 +68,14 @@ class TestProducts:
         assert {"GET", "HEAD", "PUT", "PATCH", "DELETE"} <= set(options.headers["Allow"].split(", "))
 
     def test_everything_that_is_wrong_is_said_at_once(self, manager: Shopper) -> None:
-        """POST: 400 with an entry for each field. Red when the first error hides the others."""
+        """POST: 400 with an entry for each field. Red when `problems.flatten` gives the first error alone."""
         body = {"name": "", "price": "-1", "currency": "euro", "slug": "No Slug"}
         document = problem(manager.send("POST", "/api/products/", json=body), 400, "validation-error")
         assert {error["field"] for error in document["errors"]} == set(body)
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
     def test_a_stale_tag(self, method: str, shop: Shop) -> None:
-        """`If-Match` with a stale tag is 412, with the current one it is done. Red when the tag is not read."""
+        """`If-Match` with a stale tag is 412, with the current one it is done. Red without `StaleVersion` in `refuse_stale`."""
         path = f"/api/products/{shop.product(stock=0).id}/"
         tag = shop.manager.send("GET", path).headers["ETag"]
         body = {"name": f"Changed {uuid.uuid4().hex[:8]}", "price": "2.00"}
@@ -85,7 +88,7 @@ class TestProducts:
         assert done.status_code == (204 if method == "DELETE" else 200)
 
     def test_archived_twice(self, shop: Shop, anybody: Shopper) -> None:
-        """DELETE archives, 204 however often; the product is shown by its id. Red when it is gone or a 404."""
+        """DELETE archives, 204 however often; the product is shown by its id. Red when `queries.product` asks for `is_active`."""
         path = f"/api/products/{shop.product(stock=0).id}/"
         assert [shop.manager.send("DELETE", path).status_code for _ in range(2)] == [204, 204]
         assert anybody.read(path)["is_active"] is False
@@ -95,7 +98,7 @@ class TestCategories:
     """`/api/categories/…`."""
 
     def test_a_life(self, shop: Shop, anybody: Shopper) -> None:
-        """POST 201 + `Location`, PUT, PATCH, DELETE 204, all with `If-Match`. Red when one of them differs."""
+        """POST 201 + `Location`, PUT, PATCH, DELETE 204, all with `If-Match`. Red without `precondition(…)` in the view."""
         made = shop.manager.send("POST", "/api/categories/", json={"name": f"Shelf {uuid.uuid4().hex[:8]}"})
         assert made.status_code == 201, made.text
         path = made.headers["Location"].removeprefix(anybody.address)
@@ -112,7 +115,7 @@ class TestCategories:
         problem(anybody.send("GET", path), 404)
 
     def test_products_in_and_out(self, shop: Shop, anybody: Shopper) -> None:
-        """POST puts a product in, DELETE takes it out, however often. Red when a repetition is an error."""
+        """POST puts a product in, DELETE takes it out, however often. Red without `dict.fromkeys` in `_recategorise`."""
         shelf, piece = shop.category(), shop.product(stock=0)
         path = f"/api/categories/{shelf['id']}/products/"
         put = [shop.manager.send("POST", path, json={"product_id": piece.id}).status_code for _ in range(2)]
@@ -127,7 +130,7 @@ class TestStock:
     """`/api/stock/…`."""
 
     def test_fewer_than_are_reserved(self, platform: Platform, shop: Shop, shopper: Shopper) -> None:
-        """PUT `on_hand` below `reserved` is 409; so is an adjustment. Red when a reservation is sold from under an order."""
+        """PUT `on_hand` below `reserved` is 409; so is an adjustment. Red without `left < shelf.reserved` in `operations._move`."""
         piece = shop.product(stock=5)
         path = f"/api/stock/{piece.id}/"
         with platform.paused("stock-relay"):  # nobody hears that it was reserved, so nobody commits it
@@ -153,12 +156,12 @@ class TestBasket:
     """`/api/basket/…`."""
 
     def test_empty(self, shopper: Shopper) -> None:
-        """GET of an empty basket is 200 with no items. Red when it is a 404."""
+        """GET of an empty basket is 200 with no items. Red without `or '0'` in `basket.lua`."""
         shown = _shown(shopper.send("GET", "/api/basket/"), 200, {"items", "total", "currency", "version"})
         assert (shown["items"], shown["total"]) == ([], "0.00")
 
     def test_a_line(self, shop: Shop, shopper: Shopper) -> None:
-        """PUT sets a line of 1…999, DELETE takes it out. Red when another number is taken, or an unknown product."""
+        """PUT sets a line of 1…999, DELETE takes it out. Red without `max_value` in `LineQuantitySerializer`."""
         piece = shop.product(stock=1, price="2.50")
         shopper.put_in_basket(piece, 3)
         (line,) = shopper.read("/api/basket/")["items"]
@@ -176,7 +179,7 @@ class TestBasket:
         assert [shopper.send("DELETE", path).status_code for _ in range(2)] == [204, 204]
 
     def test_an_archived_product(self, shop: Shop, shopper: Shopper) -> None:
-        """PUT of an archived product is 404. Red when it can still be put in."""
+        """PUT of an archived product is 404. Red when `currency_of` in `basket.lua` takes another flag than 1."""
         piece = shop.product(stock=1)
         shopper.put_in_basket(piece, 1)
         shop.archive(piece)
@@ -188,7 +191,7 @@ class TestBasket:
         )
 
     def test_the_whole(self, shop: Shop, shopper: Shopper) -> None:
-        """PUT replaces the whole, DELETE empties it, each raises the version. Red when what was in it stays."""
+        """PUT replaces the whole, DELETE empties it, each raises the version. Red without `basket.lines = …` in `replace.lua`."""
         tea, cup = shop.products(2, stock=1)
         shopper.put_in_basket(tea, 1)
         shopper.put_in_basket(cup, 1)
@@ -204,7 +207,7 @@ class TestOrders:
     """`/api/orders/…`."""
 
     def test_placed(self, shop: Shop, shopper: Shopper) -> None:
-        """POST: 201, `Location`, `status: "submitted"` and every field. Red when one is missing or computed wrongly."""
+        """POST: 201, `Location`, `status: "submitted"` and every field. Red without `* self.quantity` in `OrderLine.line_total`."""
         piece = shop.product(stock=5, price="3.10")
         answer = shopper.order((piece, 2), shipping_address={**ADDRESS, "line2": "Left door"})
         shown = _shown(answer, 201, ORDER)
@@ -224,7 +227,7 @@ class TestOrders:
         assert shop.manager.look_at(shown["id"])["id"] == shown["id"], "a manager sees every order"
 
     def test_everything_that_is_wrong_is_said_at_once(self, shopper: Shopper) -> None:
-        """POST: 400 with an entry for each field, however deep. Red when the first error hides the others."""
+        """POST: 400 with an entry for each field, however deep. Red when `problems.flatten` gives the first error alone."""
         body: Json = {
             "shipping_address": {**ADDRESS, "country": "Germany", "city": ""},
             "items": [{"product_id": "x", "quantity": 0}],
@@ -237,7 +240,7 @@ class TestOrders:
         }  # fmt: skip
 
     def test_an_idempotency_key_of_255_characters(self, shop: Shop, shopper: Shopper) -> None:
-        """The longest key counts, a longer one is refused. Red when it is cut, or stored in part."""
+        """The longest key counts, a longer one is refused. Red without `raise IdempotencyKeyInvalid`."""
         piece, key = shop.product(stock=5), uuid.uuid4().hex + "k" * 223
         assert {shopper.order((piece, 1), key=key).json()["id"] for _ in range(2)} == {
             shopper.read("/api/orders/")["results"][0]["id"]
@@ -245,7 +248,7 @@ class TestOrders:
         problem(shopper.order((piece, 1), key=key + "k"), 400, "idempotency-key-invalid")
 
     def test_filters(self, shop: Shop, shopper: Shopper) -> None:
-        """`status`, `created_after` and `created_before` narrow the list. Red when one lets others through."""
+        """`status`, `created_after` and `created_before` narrow the list. Red without `filterset_class`."""
         piece = shop.product(stock=1)
         order_id = shopper.place((piece, 1))
         order = shopper.outcome(order_id)
@@ -261,7 +264,7 @@ class TestOrders:
             assert found(**query) == [], query
 
     def test_from_state_to_state(self, shop: Shop, shopper: Shopper) -> None:
-        """Ship and deliver are 200 or 409, cancel 202 until shipped and 409 then. Red when a wrong state is taken."""
+        """Ship and deliver are 200 or 409, cancel 202 until shipped and 409 then. Red without `TRANSITIONS` in `move_to`."""
         order_id = shopper.place((shop.product(stock=1), 1))
         assert shopper.outcome(order_id)["status"] == "confirmed"
         path = f"/api/orders/{order_id}"
@@ -274,7 +277,7 @@ class TestOrders:
             problem(shop.manager.send("POST", f"{path}/{how}/"), 409, "order-state")
 
     def test_pages_while_others_are_placed(self, shop: Shop, shopper: Shopper) -> None:
-        """A walk shows what was there once each. Red when `next` is a page number: an order comes twice."""
+        """A walk shows what was there once each. Red without `WalkPagination`: where `next` is a page number, an order comes twice."""
         piece = shop.product(stock=100)
         placed = [shopper.place((piece, 1)) for _ in range(4)]
         first = shopper.read("/api/orders/", page_size=2)
@@ -291,7 +294,7 @@ class TestSagas:
     """`/api/sagas/…` and `/api/dead-letters/…`."""
 
     def test_for_the_owner_and_for_managers(self, shop: Shop, shopper: Shopper, other: Shopper) -> None:
-        """By `order_id` and by id, with these fields; 404 for another customer. Red when it is shown to them."""
+        """By `order_id` and by id, with these fields; 404 for another customer. Red without `Q(customer_id=…)` in `get_queryset`."""
         order_id = shopper.place((shop.product(stock=1), 1))
         saga = shopper.saga(order_id)
         path = f"/api/sagas/{saga['id']}/"
@@ -307,7 +310,7 @@ class TestSagas:
         problem(shop.manager.send("POST", f"{path}retry/"), 409)
 
     def test_one_that_waits_is_woken(self, platform: Platform, shop: Shop, shopper: Shopper) -> None:
-        """POST `retry` of a saga under way is 200 and does no harm. Red when it is refused, or sells twice."""
+        """POST `retry` of a saga under way is 200 and does no harm. Red when more than `not saga.step` refuses it."""
         piece = shop.product(stock=5)
         with platform.paused("stock-consumer"):
             order_id = shopper.place((piece, 2))
@@ -322,7 +325,7 @@ class TestNotifications:
     """`/api/notifications/…`."""
 
     def test_told_and_read(self, shop: Shop, shopper: Shopper, other: Shopper) -> None:
-        """In id order after `after`, in pages; read is 204, for its owner alone. Red when another customer can mark it."""
+        """In id order after `after`, in pages; read is 204, for its owner alone. Red without `customer_id` in `mark_read`."""
         order_id = shopper.place((shop.product(stock=1), 1))
         told = shopper.told(order_id, "order.confirmed")
         assert told.keys() == {"id", "event", "order_id", "title", "body", "data", "created_at", "read_at"}
@@ -334,7 +337,7 @@ class TestNotifications:
 
 
 def test_times_money_and_ids(shop: Shop, shopper: Shopper) -> None:
-    """Times are RFC 3339 UTC, money has two places, ids are UUIDs. Red when one is written another way."""
+    """Times are RFC 3339 UTC, money has two places, ids are UUIDs. Red without `decimal_places=2` of `Order.total`."""
     order: dict[str, Any] = shopper.outcome(shopper.place((shop.product(stock=1, price="7"), 1)))
     assert order["total"] == "7.00"
     assert str(uuid.UUID(order["id"])) == order["id"]

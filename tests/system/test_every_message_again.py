@@ -59,7 +59,7 @@ def everything(history: dict[str, str], topics: Topics, settle: Settle) -> list[
 
 
 def test_everything_once_more(everything: list[Message], topics: Topics, records: Records) -> None:
-    """All topics from the start, as they were. Red when one order, level, saga or notification is different after."""
+    """All topics from the start, as they were. Red without `message.id in new` in `SqlLedger._handle`."""
     with records.nothing_changes():
         topics.send(everything)
         topics.wait_until_handled()
@@ -114,15 +114,21 @@ def test_a_known_id_with_another_content_is_no_news(
 def test_an_answer_that_comes_too_late_is_undone(
     shop: Shop, new_shopper: NewShopper, piece: Product, topics: Topics, answer: str
 ) -> None:
-    """FL-9: an answer after the compensation is compensated again, never sold upon. Red when the order comes alive."""
+    """FL-9: an answer after the compensation is compensated again, never sold upon.
+
+    Red without `undo(saga)` in `engine._late`, or when the order comes alive.
+    """
     shopper = new_shopper()
     order_id = shopper.place((piece, 999))
     assert shopper.outcome(order_id)["status"] == "rejected"
     before, stock = shopper.saga(order_id), shop.stock(piece)
+    assert _releases(topics, order_id) == []
     topics.send([message("stock.events", answer, order_id, {"order_id": order_id})])
     after = _grown_history(shopper, order_id, before)
     assert (after["status"], shopper.look_at(order_id)["status"]) == ("compensated", "rejected")
+    eventually(lambda: _releases(topics, order_id), what="stock.release because of the late answer")
     topics.wait_until_handled()
+    assert len(_releases(topics, order_id)) == 1
     assert shop.stock(piece) == stock
     assert [each["event"] for each in shopper.notifications()] == ["order.rejected"]
 
@@ -133,6 +139,15 @@ def _grown_history(shopper: Shopper, order_id: str, before: dict[str, list[objec
         lambda saga: len(saga["history"]) > len(before["history"]),
         what="the late answer in the saga's history",
     )
+
+
+def _releases(topics: Topics, order_id: str) -> list[Message]:
+    """What the stock service was told to give back for an order."""
+    return [
+        each
+        for each in topics.all_of("stock.commands")
+        if (each.key, each.header("ce_type")) == (order_id.encode(), "stock.release.v1")
+    ]
 
 
 def _given_up(topics: Topics) -> list[Message]:

@@ -12,7 +12,7 @@ STORES = {"keycloak", "redis", "database"}
 
 
 def test_the_gateway_sums_up_all_services_and_stores(anybody: Shopper) -> None:
-    """One address for everybody's health. Red when a part is missing from it, or is not well."""
+    """One address for everybody's health. Red without one of `stores` in `Health._ask_all`."""
     health = anybody.read("/health")
     assert health["status"] == "ok"
     assert set(health["services"]) == SERVICES
@@ -25,7 +25,7 @@ def test_the_gateway_sums_up_all_services_and_stores(anybody: Shopper) -> None:
 
 
 def test_every_process_answers_probes_and_is_measured(platform: Platform) -> None:
-    """Also those without an API. Red when a process cannot say that it lives, is ready, and what it does."""
+    """Also those without an API. Red without `metrics` in `shared/http/health.py`."""
     for process in platform.processes().values():
         if process.service != INFRASTRUCTURE:
             for path in ("/health/live", "/health/ready", "/metrics"):
@@ -37,7 +37,7 @@ def test_every_process_answers_probes_and_is_measured(platform: Platform) -> Non
 
 
 def test_measurements_are_for_the_inside_only(anybody: Shopper, manager: Shopper) -> None:
-    """`/metrics` is never routed. Red when the gateway shows its own or a service's to the world."""
+    """`/metrics` is never routed. Red with a row for it in `gateway/routes.py`."""
     for caller in (anybody, manager):
         problem(caller.send("GET", "/metrics"), 404)
         problem(caller.send("GET", "/metrics/"), 404)

@@ -95,8 +95,8 @@ def test_a_new_key_signs_without_a_failed_request(
 ) -> None:
     """Published 30 s before it signs, the key is known everywhere, whatever forged ids arrive in between.
 
-    Red when a token of either key is refused at the gateway or at a service's own port: for example when keys are
-    never fetched again (`KeySource.fetch`).
+    Red when a token of either key is refused at the gateway or at a service's own port: with an interval in
+    `KeySource._refresh` that is longer than `MIN_INTERVAL`.
     """
     assert shopper.account
     account = shopper.account

@@ -84,7 +84,7 @@ def test_a_listener_that_comes_back_misses_nothing(platform: Platform, shop: Sho
 
 
 def test_notifications_are_listed_and_marked_as_read(shop: Shop, shopper: Shopper) -> None:
-    """The list is in id order, `after` cuts it, and the first reading counts. Red when a mark moves or is lost."""
+    """The list is in id order, `after` cuts it, and the first reading counts. Red without `Coalesce` in `mark_read`."""
     piece = shop.product(stock=10)
     for order_id in [shopper.place((piece, 1)) for _ in range(3)]:
         shopper.told(order_id, "order.confirmed")

@@ -17,7 +17,7 @@ from tests.system.sockets import PROTOCOL, address, close_code, close_code_of, l
 def test_two_windows_hear_the_same_and_nobody_else_does(
     platform: Platform, shop: Shop, shopper: Shopper, other: Shopper
 ) -> None:
-    """Every connection of a customer gets everything, and only theirs. Red when one starves, or hears of others."""
+    """Every connection of a customer gets everything, and only theirs. Red without `news.customer_id` in `Board._announce`."""
     piece, gateway = shop.product(stock=10), platform.urls["gateway"]
     assert shopper.log_in
     assert other.log_in
@@ -33,7 +33,7 @@ def test_two_windows_hear_the_same_and_nobody_else_does(
 
 
 def test_the_server_speaks_the_protocol_that_was_offered(platform: Platform, shopper: Shopper) -> None:
-    """A browser drops a connection whose protocol is not answered. Red when the token is echoed, or nothing is."""
+    """A browser drops a connection whose protocol is not answered. Red without `PROTOCOL` in `gateway.websocket._accept`."""
     assert shopper.log_in
     offered = [Subprotocol(PROTOCOL), Subprotocol(f"bearer.{shopper.log_in.token}")]
     with connect(address(platform.urls["gateway"]), subprotocols=offered, proxy=None) as connection:
@@ -42,14 +42,14 @@ def test_the_server_speaks_the_protocol_that_was_offered(platform: Platform, sho
 
 @pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 30])
 def test_a_place_to_resume_from_that_is_none(after: str, platform: Platform, shopper: Shopper) -> None:
-    """A wrong `after` is said to be wrong. Red when it is taken for the beginning or the end."""
+    """A wrong `after` is said to be wrong. Red without `AFTER` in `parse_after`."""
     assert shopper.log_in
     headers = {"Authorization": f"Bearer {shopper.log_in.token}"}
     assert close_code(address(platform.urls["gateway"], after=after), additional_headers=headers) == 4400
 
 
 def test_a_page_of_another_site_does_not_ride_on_a_cookie(platform: Platform) -> None:
-    """A foreign Origin with a cookie is refused before anything is looked at. Red when the handshake succeeds."""
+    """A foreign Origin with a cookie is refused before anything is looked at. Red without `raise ForeignOrigin`."""
     with pytest.raises(InvalidStatus) as refusal:
         connect(
             address(platform.urls["gateway"]),
@@ -60,12 +60,17 @@ def test_a_page_of_another_site_does_not_ride_on_a_cookie(platform: Platform) ->
     assert refusal.value.response.status_code == 403
 
 
-def test_it_ends_with_its_token(platform: Platform, keycloak: Keycloak, shopper: Shopper) -> None:
-    """When the token expires the connection is closed with 4401. Red when it outlives its token."""
+@pytest.mark.parametrize("door", ["gateway", "own port"])
+def test_it_ends_with_its_token(door: str, platform: Platform, keycloak: Keycloak, shopper: Shopper) -> None:
+    """When the token expires the connection is closed with 4401.
+
+    Red at the service's own port without `self._expire_at`; at the gateway when neither of the two looks at the clock.
+    """
     assert shopper.account
+    at = platform.urls["gateway"] if door == "gateway" else platform.door("notification")
     with keycloak.client_with_short_tokens(seconds=5) as client:
         token = keycloak.grant(shopper.account, client)["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        with connect(address(platform.urls["gateway"]), additional_headers=headers, proxy=None) as connection:
+        with connect(address(at), additional_headers=headers, proxy=None) as connection:
             connection.ping().wait(30)  # it was let in
             assert close_code_of(connection) == 4401

@@ -10,7 +10,7 @@ from tests.system.shopper import Shopper
 def test_a_customer_becomes_a_manager_and_a_customer_again(
     platform: Platform, keycloak: Keycloak, shopper: Shopper
 ) -> None:
-    """The role is in the next token. Red when the grant does not arrive, stays after it was revoked, or costs `customer`."""
+    """The role is in the next token. Red without `administrator.tell` in `managers._set`."""
     assert shopper.account
     name = shopper.account.username
     assert shopper.id, "the first token"
@@ -27,7 +27,7 @@ def test_a_customer_becomes_a_manager_and_a_customer_again(
 
 
 def test_a_name_that_nobody_has(shopper: Shopper) -> None:
-    """A slip of the finger is answered with who may have been meant. Red when anything else happens, or a traceback."""
+    """A slip of the finger is answered with who may have been meant. Red without `near` in `managers._find`."""
     assert shopper.account
     done = manage("grant-manager", shopper.account.username[:-1])
     said = " ".join((done.stdout + done.stderr).split())

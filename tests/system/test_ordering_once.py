@@ -11,7 +11,10 @@ ALREADY = {"basket-already-ordered", "basket-empty"}
 
 
 def test_the_same_key_gives_the_first_answer_again(shop: Shop, shopper: Shopper, other: Shopper) -> None:
-    """A request that is sent again is answered again with the first answer. Red when it orders twice, or says otherwise."""
+    """A request that is sent again is answered again with the first answer.
+
+    Red without `first_answer` in the view, or without `order.fingerprint != fingerprint` in `_ordered_with`.
+    """
     piece, key = shop.product(stock=10), str(uuid.uuid4())
     first = shopper.order((piece, 1), key=key)
     assert first.status_code == 201
@@ -34,7 +37,7 @@ def test_the_same_key_gives_the_first_answer_again(shop: Shop, shopper: Shopper,
 
 
 def test_one_key_many_times_at_once(shop: Shop, shopper: Shopper, sizes: Sizes) -> None:
-    """RC-5: of many that race with one key one wins, and all hear the same. Red at a second order or a 5xx."""
+    """RC-5: of many that race with one key one wins, and all hear the same. Red without `_ordered_with` after an `IntegrityError`."""
     piece, key = shop.product(stock=1000), str(uuid.uuid4())
     with ThreadPoolExecutor(sizes.same_key) as pool:
         answers = [
@@ -49,7 +52,7 @@ def test_one_key_many_times_at_once(shop: Shop, shopper: Shopper, sizes: Sizes) 
 
 
 def test_one_version_of_a_basket_is_ordered_once(shop: Shop, shopper: Shopper) -> None:
-    """A basket that was ordered, even in vain, must change before it is ordered again. Red at a second order."""
+    """A basket that was ordered, even in vain, must change before it is ordered again. Red without `basket_version` in `_new_order`."""
     piece = shop.product(stock=1)
     shopper.put_in_basket(piece, 2)
     assert shopper.outcome(shopper.place())["status"] == "rejected"
@@ -60,7 +63,7 @@ def test_one_version_of_a_basket_is_ordered_once(shop: Shop, shopper: Shopper) -
 
 
 def test_one_basket_in_two_tabs_at_once(shop: Shop, shopper: Shopper) -> None:
-    """RC-6: two tabs with keys of their own order one basket. Red at two orders, or at none.
+    """RC-6: two tabs with keys of their own order one basket. Red without `raise BasketAlreadyOrdered`.
 
     The slower tab may find the basket emptied by the quicker one's order already.
     """
@@ -79,7 +82,7 @@ def test_one_basket_in_two_tabs_at_once(shop: Shop, shopper: Shopper) -> None:
 
 
 def test_an_empty_basket_is_not_ordered(shopper: Shopper) -> None:
-    """There is nothing to order. Red when an order without lines is taken."""
+    """There is nothing to order. Red without `raise BasketEmpty`."""
     refused = shopper.order()
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "basket-empty")
     assert shopper.read_all("/api/orders/") == []

@@ -65,7 +65,7 @@ def sent(hopeful: dict[str, Message], topics: Topics) -> dict[str, list[Message]
 def test_poison_is_given_up_with_a_reason(
     kind: str, sent: dict[str, list[Message]], letters: DeadLetters
 ) -> None:
-    """At once, by every consumer of its topic, for managers to see as it came. Red when it is dropped or without reason."""
+    """At once, by every consumer of its topic, for managers to see as it came. Red without `dl_error` in `DeadLetterQueue._reason`."""
     for each in sent[kind]:
         found = letters.of(each, LISTENERS[each.topic])
         assert {letter["service"] for letter in found} == LISTENERS[each.topic], each.topic
@@ -95,7 +95,7 @@ def test_good_messages_go_on(sent: dict[str, list[Message]], shop: Shop, new_sho
 def test_a_field_that_nobody_knows_is_no_poison(
     shop: Shop, new_shopper: NewShopper, topics: Topics, letters: DeadLetters
 ) -> None:
-    """A newer producer may say more. Red when an unknown field makes a dead letter, or the message is skipped."""
+    """A newer producer may say more. Red without `extra="ignore"` in `contracts.message.Part`."""
     shopper, piece = new_shopper(), shop.product(stock=5)
     order_id = shopper.place((piece, 1))
     assert shopper.saga(order_id)["status"] == "completed"
@@ -110,7 +110,7 @@ def test_a_field_that_nobody_knows_is_no_poison(
 
 
 def test_an_event_for_somebody_else_is_skipped(topics: Topics, letters: DeadLetters) -> None:
-    """A type that a consumer has no handler for is none of its business. Red when it is taken for poison."""
+    """A type that a consumer has no handler for is none of its business. Red when `Attempts._has_handler` gives it up."""
     product_id = uuid.uuid4().hex[:24]
     level = {"product_id": product_id, "on_hand": 1, "reserved": 0, "available": 1, "version": 1}
     skipped = message("stock.events", "stock.level-changed.v1", product_id, level)

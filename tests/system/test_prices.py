@@ -9,7 +9,7 @@ PRICES = ["10.00", "11.00", "12.50", "9.99"]
 
 
 def test_a_price_that_changed_is_said_before_it_is_charged(shop: Shop, shopper: Shopper) -> None:
-    """`expected_total` that no longer holds is refused with the prices that hold. Red when it is ordered all the same."""
+    """`expected_total` that no longer holds is refused with the prices that hold. Red without `check_expectation`."""
     piece = shop.product(stock=10, price="10.00")
     shop.reprice(piece, "12.00")
     refused = shopper.order((piece, 3), expected_total="30.00")

@@ -23,7 +23,10 @@ def test_many_buyers_for_few_pieces(shop: Shop, crowd: Crowd, sizes: Sizes) -> N
 
 
 def test_two_buyers_for_the_last_unit(shop: Shop, shopper: Shopper, other: Shopper, sizes: Sizes) -> None:
-    """RC-2: two shoppers never get the same last piece, and one always does. Red at two winners, or none."""
+    """RC-2: two shoppers never get the same last piece, and one always does. Red at none: with `<=` in `Shelves.shortages`.
+
+    Two winners are refused by the check constraints as well; what the locks are for is seen in `tests/stock/test_races.py`.
+    """
     piece = shop.product(stock=1)
     for turn in range(sizes.last_units):
         shop.put_in_stock(piece, 1)

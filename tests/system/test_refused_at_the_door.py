@@ -71,7 +71,7 @@ def _forbidden(nobody: Shopper, customer: Shopper, manager: Shopper) -> Iterator
 def test_what_no_rule_allows_reaches_no_service(
     platform: Platform, anybody: Shopper, shopper: Shopper, manager: Shopper
 ) -> None:
-    """Red when the gateway asks a service what it could have refused by its own table (`gateway/routes.py`)."""
+    """Red without `judge_role` in `gateway/front.py`: the service refuses the same, but it was asked."""
     refused, allowed = Marked(platform.urls["gateway"]), Marked(platform.urls["gateway"])
     for method, path, caller in _forbidden(anybody, shopper, manager):
         assert refused.send(method, path, caller) in REFUSED, f"{method} {path}"

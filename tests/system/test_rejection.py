@@ -9,7 +9,7 @@ from tests.system.sockets import listening
 def test_more_than_there_is(platform: Platform, shop: Shop, shopper: Shopper) -> None:
     """All or nothing: the customer is told why, nothing stays reserved, the basket is as it was (contract, 6).
 
-    Red when a part of the order is held, when it is sold short, or when the basket is emptied for nothing.
+    Red without the shortages in `engine._why`, when a part of the order is held, or when the basket is emptied.
     """
     plenty, scarce = shop.product(stock=10), shop.product(stock=2)
     shopper.put_in_basket(plenty, 3)
@@ -41,7 +41,7 @@ def test_what_was_rejected_can_be_ordered_once_there_is_enough(shop: Shop, shopp
 
 
 def test_an_archived_product_is_not_sold_but_still_shown(shop: Shop, shopper: Shopper) -> None:
-    """Archiving ends the sale, not the history (contract, 3). Red when an archived product is sold or forgotten."""
+    """Archiving ends the sale, not the history (contract, 3). Red without `_refuse_archived` in `checkout.quote`."""
     piece = shop.product(stock=5)
     order_id = shopper.place((piece, 1))
     assert shopper.outcome(order_id)["status"] == "confirmed"

@@ -49,7 +49,7 @@ def _price(caller: Shopper, piece: Product) -> str:
 
 
 def test_a_new_price_is_seen_as_soon_as_the_manager_has_the_answer(shop: Shop, anybody: Shopper) -> None:
-    """However many have just read the old one. Red when the gateway goes on showing what it kept."""
+    """However many have just read the old one. Red without `self.empty()` in `Sharing._change`."""
     piece = shop.product(stock=1, price="10.00")
     path = f"/api/products/{piece.id}/"
     for price in ("11.00", "12.00", "13.00"):
@@ -64,7 +64,7 @@ def test_a_new_price_is_seen_as_soon_as_the_manager_has_the_answer(shop: Shop, a
 
 
 def test_another_gateway_hears_of_a_change_by_its_event(shop: Shop) -> None:
-    """It would keep the old price for a minute. Red when nobody listens to the product's events."""
+    """It would keep the old price for a minute. Red without `self._heard()` in `Listener._listen`."""
     piece = shop.product(stock=1, price="10.00")
     with another_gateway(SHARED_SECONDS="60") as somebody:
         for price in ("11.00", "12.00", "13.00"):
@@ -76,7 +76,7 @@ def test_another_gateway_hears_of_a_change_by_its_event(shop: Shop) -> None:
 
 
 def test_without_kafka_time_empties_what_is_kept(shop: Shop, platform: Platform) -> None:
-    """And the gateway is as ready as ever. Red when it waits for Kafka, or what it kept never ends."""
+    """And the gateway is as ready as ever. Red without `kept.until <= now` in `Keep.find`, or when it waits for Kafka."""
     piece = shop.product(stock=1, price="10.00")
     with another_gateway(SHARED_SECONDS="2", KAFKA=f"127.0.0.1:{free_port()}") as somebody:
         assert _price(somebody, piece) == "10.00"

@@ -9,7 +9,7 @@ from tests.system.shopper import Shopper
 
 
 def test_every_movement_is_in_the_ledger(shop: Shop, shopper: Shopper) -> None:
-    """The ledger sums to the level, newest first. Red when a level moves without a line, or a line is lost."""
+    """The ledger sums to the level, newest first. Red without `bulk_create` in `levels.save`."""
     piece = shop.product(stock=10)
     path = f"/api/stock/{piece.id}/"
     made = shop.manager.send("POST", f"{path}adjustments/", json={"delta": -3, "reason": "broken"})
@@ -27,7 +27,7 @@ def test_every_movement_is_in_the_ledger(shop: Shop, shopper: Shopper) -> None:
 
 
 def test_there_is_never_less_than_nothing(shop: Shop) -> None:
-    """Taking away more than there is is refused whole. Red when a level goes below zero, or a part is taken."""
+    """Taking away more than there is is refused whole. Red without `left < shelf.reserved` in `operations._move`."""
     piece = shop.product(stock=2)
     path = f"/api/stock/{piece.id}/adjustments/"
     problem(shop.manager.send("POST", path, json={"delta": -3, "reason": "lost"}), 409)
@@ -42,7 +42,7 @@ def test_there_is_never_less_than_nothing(shop: Shop) -> None:
 
 
 def test_an_adjustment_that_is_sent_twice_counts_once(shop: Shop) -> None:
-    """The same key is the same adjustment. Red when a repeated request moves the level again."""
+    """The same key is the same adjustment. Red without `_first_with_key_of`."""
     piece, key = shop.product(stock=1), {"Idempotency-Key": str(uuid.uuid4())}
     path, body = f"/api/stock/{piece.id}/adjustments/", {"delta": 4, "reason": "delivery"}
     answers = [shop.manager.send("POST", path, json=body, headers=key) for _ in range(3)]
@@ -53,7 +53,7 @@ def test_an_adjustment_that_is_sent_twice_counts_once(shop: Shop) -> None:
 
 
 def test_levels_of_several_products_at_once(shop: Shop, anybody: Shopper) -> None:
-    """A page of products asks once. Red when one that was asked for is missing, or others are there."""
+    """A page of products asks once. Red without the filter in `queries.stock_items`."""
     pieces = shop.products(3, stock=4)
     query = "&".join(f"product_id={piece.id}" for piece in pieces)
     found = anybody.read(f"/api/stock/?{query}")["results"]

@@ -63,7 +63,7 @@ def ask_everything(shopper: Shopper, piece: Product) -> Iterator[Told]:
 def test_a_store_that_is_away(
     platform: Platform, shopper: Shopper, piece: Product, sizes: Sizes, store: str
 ) -> None:
-    """FL-4. Red when a client waits longer than 5 s (without `connect_timeout` or the pool's), when a store that a
+    """FL-4. Red when a client waits longer than 5 s (without `connect_timeout` or the pool's `timeout` in `shared/settings/service.py`), when a store that a
     request does not need makes it fail, or when a process has to be started again to see that the store is back.
     """
     assert shopper.id  # logged in

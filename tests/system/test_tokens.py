@@ -81,7 +81,7 @@ def nothing_changes(settle: Settle, records: Records) -> Iterator[None]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_token_that_is_not_good(kind: str, forged: dict[str, str], platform: Platform) -> None:
-    """401 from every door, with `invalid_token`. Red when one door lets a forged token in, or breaks over it."""
+    """401 from every door, with `invalid_token`. Red when `TokenVerifier._claims` reads the claims without the signature."""
     headers = {"Authorization": f"Bearer {forged[kind]}"}
     for service, (method, path) in PROTECTED.items():
         for door in (platform.urls["gateway"], platform.door(service)):
