@@ -37,7 +37,7 @@ def environment(owner: Service, instance: Instance) -> dict[str, str]:
         **_only_for(owner, instance),
     }
     passed_on = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
-    return base_environment(**passed_on, **{PREFIX + name: value for name, value in values.items()})
+    return base_environment(**passed_on | {PREFIX + name: value for name, value in values.items()})
 
 
 def _only_for(owner: Service, instance: Instance) -> dict[str, str]:
@@ -60,7 +60,6 @@ def _specification(owner: Service, role: str, instance: Instance) -> Specificati
     port = instance.port(owner.port + ROLE_PORTS[role])
     arguments = command(owner, role, port)[1:]
     probe_port = {} if role in ("api", "gateway") else {PREFIX + "PROBE_PORT": str(port)}
-    # Killed and started again, it has its partitions back at once: Kafka knows it by name.
     pool = {PREFIX + "DATABASE_POOL": str(BLOCKING_THREADS)} if role == "api" else {}
     return Specification(
         name=name,

@@ -9,7 +9,7 @@ from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.ports import all_ports
 from launcher.services import environment, specifications
-from launcher.system import SERVICES, Service
+from launcher.system import SERVICES, Service, service
 from shared.settings.environment import development_defaults
 
 FIRST, SECOND = Instance(), Instance(1000)
@@ -48,6 +48,15 @@ def test_a_bare_shell_means_the_same_platform(owner: Service) -> None:
     defaults = development_defaults(owner.name)
     for name in ("database_url", "redis_url", "kafka", "gateway_url", "issuer", "keycloak_url"):
         assert given[f"MICROCOMMERCE_{name.upper()}"] == defaults[name]
+
+
+def test_the_table_wins_over_the_callers_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has worked on a service by hand may have its variables set still. Red when they stop `up`, or are heard."""
+    monkeypatch.setenv("MICROCOMMERCE_DATABASE_URL", "postgresql://elsewhere/")
+    monkeypatch.setenv("MICROCOMMERCE_SHARED_SECONDS", "7")
+    found = environment(service("order"), Instance())
+    assert found["MICROCOMMERCE_DATABASE_URL"] == addresses.database_url(service("order"), Instance())
+    assert found["MICROCOMMERCE_SHARED_SECONDS"] == "7"
 
 
 def test_the_other_platforms_services_talk_to_its_own_stores() -> None:
