@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 
 from tests.system.keycloak import Account, Keycloak
 from tests.system.platform import Platform
@@ -50,7 +49,6 @@ class Sizes:
     flushes: int = 2
     sleep: float = 15.0  # seconds: longer than a relay's lease and a consumer's session
     store_away: float = 8.0  # seconds
-    drawn: int = 15  # requests of each operation for each caller, beside those that schemathesis always sends
 
 
 RELEASE = Sizes(
@@ -66,23 +64,7 @@ RELEASE = Sizes(
     flushes=10,
     sleep=60.0,
     store_away=30.0,
-    drawn=200,
 )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """What hypothesis has to know before tests are collected: how many requests schemathesis draws, and which."""
-    is_release = bool(config.getoption("--release"))
-    settings.register_profile(
-        "system",
-        max_examples=RELEASE.drawn if is_release else Sizes.drawn,
-        derandomize=not is_release,
-        database=None,
-        deadline=None,
-        phases=(Phase.explicit, Phase.generate),
-        suppress_health_check=list(HealthCheck),
-    )
-    settings.load_profile("system")
 
 
 @pytest.fixture(scope="session")
