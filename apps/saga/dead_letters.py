@@ -67,18 +67,18 @@ def _produce(letter: DeadLetter) -> None:
     key = None if letter.key is None else bytes(letter.key)
     try:
         _producer().produce(letter.topic, bytes(letter.payload), key, headers=headers, on_delivery=delivered)
-        _producer().flush(TIMEOUT)
-    except (KafkaException, BufferError, kafka.ClientDeaf) as error:
-        _producer.cache_clear()  # the next one begins anew
+    except (KafkaException, BufferError) as error:
         raise KafkaAway from error
+    _producer().flush(TIMEOUT)
     if not outcome or outcome[0] is not None:  # comparing a KafkaError with None breaks inside the library
+        _producer.cache_clear()  # the library's producers do not always find their way back: the next try has a new one
         raise KafkaAway
 
 
 @cache
 def _producer() -> Producer:
     # Made on first use: a Kafka client does not survive a fork.
-    return kafka.producer(settings.ENVIRONMENT.kafka, settings.SERVICE_NAME, **{"message.timeout.ms": 3000})
+    return kafka.producer(settings.ENVIRONMENT.kafka, settings.SERVICE_NAME, gives_up_after=3000)
 
 
 def _row(raw: Raw) -> DeadLetter:

@@ -1,5 +1,6 @@
 """Where a message goes that its consumer gives up on: `<topic>.dead-letter`, as it came, with the reason."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -24,10 +25,15 @@ class DeadLetterNotTaken(Exception):
 
 
 class DeadLetterQueue:
-    """Sends dead letters of one service and does not return before Kafka has them."""
+    """Sends dead letters of one service and does not return before Kafka has them.
 
-    def __init__(self, producer: Producer, service: str) -> None:
-        self._producer = producer
+    `connect` makes a producer that gives up: on first use, and anew whenever Kafka has not taken a letter, since the
+    library's producers do not always find their way back.
+    """
+
+    def __init__(self, connect: Callable[[], Producer], service: str) -> None:
+        self._connect = connect
+        self._producer: Producer | None = None
         self._service = service
 
     def send(self, raw: Raw, error: str, attempts: int) -> None:
@@ -41,14 +47,18 @@ class DeadLetterQueue:
         if refusal is not None and refusal.code() == KafkaError.MSG_SIZE_TOO_LARGE:
             refusal = self._produce(_cut(raw), [*reason, ("dl_cut", str(len(raw.payload)))])
         if refusal is not None:
+            self._producer = None
             raise DeadLetterNotTaken(str(refusal))
         DEAD_LETTERS.labels(raw.topic).inc()
 
     def _produce(self, raw: Raw, reason: Headers) -> KafkaError | None:
         """Kafka's word: None when it has the message."""
         outcome: list[KafkaError | None] = []
+        if self._producer is None:
+            self._producer = self._connect()
+        producer = self._producer
         try:
-            self._producer.produce(
+            producer.produce(
                 raw.topic + DEAD_LETTER,
                 value=raw.payload,
                 key=raw.key,
@@ -59,8 +69,9 @@ class DeadLetterQueue:
             if isinstance(failure, KafkaException) and isinstance(failure.args[0], KafkaError):
                 return failure.args[0]
             raise DeadLetterNotTaken(str(failure)) from failure
-        self._producer.flush(TIMEOUT)
+        producer.flush(TIMEOUT)
         if not outcome:
+            self._producer = None
             raise DeadLetterNotTaken("no word from Kafka")
         return outcome[0]
 

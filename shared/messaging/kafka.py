@@ -84,25 +84,27 @@ def _answers(bootstrap: str) -> bool:
         return False
 
 
-def producer(bootstrap: str, service: str, **overrides: Any) -> Producer:
+def producer(bootstrap: str, service: str, *, gives_up_after: int = 0) -> Producer:
     """A producer that neither loses, doubles nor reorders: acks=all and idempotence.
 
-    It never gives a message up by itself (no message time-out), since giving up would let later messages of
-    the same key overtake.
+    It never gives a message up by itself, since giving up would let later messages of the same key overtake: whoever
+    has it calls `poll` now and then, which raises ClientDeaf. One that `gives_up_after` so many milliseconds says of
+    each message whether Kafka has it; whoever has that makes a new one when Kafka has not.
     """
+    # What a client tells of itself is kept until somebody polls.
+    watched = {} if gives_up_after else _watched(Hearing(bootstrap))
     return Producer(
         {
             "bootstrap.servers": bootstrap,
             "client.id": service,
             "acks": "all",
             "enable.idempotence": True,
-            "message.timeout.ms": 0,
+            "message.timeout.ms": gives_up_after,
             "message.max.bytes": MAX_MESSAGE,
             "linger.ms": 0,
             "compression.type": "none",
             **CONNECTION,
-            **_watched(Hearing(bootstrap)),
-            **overrides,
+            **watched,
         },
         logger=logger,
     )

@@ -93,6 +93,7 @@ class Relay:
 
     def turn(self) -> None:
         """One round: carry what waits, or wait for something."""
+        self.producer.poll(0)
         if not self.source.acquire():
             self.pulse.ready = True  # standing by is what a second replica is for
             time.sleep(IDLE_WAIT)

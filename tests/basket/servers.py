@@ -120,7 +120,7 @@ def consumer_running(group: str = "") -> Iterator[Consumer]:
         kafka=kafka.consumer(address, name),
         handlers=HANDLERS,
         ledger=RedisLedger(),
-        dead_letters=DeadLetterQueue(kafka.producer(address, name, **{"message.timeout.ms": 20_000}), name),
+        dead_letters=DeadLetterQueue(lambda: kafka.producer(address, name, gives_up_after=20_000), name),
         after_turn=Progress(),
     )
     thread = threading.Thread(target=consumer.run, name=name)

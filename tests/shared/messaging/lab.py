@@ -122,7 +122,7 @@ class Lab:
 
     def consumer(self, handlers: Handlers | None = None, **options: Any) -> Consumer:
         """A consumer as every service runs it."""
-        dead_letters = DeadLetterQueue(self.impatient_producer(), "lab")
+        dead_letters = DeadLetterQueue(self.impatient_producer, "lab")
         return Consumer(
             kafka=kafka.consumer(self.bootstrap, self.group),
             handlers=handlers or {Note: self.desk},
@@ -133,7 +133,7 @@ class Lab:
 
     def impatient_producer(self) -> Producer:
         """What dead letters are sent with."""
-        return kafka.producer(self.bootstrap, "lab", **{"message.timeout.ms": 2000})
+        return kafka.producer(self.bootstrap, "lab", gives_up_after=2000)
 
     @contextmanager
     def running(self, *consumers: Consumer) -> Iterator[None]:

@@ -21,7 +21,7 @@ from shared.contracts import BY_TYPE  # noqa: E402
 from shared.contracts.topics import Topic  # noqa: E402
 from shared.messaging import kafka, ledger, process  # noqa: E402
 from shared.messaging.consumer import Consumer  # noqa: E402
-from shared.messaging.dead_letters import DeadLetterQueue  # noqa: E402
+from shared.messaging.dead_letters import SEND_TIMEOUT_MS, DeadLetterQueue  # noqa: E402
 from shared.messaging.envelope import Received  # noqa: E402
 from shared.messaging.postgresql import PostgresOutbox  # noqa: E402
 from shared.messaging.relay import Relay  # noqa: E402
@@ -49,7 +49,9 @@ def consume(group: str) -> None:
         kafka=kafka.consumer(bootstrap, group),
         handlers={Note: obey},
         ledger=ledger.SqlLedger(),
-        dead_letters=DeadLetterQueue(kafka.producer(bootstrap, group), "lab"),
+        dead_letters=DeadLetterQueue(
+            lambda: kafka.producer(bootstrap, group, gives_up_after=SEND_TIMEOUT_MS), "lab"
+        ),
     )
     process.run(consumer.run, consumer.stop, consumer.pulse)
 

@@ -14,11 +14,12 @@ from django.db import connections, transaction
 
 from shared.messaging import kafka, outbox
 from shared.messaging.consumer import Consumer
+from shared.messaging.dead_letters import DeadLetterNotTaken, DeadLetterQueue
 from shared.messaging.kafka import ClientDeaf
 from shared.messaging.models import OutboxMessage
 from shared.messaging.postgresql import PostgresOutbox
 from shared.messaging.relay import Relay
-from tests.shared.messaging.lab import Lab, Note
+from tests.shared.messaging.lab import Lab, Note, read_all
 from tests.shared.messaging.wire import Wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,6 +101,28 @@ def test_a_consumer_that_is_let_into_no_group_ends(lab: Lab, monkeypatch: pytest
         ended_with = how_it_ends(lab.consumer(), 30)
         member.kill()
     assert isinstance(ended_with, ClientDeaf)
+
+
+def test_a_dead_letter_that_kafka_did_not_take_goes_by_a_new_producer(lab: Lab, one_sided: Wire) -> None:
+    """Red without `self._producer = None` in `DeadLetterQueue.send`."""
+    clients = iter(["deaf", "successor"])
+    letters = DeadLetterQueue(
+        lambda: kafka.producer(f"127.0.0.1:{one_sided.port}", next(clients), gives_up_after=1000), "lab"
+    )
+    with pytest.raises(DeadLetterNotTaken):
+        letters.send(lab.note("x"), "why", 1)
+    for _ in range(2):  # and goes on with that one
+        letters.send(lab.note("x"), "why", 1)
+    assert len(read_all(lab.bootstrap, lab.topic.dead_letter)) == 2
+
+
+def test_what_an_idle_relay_tells_of_itself_is_not_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent for days, and nothing fills its memory. Red without `poll` in `Relay.turn`."""
+    looked: list[str] = []
+    monkeypatch.setattr(kafka, "STATISTICS_MS", 200)
+    monkeypatch.setattr(kafka.Hearing, "look", lambda _, statistics: looked.append(statistics))
+    assert how_it_ends(Relay(PostgresOutbox(), kafka.producer(lab.bootstrap, "idle")), 4) is None
+    assert looked
 
 
 def test_while_nobody_hears_kafka_everybody_waits(lab: Lab, one_sided: Wire) -> None:

@@ -27,7 +27,7 @@ class Command(BaseCommand):
             handlers=table.HANDLERS,
             ledger=import_string(settings.MESSAGING_LEDGER)(),
             dead_letters=DeadLetterQueue(
-                kafka.producer(bootstrap, name, **{"message.timeout.ms": SEND_TIMEOUT_MS}), name
+                lambda: kafka.producer(bootstrap, name, gives_up_after=SEND_TIMEOUT_MS), name
             ),
             periodic=getattr(table, "PERIODIC", ()),
             collect=getattr(table, "COLLECT", None),
