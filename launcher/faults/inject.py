@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -19,6 +18,7 @@ from launcher.faults.network import Network
 from launcher.faults.points import arm
 from launcher.faults.schedule import Fault, Kind
 from launcher.instance import Instance
+from launcher.supervisor.specification import Specification
 from launcher.up import MODULES
 
 HEAL_SECONDS = 300.0  # Keycloak takes long where many want the processor
@@ -111,12 +111,10 @@ class Site:
             flush(self.instance)
 
     def _crash(self, fault: Fault) -> None:
-        network = self.network
-        if network is None:
-            arm(self.instance, {fault.target: fault.point})
-        else:
-            way = partial(sent_through, network=network)
-            arm(self.instance, {fault.target: fault.point}, way=way)
+        arm(self.instance, {fault.target: fault.point}, way=self._way)
+
+    def _way(self, straight: Specification) -> Specification:
+        return sent_through(straight, self.network) if self.network else straight
 
     def _refuse(self, fault: Fault) -> None:
         self._by_network(fault, lambda network: network.refuse(fault.target))

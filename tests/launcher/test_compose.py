@@ -12,6 +12,7 @@ from launcher.demo import number_of_products
 from launcher.instance import ROOT, Instance
 from launcher.services import specifications
 from launcher.stores.keycloak import specification as keycloak_specification
+from launcher.stores.mongod import TRANSACTION_SECONDS
 from launcher.stores.postgres import statements
 from launcher.system import SERVICES, STORES, Service, command, process_name
 
@@ -103,6 +104,10 @@ def test_keycloak_has_the_same_environment_and_realm(monkeypatch: pytest.MonkeyP
     assert CONTAINERS["keycloak"]["environment"] == expected
     mounted = Path(CONTAINERS["keycloak"]["volumes"][0].partition(":")[0])
     assert (ROOT / mounted).samefile(realm.path("development"))
+
+
+def test_mongodb_ends_transactions_as_soon() -> None:
+    assert f"transactionLifetimeLimitSeconds={TRANSACTION_SECONDS}" in CONTAINERS["mongod"]["command"]
 
 
 def test_postgres_makes_the_same_roles_and_databases() -> None:
