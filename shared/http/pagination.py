@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.exceptions import ValidationError as NotValid
@@ -62,6 +63,20 @@ class PagePagination(PageNumberPagination):
         }
 
 
+class Ahead(Paginator):  # type: ignore[type-arg]  # at run time it takes no argument
+    """Looks one row beyond each page. Django ends the last page where its count did, which was taken before."""
+
+    has_more = False  # whether there is something after the page that was asked for last
+
+    def page(self, number: Any) -> "Page[Any]":
+        """The rows as they are now, however many were counted."""
+        number = self.validate_number(number)
+        begin = (number - 1) * self.per_page
+        rows = list(self.object_list[begin : begin + self.per_page + 1])
+        self.has_more = len(rows) > self.per_page
+        return Page(rows[: self.per_page], number, self)
+
+
 class WalkPagination(PagePagination):
     """Pages whose links neither repeat nor miss anything, whatever is added or changed on the way.
 
@@ -71,6 +86,7 @@ class WalkPagination(PagePagination):
     Not for a list that only grows at its end: there a number counts just as well. The list's order must leave no two rows equal and run in one direction, rising or falling.
     """
 
+    django_paginator_class = Ahead
     cursor_query_param = "cursor"
     cursor_template = "rest_framework/pagination/previous_and_next.html"
 
@@ -83,7 +99,7 @@ class WalkPagination(PagePagination):
             self._rows: list[Any] = list(super().paginate_queryset(queryset, request, view) or [])
             page: Any = self.page
             self._total = page.paginator.count
-            self._has_next, self._has_previous = page.has_next(), page.has_previous()
+            self._has_next, self._has_previous = page.paginator.has_more, page.has_previous()
         else:
             self.request = request
             self._turn_to(queryset, *self._read(cursor, queryset), self.get_page_size(request) or 1)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.paginator import Paginator
 
 from shared.testing.tokens import ALICE, BOB
 
@@ -45,6 +46,25 @@ def test_orders_that_are_placed_meanwhile_move_nothing(customer_client: "APIClie
             break
         page = customer_client.get(page["next"]).json()
     assert seen == placed[::-1]
+
+
+def test_orders_that_are_placed_between_count_and_page_hide_none(
+    customer_client: "APIClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when the first page ends where the count did: there was no `next`, and the oldest orders were in no page."""
+    placed, late = place(3), list[str]()
+
+    def count(_: Any) -> int:
+        late.extend([] if late else place(4))
+        return len(placed)
+
+    monkeypatch.setattr(Paginator, "count", property(count))
+    page = customer_client.get("/api/orders/?page_size=5").json()
+    seen = ids(page)
+    while page["next"]:
+        page = customer_client.get(page["next"]).json()
+        seen += ids(page)
+    assert seen == [*late[::-1], *placed[::-1]]
 
 
 def test_orders_whose_status_changes_meanwhile_are_not_left_out(customer_client: "APIClient") -> None:

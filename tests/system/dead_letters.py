@@ -9,6 +9,7 @@ from tests.system.shopper import Json, Shopper
 from tests.system.waiting import PATIENCE, eventually
 
 PATH = "/api/dead-letters/"
+PAGE = 25
 
 
 class DeadLetters:
@@ -17,14 +18,18 @@ class DeadLetters:
     def __init__(self, manager: Shopper) -> None:
         self._manager = manager
         self._newest = max((letter["id"] for letter in manager.read(PATH, page_size=1)["results"]), default=0)
-        self._found: dict[int, Json] = {}
+        self._found: list[Json] = []
 
     def all(self) -> list[Json]:
-        """Those that came since, as they were when they were first seen."""
-        for letter in self._manager.read_all(PATH):
-            if letter["id"] > self._newest:
-                self._found.setdefault(letter["id"], letter)
-        return list(self._found.values())
+        """Those that came since, as they were when they were first seen; only what is new is read."""
+        page = self._manager.read(PATH, page_size=PAGE)
+        fresh = page["results"]
+        while page["next"] and page["results"][-1]["id"] > self._newest:
+            page = self._manager.read(page["next"])
+            fresh += page["results"]
+        self._found += [letter for letter in fresh if letter["id"] > self._newest]
+        self._newest = max([self._newest, *(letter["id"] for letter in fresh)])
+        return self._found
 
     def of(self, given_up: Message, services: Collection[str] = (), within: float = PATIENCE) -> list[Json]:
         """The letters of one message, once each of `services` has written one."""
