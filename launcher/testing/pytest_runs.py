@@ -37,6 +37,7 @@ class Runs:
         self._arguments = arguments
         self._showing = threading.Lock()
         self._under_way: set[subprocess.Popen[bytes]] = set()
+        self._interrupted = False
 
     def run(self, suites: Sequence[Suite]) -> list[Result]:
         """All of `suites`. Where they are of two lanes, what a suite says is shown when it has ended."""
@@ -46,13 +47,14 @@ class Runs:
         with ThreadPoolExecutor(len(lanes)) as pool:
             try:
                 return [result for lane in pool.map(self._lane, lanes) for result in lane]
-            except BaseException:  # Ctrl-C: the pool would wait for them
+            except BaseException:  # Ctrl-C: the pool would wait for what runs, and for what comes after it
+                self._interrupted = True
                 for process in list(self._under_way):
                     process.terminate()
                 raise
 
     def _lane(self, suites: Sequence[Suite]) -> list[Result]:
-        return [self._shown_at_its_end(suite) for suite in suites]
+        return [self._shown_at_its_end(suite) for suite in suites if not self._interrupted]
 
     def _shown_at_once(self, suite: Suite) -> Result:
         console.rule(f"tests/{suite.name}")
