@@ -15,6 +15,7 @@ from apps.stock import operations, queries
 from apps.stock.errors import BelowReserved, IdempotencyKeyInvalid, IdempotencyKeyReused, TooMany
 from apps.stock.models import Movement, StockItem
 from apps.stock.serializers import (
+    MAX_IDS,
     AdjustmentSerializer,
     MovementSerializer,
     OnHandSerializer,
@@ -24,7 +25,7 @@ from apps.stock.serializers import (
 from shared.auth import Principal
 from shared.auth.drf import IsManager, ReadOnly, principal_of
 from shared.http.described import IDEMPOTENCY_KEY, may_fail
-from shared.http.pagination import WalkPagination
+from shared.http.pagination import PagePagination, WalkPagination
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 PRODUCT_ID = OpenApiParameter(
@@ -58,19 +59,24 @@ class StockView(GenericAPIView[StockItem]):
 class StockList(StockView):
     """How many there are of each product, or of those that are asked for."""
 
+    repeatable = ("product_id",)
+
     @extend_schema(auth=ANYONE, parameters=[ProductIdsSerializer], responses=StockItemSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """All levels in pages; with `product_id` those products in one page, without ids that nobody knows."""
+        """All levels in pages; with `product_id` those products, in one page unless told, without unknown ids."""
         if "product_id" in request.query_params:
-            return Response(self._of(request.query_params.getlist("product_id")))
+            return self._of(request.query_params.getlist("product_id"))
         page = self.paginate_queryset(queries.stock_items())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    def _of(self, product_ids: list[str]) -> dict[str, Any]:
+    def _of(self, product_ids: list[str]) -> Response:
         query = ProductIdsSerializer(data={"product_id": product_ids})
         query.is_valid(raise_exception=True)
-        found = self.get_serializer(queries.stock_items(query.validated_data["product_id"]), many=True).data
-        return {"count": len(found), "next": None, "previous": None, "results": found}
+        pages = PagePagination()
+        pages.page_size = MAX_IDS
+        found: Any = list(queries.stock_items(query.validated_data["product_id"]))  # so few need no count
+        page: Any = pages.paginate_queryset(found, self.request, self)
+        return pages.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
 class StockDetail(StockView):

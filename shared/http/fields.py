@@ -63,5 +63,7 @@ class TextField(serializers.CharField):
             self.fail("invalid")
         if not re.fullmatch(self.pattern, data):
             self.fail(self.broken)
+        if self.max_length is not None and len(data) > self.max_length:  # DRF counts after it trimmed
+            self.fail("max_length", max_length=self.max_length)
         text: str = super().to_internal_value(data)
         return text

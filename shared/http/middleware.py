@@ -1,10 +1,11 @@
-"""What surrounds each request of a service: trace, request id, access line, metrics, public address."""
+"""What surrounds each request of a service: trace, request id, access line, metrics, public address, plain queries."""
 
 import logging
 import re
 import time
 import uuid
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from prometheus_client import Counter, Histogram
 
+from shared.http.problems import not_valid
 from shared.telemetry import trace
 
 logger = logging.getLogger("shared.http.access")
@@ -73,3 +75,32 @@ class RequestContextMiddleware:
                 "ms": round(seconds * 1000, 1),
             }
             logger.info("request", extra=fields)
+
+
+class OneValueMiddleware:
+    """Refuses a query that names a parameter twice: one reader would take the first value, the next one the last.
+
+    A view of the API says which ones may be repeated: `repeatable = ("product_id",)`.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, arguments: list[Any], named: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """A problem document where a view of the API would have to choose."""
+        api_view = getattr(view, "cls", None)  # admin pages have other ways with their queries
+        if api_view is None:
+            return None
+        several = [name for name, values in request.GET.lists() if len(values) > 1]
+        errors = {
+            name: "This stands there twice: say it once."
+            for name in several
+            if name not in getattr(api_view, "repeatable", ())
+        }
+        return not_valid(request, errors, "repeated") if errors else None

@@ -51,6 +51,7 @@ def service_settings(
             "shared.http.middleware.RequestContextMiddleware",
             "django.middleware.security.SecurityMiddleware",
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
+            "shared.http.middleware.OneValueMiddleware",
         ],
         "TEMPLATES": [
             {

@@ -78,6 +78,17 @@ def test_a_hundred_at_once_come_in_one_answer(anonymous_client: "APIClient") -> 
     assert len(response.json()["results"]) == 100
 
 
+def test_those_asked_for_come_in_pages_when_told(anonymous_client: "APIClient") -> None:
+    put(a=1, b=2, c=3)
+    asked = f"{STOCK}?product_id={A}&product_id={B}&product_id={product('c')}"
+
+    last = anonymous_client.get(f"{asked}&page_size=2&page=2").json()
+
+    assert (last["count"], len(last["results"]), last["next"]) == (3, 1, None)
+    problem(anonymous_client.get(f"{asked}&page=-1"), 404, "not-found")
+    problem(anonymous_client.get(f"{asked}&page_size=0"), 400, "validation-error")
+
+
 def test_without_ids_it_is_a_page_of_all(anonymous_client: "APIClient") -> None:
     put(a=1, b=2, c=3)
 

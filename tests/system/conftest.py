@@ -7,14 +7,18 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
-from tests.system.keycloak import Account, Keycloak
+from tests.system.endpoints import ENDPOINTS
+from tests.system.keycloak import Account, Keycloak, LogIn, claims_of
 from tests.system.platform import Platform
 from tests.system.records import Records
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
+from tests.system.signer import Signer
 from tests.system.topics import Topics
 from tests.system.waiting import HEAL, eventually
 
@@ -49,6 +53,7 @@ class Sizes:
     flushes: int = 2
     sleep: float = 15.0  # seconds: longer than a relay's lease and a consumer's session
     store_away: float = 8.0  # seconds
+    drawn: int = 15  # requests of each operation for each caller, beside those that schemathesis always sends
 
 
 RELEASE = Sizes(
@@ -64,7 +69,23 @@ RELEASE = Sizes(
     flushes=10,
     sleep=60.0,
     store_away=30.0,
+    drawn=200,
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What hypothesis has to know before tests are collected: how many requests schemathesis draws, and which."""
+    is_release = bool(config.getoption("--release"))
+    settings.register_profile(
+        "system",
+        max_examples=RELEASE.drawn if is_release else Sizes.drawn,
+        derandomize=not is_release,
+        database=None,
+        deadline=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    settings.load_profile("system")
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +152,24 @@ def anybody(platform: Platform) -> Shopper:
 
 
 @pytest.fixture(scope="session")
+def signer(platform: Platform, keycloak: Keycloak, manager: Shopper) -> Iterator[Signer]:
+    """Signs tokens with a key that every door knows by now: those that are good are taken."""
+    assert manager.log_in
+    found, says = Signer(keycloak), claims_of(manager.log_in.token)
+    somebody = Shopper("", LogIn(lambda: found.sign(says)))
+    for each in ENDPOINTS:
+        if each.method == "GET" and "{" not in each.path and each.answer == 200:
+            for door in (platform.urls["gateway"], platform.door(each.service)):
+                eventually(
+                    partial(somebody.at(door).send, "GET", each.path),
+                    lambda answer: answer.status_code == 200,
+                    what=f"{door}{each.path} with a new key",
+                )
+    yield found
+    found.remove()
+
+
+@pytest.fixture(scope="session")
 def shop(manager: Shopper, invariants: None) -> Iterator[Shop]:
     found = Shop(manager)
     yield found
@@ -161,6 +200,21 @@ def registered(platform: Platform, keycloak: Keycloak, everybody: list[Shopper])
 def new_shopper(keycloak: Keycloak, registered: Registered) -> NewShopper:
     """Makes customers whom no other test knows."""
     return lambda: registered(keycloak.open_account())
+
+
+@pytest.fixture(scope="session")
+def new_manager(platform: Platform, keycloak: Keycloak, invariants: None) -> Iterator[NewShopper]:
+    """Makes managers whom no other test knows; none of them is ever part of a crowd."""
+    accounts: list[Account] = []
+
+    def make() -> Shopper:
+        accounts.append(keycloak.open_account("manager"))
+        keycloak.make_manager(accounts[-1])
+        return Shopper(platform.urls["gateway"], keycloak.log_in(accounts[-1]), accounts[-1])
+
+    yield make
+    for each in accounts:
+        keycloak.close_account(each)
 
 
 @pytest.fixture(scope="session")

@@ -104,6 +104,11 @@ class Keycloak:
         assert answer.status_code == 201, answer.text
         return Account(username, username, answer.headers["Location"].rpartition("/")[2])
 
+    def make_manager(self, account: Account) -> None:
+        """Whoever logs in from now on is a manager."""
+        role = self.administrate("GET", "/roles/manager").json()
+        self.administrate("POST", f"/users/{account.id}/role-mappings/realm", json=[role])
+
     def close_account(self, account: Account) -> None:
         """Delete the user."""
         answer = requests.delete(

@@ -14,8 +14,8 @@ import requests
 from tests.system.keycloak import Keycloak, LogIn, decode, encode
 from tests.system.platform import Platform
 from tests.system.shopper import Shopper
+from tests.system.signer import KEY_PROVIDER
 
-KEYS = "org.keycloak.keys.KeyProvider"
 PUBLISHED_BEFORE = 31  # seconds; shared.auth.keys.MIN_INTERVAL and one
 PAUSE = 0.1  # seconds between two requests of one caller
 DOORS = {
@@ -35,7 +35,7 @@ class Key:
         self._component = {
             "name": f"rotation-{uuid.uuid4().hex[:8]}",
             "providerId": "rsa-generated",
-            "providerType": KEYS,
+            "providerType": KEY_PROVIDER,
             "parentId": realm,
             "config": {
                 "priority": ["1000"],

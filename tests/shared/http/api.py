@@ -59,6 +59,7 @@ class Common(APIView):
 
 class Open(Common):
     permission_classes = [AllowAny]
+    repeatable = ("id",)
 
 
 class ForCustomers(Common):

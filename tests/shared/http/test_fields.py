@@ -74,3 +74,9 @@ def test_a_text_is_what_people_write(text: str) -> None:
 
 def test_a_text_is_trimmed() -> None:
     assert TextField(max_length=10).run_validation("  Café 🖋  ") == "Café 🖋"
+
+
+def test_what_is_trimmed_counts_as_well() -> None:
+    """The API's description says how long the text that is sent may be."""
+    with pytest.raises(ValidationError):
+        TextField(max_length=10).run_validation(" " + "x" * 10)

@@ -82,3 +82,16 @@ def test_health_and_metrics_answer_without_a_token() -> None:
 
     assert (live.status_code, live.json()["status"]) == (200, "ok")
     assert b"http_requests_total" in metrics.content
+
+
+def test_a_parameter_stands_there_once() -> None:
+    assert APIClient().get("/open/?id=1&id=2&page=1").status_code == 200
+
+    answer = APIClient().get("/open/?id=1&id=2&page=1&page=2&size=1&size=1")
+
+    assert answer.status_code == 400
+    assert answer.json()["type"].endswith("/problems/validation-error")
+    assert [(each["field"], each["code"]) for each in answer.json()["errors"]] == [
+        ("page", "repeated"),
+        ("size", "repeated"),
+    ]
