@@ -1,18 +1,21 @@
 """Who may do what, at the gateway and again at each service's own port (contract, 2 and 3)."""
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from tests.system.conftest import NewShopper, Settle
 from tests.system.endpoints import ENDPOINTS, Endpoint
+from tests.system.keycloak import LogIn, claims_of
 from tests.system.platform import Platform
 from tests.system.problems import problem
 from tests.system.records import Records
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
+from tests.system.signer import Signer
 
-CALLERS = ("nobody", "owner", "other", "manager")
+CALLERS = ("nobody", "without a role", "owner", "other", "manager of a client", "in a group", "manager")
 DOORS = ("gateway", "own port")
 SPOOFED = {
     "X-User-Id": "mia",
@@ -30,8 +33,23 @@ Callers = dict[str, Shopper]
 
 
 @pytest.fixture(scope="module")
-def callers(anybody: Shopper, manager: Shopper, new_shopper: NewShopper) -> Callers:
-    return {"nobody": anybody, "owner": new_shopper(), "other": new_shopper(), "manager": manager}
+def callers(anybody: Shopper, new_manager: NewShopper, new_shopper: NewShopper, signer: Signer) -> Callers:
+    customer = new_shopper()
+    assert customer.log_in
+    says = {**claims_of(customer.log_in.token), "sub": str(uuid.uuid4())}
+
+    def saying(**other: object) -> Shopper:
+        return Shopper(customer.address, LogIn(lambda: signer.sign(says, **other)))
+
+    return {
+        "nobody": anybody,
+        "without a role": saying(realm_access=None),
+        "owner": new_shopper(),
+        "other": customer,
+        "manager of a client": saying(resource_access={"microcommerce": {"roles": ["manager"]}}),
+        "in a group": saying(groups=["manager", "/manager"], roles=["manager"], scope="openid manager"),
+        "manager": new_manager(),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +106,11 @@ def _expected(endpoint: Endpoint, caller: str) -> int:
     match endpoint.who, caller:
         case "customer" | "owner" | "manager", "nobody":
             return 401
-        case "manager", "owner" | "other":
+        case "customer" | "owner" | "manager", "without a role":
             return 403
-        case "owner", "other":
+        case "manager", "owner" | "other" | "manager of a client" | "in a group":
+            return 403
+        case "owner", "other" | "manager of a client" | "in a group":
             return 404
         case "owner", "manager" if endpoint.service == "notification":
             return 404  # what a customer was told is for that customer only
