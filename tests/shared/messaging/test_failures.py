@@ -128,7 +128,8 @@ def test_a_replay_brings_the_same_id_and_is_handled_once(lab: Lab, hasty: None) 
     assert lab.effects() == ["bad"]
 
 
-def test_a_deadlock_is_tried_again_as_it_is(lab: Lab) -> None:
+@pytest.mark.parametrize("collision", ["deadlock_detected", "serialization_failure"])
+def test_a_collision_is_tried_again_as_it_is(collision: str, lab: Lab) -> None:
     """promises.md: retry on serialization and deadlock errors. No message is parked for it."""
     lab.send(lab.note("warm up"))
     tries: list[int] = []
@@ -137,7 +138,7 @@ def test_a_deadlock_is_tried_again_as_it_is(lab: Lab) -> None:
         if text == "n3" and len(tries) < 2:
             tries.append(1)
             with connection.cursor() as cursor:
-                cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'deadlock_detected'; END $$")
+                cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{collision}'; END $$")
 
     with lab.running():
         eventually(lambda: lab.effects() == ["warm up"])
