@@ -7,6 +7,7 @@ has a default: a missing or a development value stops the start.
 
 import os
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -112,10 +113,8 @@ class Environment(BaseSettings):
             ),
             "debug": (self.debug, "is on; unset it"),
             "crash_point": (self.crash_point, "is set; a process that dies on purpose is for tests"),
-            "issuer": (not self.issuer.startswith("https://"), "is not https; tokens travel only over TLS"),
-            "gateway_url": (
-                not self.gateway_url.startswith("https://"), "is not https; cookies travel only over TLS",
-            ),
+            "issuer": _judged(self.issuer, "tokens"),
+            "gateway_url": _judged(self.gateway_url, "cookies"),
             "database_url": (
                 database.password and database.password == database.username,
                 "has the user's name for a password, as in development; set your own",
@@ -148,6 +147,22 @@ def development_defaults(service: str) -> dict[str, Any]:
         "oidc_client_secret": DEVELOPMENT_SECRET,
         "log_format": "console",
     }
+
+
+def _judged(address: str, what: str) -> tuple[bool, str]:
+    """Whether `address` is not one that clients may be sent to, and why."""
+    if not address.startswith("https://"):
+        return True, f"is not https; {what} travel only over TLS"
+    return _is_local(urlsplit(address).hostname or ""), "is on this machine; clients are elsewhere"
+
+
+def _is_local(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        name = host.rstrip(".")
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
 def _explain(error: ValidationError) -> str:

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from shared.settings import Environment
-from shared.settings.environment import DEVELOPMENT_SECRET, PREFIX, SERVICES
+from shared.settings.environment import DEVELOPMENT_SECRET, PREFIX, SERVICES, development_defaults
 
 PRODUCTION = {
     "ENVIRONMENT": "production",
@@ -21,6 +21,10 @@ PRODUCTION = {
     "BASKET_URL": "http://basket:8000",
     "UPSTREAMS": '{"order": "http://order:8000"}',
 }
+# What calls this machine, wherever it is said.
+LOCAL = (
+    "localhost", "LOCALHOST:8443", "localhost.", "id.localhost", "127.0.0.1", "127.8.0.1:8443", "[::1]", "0.0.0.0"
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +57,11 @@ def test_a_complete_environment_is_fit_for_production(service: str) -> None:
         ("DEBUG", "true", "is on"),
         ("CRASH_POINT", "relay.sent", "is set"),
         ("ISSUER", "http://localhost:8080/realms/microcommerce", "is not https"),
+        ("ISSUER", "http://id.example.com/realms/microcommerce", "is not https"),
+        *(("ISSUER", f"https://{host}/realms/microcommerce", "is on this machine") for host in LOCAL),
         ("GATEWAY_URL", "http://localhost:8000", "is not https"),
+        ("GATEWAY_URL", "http://shop.example.com", "is not https"),
+        *(("GATEWAY_URL", f"https://{host}", "is on this machine") for host in LOCAL),
         ("DATABASE_URL", "postgresql://order:order@db/order", "has the user's name for a password"),
         ("DATABASE_URL", "", "is needed by order"),
         ("BASKET_URL", "", "is needed by order"),
@@ -67,6 +75,32 @@ def test_production_refuses(environment: pytest.MonkeyPatch, name: str, value: s
     found = complaint()
     assert f"{PREFIX}{name}: " in found
     assert why in found
+
+
+@pytest.mark.parametrize("host", ["10.0.0.5", "localhost.example.com", "mylocalhost", "id.example.com:8443"])
+def test_production_takes_an_issuer_elsewhere(environment: pytest.MonkeyPatch, host: str) -> None:
+    environment.setenv(PREFIX + "ISSUER", f"https://{host}/realms/microcommerce")
+    assert Environment.of("order").is_production
+
+
+def test_development_may_be_on_this_machine(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv(PREFIX + "ENVIRONMENT", "development")
+    environment.setenv(PREFIX + "ISSUER", "http://localhost:8080/realms/microcommerce")
+    environment.setenv(PREFIX + "DEBUG", "true")
+    assert Environment.of("order").debug
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_starts_in_production_with_what_development_has(
+    environment: pytest.MonkeyPatch, service: str
+) -> None:
+    """Red when one service is let off."""
+    for name, value in development_defaults(service).items():
+        if isinstance(value, str):
+            environment.setenv(PREFIX + name.upper(), value)
+    found = complaint(service)
+    for name in ("SECRET_KEY", "OIDC_CLIENT_SECRET", "ISSUER", "GATEWAY_URL"):
+        assert f"{PREFIX}{name}: " in found
 
 
 @pytest.mark.parametrize(
