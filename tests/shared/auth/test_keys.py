@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey, RSAKey
 from shared.auth import InvalidToken, KeysUnavailable, TokenVerifier
 from shared.auth.keys import CACHE_KEY, KeySource, parse
 from shared.testing.tokens import KEY_ID, make_claims, realm_key, sign
+from tests.shared.auth.tokens import foreign_key
 
 ISSUER = "http://realm.test"
 
@@ -76,6 +77,15 @@ def keycloak() -> Iterator[Keys]:
 
 
 @pytest.fixture
+def stranger() -> Iterator[Keys]:
+    """Somebody else's server, with the key that forged tokens are signed with."""
+    keys = Keys()
+    keys.document = json.dumps({"keys": [public(foreign_key())]}).encode()
+    yield keys
+    keys.stop()
+
+
+@pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if 30 s passed between any two requests."""
     monkeypatch.setattr("shared.auth.keys.MIN_INTERVAL", 0.0)
@@ -128,6 +138,25 @@ def test_a_token_that_can_never_be_good_does_not_make_anybody_ask(
         verifier.verify(sign(make_claims(iss=ISSUER), **{"kid": "unknown", **header}))
 
     assert keycloak.asked == 0
+
+
+@pytest.mark.parametrize("names", [("jku",), ("x5u",), ("jku", "x5u")], ids=" and ".join)
+def test_where_a_token_says_its_key_lies_nobody_goes(
+    keycloak: Keys, stranger: Keys, names: tuple[str, ...]
+) -> None:
+    """Red when a token's own header names the key that it is judged by, or makes the service call an address."""
+    verifier = TokenVerifier(ISSUER, KeySource(keycloak.url))
+    verifier.verify(token())
+    header: dict[str, Any] = dict.fromkeys(names, stranger.url)
+    claims = make_claims(iss=ISSUER)
+    forged = [sign(claims, foreign_key(), **header, kid=kid) for kid in ("foreign", KEY_ID)]
+    for each in (*forged, sign(claims, **header)):
+        with pytest.raises(InvalidToken):
+            verifier.verify(each)
+        assert not verifier.needs_fetch(each)
+
+    assert stranger.asked == 0
+    assert KeySource(stranger.url).fetch("foreign") is not None, "the key was there to be fetched"
 
 
 def test_a_key_that_the_realm_adds_is_found(keycloak: Keys, no_pause: None) -> None:
