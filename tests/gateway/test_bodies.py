@@ -133,6 +133,30 @@ def test_a_body_that_stops_halfway_is_not_waited_for(hasty: GatewayProcess) -> N
     assert status_of(send_raw(hasty.port, _post(b"Content-Length: 500000\r\n", b"x" * 200_000))) == 408
 
 
+@pytest.mark.parametrize(
+    ("headers", "before", "drop"),
+    [
+        (b"Content-Length: 1000\r\n", b"", b"x"),
+        (b"Transfer-Encoding: chunked\r\n", b"", b"1\r\nx\r\n"),
+        (b"Content-Length: 500000\r\n", b"x" * 200_000, b"x"),
+    ],
+    ids=["with length", "in chunks", "on its way to the service"],
+)
+def test_a_body_that_drips_is_not_waited_for(
+    headers: bytes, before: bytes, drop: bytes, hasty: GatewayProcess
+) -> None:
+    """Red when the clock begins anew with each piece: many such clients would keep every place for ever."""
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=5) as connection:
+        connection.sendall(_post(headers, before))
+        connection.settimeout(0.1)
+        started, answer = time.monotonic(), b"<open>"
+        while answer == b"<open>" and time.monotonic() - started < 4:
+            connection.sendall(drop)
+            answer = receive(connection)
+    assert status_of(answer) == 408
+    assert 0.9 < time.monotonic() - started < 3
+
+
 def test_a_service_is_not_bothered_before_a_small_body_is_there(
     gateway: GatewayProcess, service: EchoService
 ) -> None:
