@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from redis import Redis
+from websockets.exceptions import InvalidStatus
 
 from tests.gateway.client import as_customer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess, free_port
 from tests.gateway.services import EchoService
+from tests.gateway.test_websocket import opened, refused
 
 ALLOWED = 6
 
@@ -41,6 +44,26 @@ def test_an_address_has_its_share(strict: GatewayProcess, service: EchoService) 
     assert statuses[:ALLOWED] == [200] * ALLOWED
     assert 429 in statuses
     assert len(service.seen) == statuses.count(200)
+
+
+def test_a_handshake_is_counted_and_refused_like_a_request(
+    strict: GatewayProcess, service: EchoService
+) -> None:
+    """Red when WebSocket goes round the limit, or has a share of its own."""
+    while strict.call("GET", "/api/products/").status == 200:
+        pass
+    assert refused(strict, as_customer()) == 429
+    assert service.sockets == []
+
+
+def test_handshakes_use_up_what_requests_would(start_gateway: StartGateway, clean_redis: Redis) -> None:
+    with start_gateway(RATE_LIMIT=str(ALLOWED), RATE_SECONDS="600") as gateway:
+        clean_redis.flushdb()
+        for _ in range(ALLOWED):
+            with suppress(InvalidStatus), opened(gateway, as_customer()):
+                pass
+        assert refused(gateway, as_customer()) == 429
+        assert _statuses(gateway, 1) == [429]
 
 
 def test_a_refusal_says_when_to_come_back(strict: GatewayProcess) -> None:
