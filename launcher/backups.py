@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 from pymongo import MongoClient
 from redis import Redis
@@ -24,6 +23,7 @@ from redis import Redis
 from launcher import platform
 from launcher.addresses import mongodb_url, port_of, postgres_url
 from launcher.errors import LauncherError
+from launcher.families import standing_still
 from launcher.instance import Instance
 from launcher.stores import postgres
 
@@ -123,7 +123,7 @@ def _copy_live(instance: Instance, target: Path) -> float:
         connection.execute("SELECT pg_backup_start('microcommerce', fast => true)")
         _copy(sources["postgres"], target / "postgres", LEFT_OUT_OF_POSTGRES)
         began = time.monotonic()
-        with _standing_still(instance):
+        with standing_still(_movers(instance)):
             _copy(sources["kafka"], target / "kafka")
             with _redis_not_rewriting(instance):
                 _copy(sources["redis"], target / "redis")
@@ -152,20 +152,10 @@ def _end_of_postgresql(connection: "psycopg.Connection[Any]", target: Path) -> s
     return str(found[1])
 
 
-@contextlib.contextmanager
-def _standing_still(instance: Instance) -> Iterator[None]:
-    """SIGSTOP for whatever carries messages; a transaction in its hands is as good as not begun."""
-    stopped = []
-    try:
-        for each in platform.processes(instance):
-            if each["pid"] and each["name"].rpartition("-")[2] in MOVERS:
-                stopped.append(psutil.Process(each["pid"]))
-                stopped[-1].suspend()
-        yield
-    finally:
-        for process in stopped:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.resume()
+def _movers(instance: Instance) -> list[int]:
+    """Whatever carries messages; a transaction in its hands is as good as not begun while it stands still."""
+    found = platform.processes(instance)
+    return [each["pid"] for each in found if each["pid"] and each["name"].rpartition("-")[2] in MOVERS]
 
 
 @contextlib.contextmanager

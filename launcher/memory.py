@@ -5,17 +5,12 @@ from collections.abc import Iterable
 
 import psutil
 
+from launcher.families import family
+
 
 def memory_by_group(pids: Iterable[int]) -> dict[int, int]:
     """Bytes for each pid and its descendants; pages that several processes share are counted in parts (PSS)."""
-    return {pid: _of_tree(pid) for pid in pids}
-
-
-def _of_tree(pid: int) -> int:
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        return sum(_of_one(each) for each in (process, *process.children(recursive=True)))
-    return 0
+    return {pid: sum(map(_of_one, family(pid))) for pid in pids}
 
 
 def _of_one(process: psutil.Process) -> int:

@@ -273,7 +273,7 @@ PROTECTIONS = (
         'extra="forbid"'),
     Protection("test_stores_away.py::test_a_store_that_is_away[postgres]", "order-api", "shared/settings/service.py",
         '            "timeout": CONNECT_TIMEOUT_S,\n'),
-    Protection("test_stores_away.py::test_keycloak_is_away_and_a_service_starts", "order-api gateway",
+    Protection("test_stores_away.py::test_keycloak_is_away_and_every_service_starts", "order-api gateway",
         "shared/auth/keys.py",
         "            self._load_cached()",
         "            pass"),

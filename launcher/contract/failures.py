@@ -30,7 +30,7 @@ HEADERS: Mapping[int, Json] = {
 }
 # What the gateway answers by itself, whatever the service would say.
 ALWAYS = ("bad-request", "unknown-host", "uri-too-long", "headers-too-large", "too-many-requests", "service-broke",
-          "service-unavailable", "service-timeout")  # fmt: skip
+          "service-unavailable", "service-timeout", "identity-unavailable")  # fmt: skip
 WITH_BODY = ("request-timeout", "content-too-large")
 
 
@@ -38,7 +38,7 @@ def refusals(route: Route, method: str, known: Mapping[str, Json]) -> Iterator[J
     """What the gateway may refuse a request of this method and route with."""
     names = [*ALWAYS, *(WITH_BODY if method not in SAFE and route.limits.body else ())]
     if route.who is not Role.ANYONE:
-        names += ["not-authenticated", "forbidden", "sessions-unavailable", "identity-unavailable"]
+        names += ["not-authenticated", "forbidden", "sessions-unavailable"]
         names += [] if method in SAFE else ["csrf-proof-missing"]
     return (known[name] for name in names)
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from launcher import platform
 from launcher.addresses import port_of
 from launcher.errors import LauncherError
+from launcher.families import standing_still
 from launcher.faults.detours import WORTH_LOSING, sent_through
 from launcher.faults.network import Network
 from launcher.faults.points import arm
@@ -33,18 +34,20 @@ def pid_of(instance: Instance, name: str) -> int | None:
 
 def kill(instance: Instance, name: str) -> bool:
     """`kill -9`; whether there was a process to kill."""
-    return _signal(pid_of(instance, name), signal.SIGKILL)
+    pid = pid_of(instance, name)
+    with contextlib.suppress(ProcessLookupError):  # it ended by itself, or was started again meanwhile
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+            return True
+    return False
 
 
 @contextlib.contextmanager
-def paused(instance: Instance, name: str) -> Iterator[None]:
-    """SIGSTOP, and SIGCONT at the end, to whoever it was: the supervisor may have replaced it meanwhile."""
-    pid = pid_of(instance, name)
-    _signal(pid, signal.SIGSTOP)
-    try:
+def paused(instance: Instance, *names: str) -> Iterator[None]:
+    """SIGSTOP for them and what they have started, and SIGCONT at the end for whoever is still there."""
+    pids = [pid for name in names if (pid := pid_of(instance, name))]
+    with standing_still(pids):
         yield
-    finally:
-        _signal(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager
@@ -62,16 +65,6 @@ def flush(instance: Instance) -> None:
     """Redis forgets everything."""
     with Redis(port=port_of(instance, "redis"), socket_timeout=5) as redis:
         redis.flushall()
-
-
-def _signal(pid: int | None, number: signal.Signals) -> bool:
-    if pid is None:
-        return False
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:  # it ended by itself, or was started again meanwhile
-        return False
-    return True
 
 
 @dataclass(frozen=True)

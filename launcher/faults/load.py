@@ -104,7 +104,7 @@ class Load:
         time.sleep(choices.uniform(0.2, 1))
         product = choices.choice(self.goods)
         if choices.random() < 0.5:  # noqa: PLR2004 - half counts, half prices
-            body = {"delta": choices.randint(1, 9), "reason": "counted"}
+            body = {"delta": choices.choice((-2, -1, 1, 2, 9)), "reason": "counted"}
             path = f"/api/stock/{product}/adjustments/"
             self._until_known("adjustment", who, "POST", path, body, choices)
         else:

@@ -3,8 +3,11 @@
 Written from the contract (section 3) and not from the gateway's routes: two tables that have to agree.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from tests.system.shopper import ADDRESS
 
 Who = Literal["anyone", "customer", "owner", "manager"]
 UNKNOWN_PRODUCT = "f" * 24
@@ -24,6 +27,13 @@ class Endpoint:
     service: str
     answer: int
     body: Any = None
+
+    def body_at(self, places: dict[str, str]) -> Any:
+        """The body, about what stands at `places`."""
+        text = json.dumps(self.body)
+        for name, place in places.items():
+            text = text.replace(f"{{{name}}}", place)
+        return json.loads(text)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -54,6 +64,7 @@ ENDPOINTS = (
     Endpoint("customer", "PUT",    "/api/basket/",                                  "basket",       400, {}),
     Endpoint("customer", "PUT",    "/api/basket/items/{product}/",                  "basket",       400, {}),
     Endpoint("customer", "DELETE", f"/api/basket/items/{UNKNOWN_PRODUCT}/",         "basket",       204),
+    Endpoint("customer", "DELETE", "/api/basket/",                                  "basket",       204),
     Endpoint("customer", "GET",    "/api/orders/",                                  "order",        200),
     Endpoint("customer", "POST",   "/api/orders/",                                  "order",        400, {}),
     Endpoint("owner",    "GET",    "/api/orders/{order}/",                          "order",        200),
@@ -69,5 +80,23 @@ ENDPOINTS = (
     Endpoint("manager",  "POST",   f"/api/dead-letters/{UNKNOWN_LETTER}/discard/",  "saga",         404),
     Endpoint("customer", "GET",    "/api/notifications/",                           "notification", 200),
     Endpoint("owner",    "POST",   "/api/notifications/{notification}/read/",       "notification", 204),
+)
+
+# What the owner of a confirmed order, a manager or a customer could do to the shop: whoever is refused it changes nothing.
+EFFECTIVE = (
+    Endpoint("manager",  "POST",   "/api/products/",                         "product", 201, {"name": "Nobody's", "price": "1.00"}),
+    Endpoint("manager",  "PATCH",  "/api/products/{product}/",               "product", 200, {"price": "0.01"}),
+    Endpoint("manager",  "DELETE", "/api/products/{product}/",               "product", 204),
+    Endpoint("manager",  "POST",   "/api/categories/",                       "product", 201, {"name": "Nobody's"}),
+    Endpoint("manager",  "PATCH",  "/api/categories/{category}/",            "product", 200, {"name": "Nobody's"}),
+    Endpoint("manager",  "DELETE", "/api/categories/{category}/",            "product", 204),
+    Endpoint("manager",  "PUT",    "/api/stock/{product}/",                  "stock",   200, {"on_hand": 1000}),
+    Endpoint("manager",  "POST",   "/api/stock/{product}/adjustments/",      "stock",   201, {"delta": 1, "reason": "found"}),
+    Endpoint("customer", "PUT",    "/api/basket/items/{product}/",           "basket",  200, {"quantity": 1}),
+    Endpoint("customer", "POST",   "/api/orders/",                           "order",   201, {"items": [{"product_id": "{product}", "quantity": 1}], "shipping_address": ADDRESS}),
+    Endpoint("owner",    "POST",   "/api/orders/{confirmed}/cancel/",        "order",   202, {}),
+    Endpoint("manager",  "POST",   "/api/orders/{confirmed}/ship/",          "order",   200),
+    Endpoint("manager",  "POST",   "/api/dead-letters/{letter}/replay/",     "saga",    202),
+    Endpoint("manager",  "POST",   "/api/dead-letters/{letter}/discard/",    "saga",    200),
 )
 # fmt: on

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from launcher.faults import inject
 from launcher.instance import Instance
 from tests.system.waiting import HEAL, eventually
 
@@ -93,13 +94,9 @@ class Platform:
     def paused(self, *names: str) -> Iterator[None]:
         """Processes that stand still (SIGSTOP) for a while and then go on as if nothing had happened."""
         known = self.processes()
-        pids = [pid for name in names if (pid := known[name].pid)]
-        assert len(pids) == len(names), f"not all of {names} run: {known}"
-        _signal_all(pids, signal.SIGSTOP)
-        try:
+        assert all(known[name].pid for name in names), f"not all of {names} run: {known}"
+        with inject.paused(INSTANCE, *names):
             yield
-        finally:
-            _signal_all(pids, signal.SIGCONT)
 
     def check(self) -> dict[str, list[str]]:
         """The invariants and what violates each, once nothing is under way any more."""
@@ -116,9 +113,3 @@ class Platform:
         )
         found: dict[str, Any] = json.loads(done.stdout)
         return found
-
-
-def _signal_all(pids: list[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # it was started again meanwhile
-            os.kill(pid, number)

@@ -25,13 +25,17 @@ def test_orders_go_on_around_a_backup_and_it_keeps_the_promises(
 ) -> None:
     """Red when an order of before is gone, one of after is there, or order, saga, stock and notifications disagree.
 
-    To see it: leave out `_standing_still` in launcher/backups.py and copy PostgreSQL last.
+    To see it: leave out `standing_still` in launcher/backups.py and copy PostgreSQL last.
     """
-    buyers, piece = [new_shopper() for _ in range(BUYERS)], shop.product(stock=PIECES)
+    buyers, keeper, piece = [new_shopper() for _ in range(BUYERS)], new_shopper(), shop.product(stock=PIECES)
     with _ordering(buyers, piece) as placed:
         eventually(lambda: len(placed) >= ORDERS_BEFORE, what="orders before the backup")
         before = set(placed)
+        shop.change(piece, price="21.00")
+        keeper.put_in_basket(piece, 3)
         _succeeds("backup", str(tmp_path / "backup"))
+        shop.change(piece, price="22.00")
+        keeper.put_in_basket(piece, 4)
     for buyer, order_id in placed:
         assert buyer.outcome(order_id, HEAL)["status"] == "confirmed"
     later = buyers[0].place((piece, 1))
@@ -44,6 +48,8 @@ def test_orders_go_on_around_a_backup_and_it_keeps_the_promises(
     settle()
     broken = {name: found for name, found in platform.check().items() if found and name != "no dead letters"}
     assert not broken, broken  # other tests leave dead letters
+    assert keeper.read(f"/api/products/{piece.id}/")["price"] == "21.00"
+    assert keeper.basket() == {piece.id: 3}
     for buyer, order_id in before:
         assert buyer.outcome(order_id, HEAL)["status"] == "confirmed"
     assert buyers[0].send("GET", f"/api/orders/{later}/").status_code == 404

@@ -11,8 +11,9 @@ import pytest
 
 from tests.system.conftest import Sizes
 from tests.system.platform import Platform
+from tests.system.problems import problem
 from tests.system.shop import Shop
-from tests.system.shopper import Product, Shopper
+from tests.system.shopper import ADDRESS, Product, Shopper, items
 from tests.system.waiting import HEAL, eventually
 
 PROCESSES = [
@@ -70,6 +71,24 @@ def test_killed_in_mid_order(
     eventually(
         lambda: shop.quoted(pieces[0]), lambda quoted: quoted == price, within=HEAL, what=f"the price {price}"
     )
+
+
+def test_an_order_that_timed_out_was_placed_all_the_same(
+    platform: Platform, pieces: list[Product], shopper: Shopper
+) -> None:
+    """FL-3: the service stands still for longer than the gateway waits, then does its work; the client asks again.
+
+    Red when the client is not told 504 in time, or when the second try is a second order (without the first answer's
+    key in `apps.order.operations`).
+    """
+    key = str(uuid.uuid4())
+    with platform.paused("order-api"):
+        body = {"shipping_address": ADDRESS, "items": items((pieces[0], 1))}
+        answer = shopper.send("POST", "/api/orders/", json=body, headers={"Idempotency-Key": key})
+        problem(answer, 504)
+    order_id = shopper.place((pieces[0], 1), key=key)
+    assert shopper.outcome(order_id)["status"] == "confirmed"
+    assert [each["id"] for each in shopper.read_all("/api/orders/")] == [order_id]
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """From the shelf to the door: what a customer and a manager see of an order that goes well (contract, 3, 4 and 6)."""
 
+from tests.system.conftest import Settle
 from tests.system.platform import Platform
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.sockets import listening
+from tests.system.waiting import TERM
 
 STEPS = ["submit-order", "reserve-stock", "commit-stock", "confirm-order", "remove-from-basket"]
 
@@ -48,6 +50,14 @@ def test_from_the_shelf_to_the_door(platform: Platform, shop: Shop, shopper: Sho
     assert {"started", "stock.reserved.v1", "stock.committed.v1", "order.confirmed.v1", "completed"} <= {
         entry["event"] for entry in saga["history"]
     }
+
+
+def test_an_order_is_decided_in_time(settle: Settle, shop: Shop, shopper: Shopper) -> None:
+    """On a quiet shop within T_term (docs/reliability.md). Red when a step waits for a timer, as with a worker that is not woken."""
+    piece = shop.product(stock=1)
+    settle()
+    taken, refused = [shopper.place((piece, 1)) for _ in range(2)]
+    assert shopper.outcomes([taken, refused], TERM) == {taken: "confirmed", refused: "rejected"}
 
 
 def test_what_was_added_since_stays_in_the_basket(platform: Platform, shop: Shop, shopper: Shopper) -> None:

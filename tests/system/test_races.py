@@ -9,13 +9,13 @@ from tests.system.shop import Shop
 from tests.system.shopper import Line, Product, Shopper
 from tests.system.waiting import HEAL
 
-ORDERS_AT_ONCE = 16
+BUYERS = 50  # at once
 
 
 def test_many_buyers_for_few_pieces(shop: Shop, crowd: Crowd, sizes: Sizes) -> None:
     """RC-1: as many orders are confirmed as there are pieces. Red at one too many, or one too few."""
     piece = shop.product(stock=sizes.pieces)
-    buyers = crowd(min(sizes.buyers, 50))
+    buyers = crowd(min(sizes.buyers, BUYERS))
     queue = [(buyers[turn % len(buyers)], [(piece, 1)]) for turn in range(sizes.buyers)]
     outcomes = _order_at_once(queue)
     assert Counter(outcomes) == {"confirmed": sizes.pieces, "rejected": sizes.buyers - sizes.pieces}
@@ -61,7 +61,7 @@ def test_enough_for_everybody(shop: Shop, shopper: Shopper, other: Shopper, size
 
 def _order_at_once(queue: Sequence[tuple[Shopper, Sequence[Line]]]) -> list[str]:
     """What becomes of orders that are placed as much at once as may be."""
-    with ThreadPoolExecutor(ORDERS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(BUYERS) as pool:
         placed = list(pool.map(lambda one: one[0].place(*one[1]), queue))
     return [
         shopper.outcome(order_id, HEAL)["status"]

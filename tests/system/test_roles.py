@@ -6,16 +6,28 @@ from collections.abc import Iterator
 import pytest
 
 from tests.system.conftest import NewShopper, Settle
-from tests.system.endpoints import ENDPOINTS, Endpoint
+from tests.system.dead_letters import DeadLetters
+from tests.system.endpoints import EFFECTIVE, ENDPOINTS, Endpoint
 from tests.system.keycloak import LogIn, claims_of
 from tests.system.platform import Platform
+from tests.system.poison import poison
 from tests.system.problems import problem
 from tests.system.records import Records
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.signer import Signer
+from tests.system.topics import Topics
 
-CALLERS = ("nobody", "without a role", "owner", "other", "manager of a client", "in a group", "manager")
+CALLERS = (
+    "nobody",
+    "token in the address",
+    "without a role",
+    "owner",
+    "other",
+    "manager of a client",
+    "in a group",
+    "manager",
+)
 DOORS = ("gateway", "own port")
 SPOOFED = {
     "X-User-Id": "mia",
@@ -32,6 +44,29 @@ Places = dict[str, str]
 Callers = dict[str, Shopper]
 
 
+def _expected(endpoint: Endpoint, caller: str) -> int:
+    match endpoint.who, caller:
+        case "customer" | "owner" | "manager", "nobody" | "token in the address":
+            return 401
+        case "customer" | "owner" | "manager", "without a role":
+            return 403
+        case "manager", "owner" | "other" | "manager of a client" | "in a group":
+            return 403
+        case "owner", "other" | "manager of a client" | "in a group":
+            return 404
+        case "owner", "manager" if endpoint.service == "notification":
+            return 404  # what a customer was told is for that customer only
+    return endpoint.answer
+
+
+REFUSED = [
+    (endpoint, caller)
+    for endpoint in EFFECTIVE
+    for caller in CALLERS
+    if _expected(endpoint, caller) >= 400  # whoever may do it would change something
+]
+
+
 @pytest.fixture(scope="module")
 def callers(anybody: Shopper, new_manager: NewShopper, new_shopper: NewShopper, signer: Signer) -> Callers:
     customer = new_shopper()
@@ -43,6 +78,7 @@ def callers(anybody: Shopper, new_manager: NewShopper, new_shopper: NewShopper, 
 
     return {
         "nobody": anybody,
+        "token in the address": anybody,
         "without a role": saying(realm_access=None),
         "owner": new_shopper(),
         "other": customer,
@@ -53,28 +89,34 @@ def callers(anybody: Shopper, new_manager: NewShopper, new_shopper: NewShopper, 
 
 
 @pytest.fixture(scope="module")
-def places(shop: Shop, callers: Callers, new_shopper: NewShopper) -> Places:
+def places(
+    shop: Shop, callers: Callers, new_shopper: NewShopper, manager: Shopper, topics: Topics
+) -> Iterator[Places]:
     """What the owner has: an order that has arrived, so that nothing can happen to it any more, and all around it.
 
-    Somebody else has an order, too: a manager's list of orders leads on to it.
+    Beside it one that is confirmed. Somebody else has an order, too: a manager's list of orders leads on to it. And
+    one dead letter waits for a manager.
     """
-    owner, product = callers["owner"], shop.product(stock=2)
+    owner, product = callers["owner"], shop.product(stock=3)
     new_shopper().place((product, 1))
-    order_id = owner.place((product, 1))
-    assert owner.outcome(order_id)["status"] == "confirmed"
+    order_id, confirmed = owner.place((product, 1)), owner.place((product, 1))
+    assert set(owner.outcomes([order_id, confirmed]).values()) == {"confirmed"}
     shop.ship(order_id)
     shop.deliver(order_id)
     told = owner.told(order_id, "order.delivered")["id"]
     assert owner.send("POST", f"/api/notifications/{told}/read/").status_code == 204
-    category = owner.read("/api/categories/")["results"][0]["id"]
-    saga = owner.saga(order_id)["id"]
-    return {
+    letters, poisoned = DeadLetters(manager), poison("not JSON", "order.commands")
+    topics.send([poisoned])
+    yield {
         "product": product.id,
         "order": order_id,
-        "saga": saga,
-        "notification": told,
-        "category": category,
+        "confirmed": confirmed,
+        "saga": owner.saga(order_id)["id"],
+        "notification": str(told),
+        "category": shop.category()["id"],
+        "letter": str(letters.of(poisoned, ["order"])[0]["id"]),
     }
+    letters.discard_all()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -92,29 +134,33 @@ def test_who_may_do_what(
     endpoint: Endpoint, caller: str, door: str, callers: Callers, places: Places, platform: Platform
 ) -> None:
     """One cell of the table. Red without the role in `shared.auth.drf`, at a service's own port."""
+    _try(endpoint, caller, door, callers, places, platform)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("endpoint", "caller"), REFUSED, ids=str)
+def test_whoever_is_refused_changes_nothing(
+    endpoint: Endpoint, caller: str, door: str, callers: Callers, places: Places, platform: Platform
+) -> None:
+    """As above, with requests that would have an effect. Red where they have one: see `nothing_changes`."""
+    _try(endpoint, caller, door, callers, places, platform)
+
+
+def _try(
+    endpoint: Endpoint, caller: str, door: str, callers: Callers, places: Places, platform: Platform
+) -> None:
     at = callers[caller].address if door == "gateway" else platform.door(endpoint.service)
-    answer = callers[caller].at(at).send(endpoint.method, endpoint.path.format(**places), json=endpoint.body)
+    path = endpoint.path.format(**places)
+    if caller == "token in the address":
+        token = callers["manager"].log_in.token  # type: ignore[union-attr]
+        path += f"?access_token={token}"
+    answer = callers[caller].at(at).send(endpoint.method, path, json=endpoint.body_at(places))
     expected = _expected(endpoint, caller)
     if expected >= 400:
         problem(answer, expected)
     assert answer.status_code == expected, answer.text
     if expected == 401:
         assert answer.headers["WWW-Authenticate"] == "Bearer"
-
-
-def _expected(endpoint: Endpoint, caller: str) -> int:
-    match endpoint.who, caller:
-        case "customer" | "owner" | "manager", "nobody":
-            return 401
-        case "customer" | "owner" | "manager", "without a role":
-            return 403
-        case "manager", "owner" | "other" | "manager of a client" | "in a group":
-            return 403
-        case "owner", "other" | "manager of a client" | "in a group":
-            return 404
-        case "owner", "manager" if endpoint.service == "notification":
-            return 404  # what a customer was told is for that customer only
-    return endpoint.answer
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -135,7 +181,8 @@ def test_headers_make_nobody_a_manager(
 def test_lists_hold_what_is_the_callers_own(callers: Callers, places: Places) -> None:
     """A list shows no more than its items would one by one. Red without `customer_id` in `get_queryset`."""
     for path, place in (("/api/orders/", "order"), ("/api/sagas/", "saga")):
-        assert [each["id"] for each in callers["owner"].read_all(path)] == [places[place]]
+        own = callers["owner"].read_all(path)
+        assert {each.get("order_id", each["id"]) for each in own} == {places["order"], places["confirmed"]}
         assert callers["other"].read_all(path) == []
         filtered = callers["manager"].read(path, **({"order_id": places["order"]} if place == "saga" else {}))
         assert places[place] in {each["id"] for each in filtered["results"]}

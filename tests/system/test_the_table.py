@@ -10,7 +10,7 @@ from tests.system.platform import ROOT
 
 
 def test_every_endpoint_is_a_row() -> None:
-    """Red when an endpoint of the contract has no row, and so no test that names it."""
+    """Red when an endpoint of the contract has no row, or one that nobody is tried at."""
     rows = {
         str(endpoint)
         .replace(f"/categories/{UNKNOWN_PRODUCT}/", "/categories/{category}/")
@@ -18,7 +18,7 @@ def test_every_endpoint_is_a_row() -> None:
         .replace(f"/{UNKNOWN_LETTER}/", "/{letter}/")
         for endpoint in ENDPOINTS
     }
-    assert rows <= HTTP.keys()
+    assert rows == {row for row in HTTP if "/api/" in row}  # the others answer anybody
 
 
 @pytest.mark.parametrize("row", [*HTTP, *SENTENCES])

@@ -8,6 +8,7 @@ T = TypeVar("T")
 
 # Seconds. An order is decided within 30 on a healthy platform and within 90 after a fault was healed
 # (docs/reliability.md); a machine that does other work besides gets as much again for the first.
+TERM = 30.0
 PATIENCE = 60.0
 HEAL = 90.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
