@@ -153,7 +153,7 @@ def test_a_body_that_drips_is_not_waited_for(
         while answer == b"<open>" and time.monotonic() - started < 4:
             connection.sendall(drop)
             answer = receive(connection)
-    assert status_of(answer) == 408
+    assert answer.startswith(b"HTTP/1.1 408 ")
     assert 0.9 < time.monotonic() - started < 3
 
 
