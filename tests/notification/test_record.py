@@ -15,6 +15,7 @@ from apps.notification.models import CustomerCursor, Notification
 from shared import contracts
 from shared.messaging.models import InboxMessage
 from tests.notification.story import confirmed, happened, hear, tell
+from tests.retention import oldest_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -160,7 +161,7 @@ def test_one_fact_from_two_writers_at_once_is_told_once(customer: str) -> None:
 def test_the_inbox_forgets_only_what_kafka_cannot_bring_again(customer: str) -> None:
     tell(customer)
     old = InboxMessage.objects.create(message_id="old", handled_at=timezone.now() - KEEP_IDS * 1.01)
-    young = InboxMessage.objects.create(message_id="young", handled_at=timezone.now() - KEEP_IDS * 0.99)
+    young = InboxMessage.objects.create(message_id="young", handled_at=timezone.now() - oldest_message())
     forget_old_ids()
     left = set(InboxMessage.objects.values_list("message_id", flat=True))
     assert old.message_id not in left
