@@ -42,6 +42,13 @@ def shopper(own_redis: OwnRedis, customer_client: APIClient) -> APIClient:
     return customer_client
 
 
+def test_the_redis_that_baskets_live_in_forgets_nothing(redis: Any) -> None:
+    """The launcher's own server is asked. Red when a restart or a full memory would cost baskets."""
+    names = "appendonly", "appendfsync", "maxmemory-policy"
+    found = {name: redis.config_get(name)[name] for name in names}
+    assert found == {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
+
+
 def assert_unavailable(client: APIClient, requests: dict[str, Callable[[APIClient], Any]]) -> None:
     for name, send in requests.items():
         started = time.monotonic()

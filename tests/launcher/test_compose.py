@@ -14,6 +14,7 @@ from launcher.services import specifications
 from launcher.stores.keycloak import specification as keycloak_specification
 from launcher.stores.mongod import TRANSACTION_SECONDS
 from launcher.stores.postgres import statements
+from launcher.stores.redis import specification as redis_specification
 from launcher.system import SERVICES, STORES, Service, command, process_name
 
 Json = dict[str, Any]
@@ -104,6 +105,22 @@ def test_keycloak_has_the_same_environment_and_realm(monkeypatch: pytest.MonkeyP
     assert CONTAINERS["keycloak"]["environment"] == expected
     mounted = Path(CONTAINERS["keycloak"]["volumes"][0].partition(":")[0])
     assert (ROOT / mounted).samefile(realm.path("development"))
+
+
+def test_redis_keeps_and_forgets_as_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when baskets would not outlive a restart, or go when memory is short, in one of the two places."""
+    monkeypatch.setattr("launcher.stores.redis._program", lambda: "valkey-server")
+    wanted = {
+        "--appendonly": "yes",
+        "--appendfsync": "everysec",
+        "--maxmemory-policy": "noeviction",
+        "--save": "",
+    }
+    for program in (redis_specification(Instance()).command, CONTAINERS["redis"]["command"]):
+        options = dict(zip(program[1::2], program[2::2], strict=True))
+        assert {name: options.get(name) for name in wanted} == wanted
+    assert COMPOSE["volumes"].keys() >= {"redis"}
+    assert CONTAINERS["redis"]["volumes"] == ["redis:/data"]
 
 
 def test_mongodb_ends_transactions_as_soon() -> None:

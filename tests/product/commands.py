@@ -8,16 +8,18 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 
 class CommandLog(CommandListener):
-    """Notes the names of commands while somebody listens."""
+    """Notes the names of commands while somebody listens, and what each commit asks of MongoDB."""
 
     def __init__(self) -> None:
         self._heard: list[str] | None = None
+        self.concerns: list[Any] = []
 
     @contextmanager
     def recording(self) -> Iterator[list[str]]:
         """The list grows inside the block."""
         heard: list[str] = []
         self._heard = heard
+        self.concerns.clear()
         try:
             yield heard
         finally:
@@ -27,6 +29,8 @@ class CommandLog(CommandListener):
         """A command leaves."""
         if self._heard is not None:
             self._heard.append(event.command_name)
+            if event.command_name == "commitTransaction":
+                self.concerns.append(event.command.get("writeConcern"))
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         """Not of interest."""

@@ -65,6 +65,20 @@ def test_an_event_that_cannot_be_written_takes_the_document_with_it(make_product
     assert queries.revision() == revision
 
 
+def test_what_was_committed_is_on_the_disk_of_most_members(make_product: "MakeProduct") -> None:
+    """Red without `w: majority` or `journal`: a failover or a crash would take back what a manager was told."""
+    from shared.messaging.mongodb import MongoOutbox
+    from tests.product.conftest import LOG
+
+    with LOG.recording():
+        make_product()
+    assert LOG.concerns == [{"w": "majority", "j": True}]
+    # What the relay has sent is marked by a client of its own.
+    relays = MongoOutbox()
+    assert relays._database.write_concern.document == {"w": "majority", "j": True}
+    relays.reconnect()
+
+
 def test_who_was_killed_in_a_transaction_keeps_the_catalogue_for_seconds(make_product: "MakeProduct") -> None:
     """MongoDB does not notice that a client is gone. Red without `transactionLifetimeLimitSeconds`: it is a minute."""
     from apps.product.errors import Contended
