@@ -1,4 +1,4 @@
-"""Make the Kafka topics that the contracts name; what is there already stays as it is.
+"""Make the Kafka topics that the contracts name; those that are there already get today's settings and keep their data.
 
 `python -m launcher.topics ADDRESS` does it for compose.yaml.
 """
@@ -6,7 +6,14 @@
 import sys
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from launcher.addresses import kafka_address
 from launcher.errors import LauncherError
@@ -30,6 +37,8 @@ def create_at(address: str) -> None:
         missing = [each for each in _wanted() if each.topic not in existing]
         for future in (client.create_topics(missing) if missing else {}).values():
             future.result(timeout=TIMEOUT_SECONDS)
+        for change in client.incremental_alter_configs([_settings(each) for each in _wanted()]).values():
+            change.result(timeout=TIMEOUT_SECONDS)
     except (KafkaException, TimeoutError) as error:
         raise LauncherError(
             f"Kafka's topics could not be made: {error}", "See `manage_all.py logs kafka`."
@@ -50,6 +59,15 @@ def _wanted() -> list[NewTopic]:
 
 def _new(name: str, config: dict[str, str]) -> NewTopic:
     return NewTopic(name, num_partitions=PARTITIONS, replication_factor=1, config=config)
+
+
+def _settings(topic: NewTopic) -> ConfigResource:
+    """What the topic is told, for one that an earlier release has made."""
+    settings = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in (topic.config or {}).items()
+    ]
+    return ConfigResource(ResourceType.TOPIC, topic.topic, incremental_configs=settings)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka import Message as KafkaMessage
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from tests.system.messages import COLLECTOR, DEAD_LETTER, GROUPS, LISTENERS, PARTITIONS, Message, from_kafka
 from tests.system.waiting import HEAL, eventually
@@ -54,6 +54,22 @@ class Topics:
             producer.poll(0)
         assert producer.flush(TIMEOUT) == 0, "Kafka did not take everything"
         assert not failures, failures[:3]
+
+    def settings(self, topic: str) -> dict[str, str | None]:
+        """What the topic is told, and what Kafka takes where it is told nothing."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        found = self._admin.describe_configs([resource])[resource].result(timeout=TIMEOUT)
+        return {name: entry.value for name, entry in found.items()}
+
+    def set(self, topic: str, **settings: str) -> None:
+        """Tell the topic something; underscores stand for the dots of a setting's name."""
+        entries = [
+            ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in settings.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        for change in self._admin.incremental_alter_configs([resource]).values():
+            change.result(timeout=TIMEOUT)
 
     def all_of(self, *topics: str) -> list[Message]:
         """Everything that is on these topics now, oldest first within each partition."""
