@@ -25,7 +25,9 @@ CONNECTION = {
 TOPICS_REFRESH_MS = 10_000  # a topic that is made after its consumer started is found so soon
 STATISTICS_MS = 5_000  # how often a client tells of itself
 DEAF_AFTER = 10.0  # seconds for which Kafka answers others, and this client has no connection
-OUTSIDE_AFTER = 30.0  # seconds for which Kafka answers others, and this consumer is in no group
+OUTSIDE_AFTER = (
+    30.0  # seconds for which Kafka answers others, and this consumer is in no group or reads nothing
+)
 ANSWER_SECONDS = 1.0  # for somebody else to get an answer
 
 
@@ -37,9 +39,10 @@ class Hearing:
     """Notices a client that does not find its way back to Kafka, as the library's now and then do not.
 
     Told by a broker that was just going down that there are no brokers, one forgets all of them and never connects
-    again (librdkafka issue 5301); another one waits for minutes before it joins its group again. Raises ClientDeaf
-    out of the client's `poll`, `consume` or `flush`. While Kafka is away for everybody nothing is raised: waiting
-    is right then.
+    again (librdkafka issue 5301); another one waits for minutes before it joins its group again; a third, which asked
+    a broker that has just begun how far its group had come, is in its group and reads nothing (issue 5586). Raises
+    ClientDeaf out of the client's `poll`, `consume` or `flush`. While Kafka is away for everybody nothing is raised:
+    waiting is right then.
     """
 
     def __init__(self, bootstrap: str, *, joins: bool = False) -> None:
@@ -69,7 +72,15 @@ class Hearing:
             return "connection", DEAF_AFTER
         if self._joins and (said["cgrp"]["state"], said["cgrp"]["join_state"]) != ("up", "steady"):
             return "group", OUTSIDE_AFTER
+        if self._joins and _read_by(said) < said["cgrp"]["assignment_size"]:
+            return "place to read from in a partition of its own", OUTSIDE_AFTER
         return None
+
+
+def _read_by(said: Mapping[str, Any]) -> int:
+    """How many partitions a consumer reads."""
+    partitions = (each for topic in said["topics"].values() for each in topic["partitions"].values())
+    return sum(each["fetch_state"] == "active" for each in partitions)
 
 
 def _answers(bootstrap: str) -> bool:

@@ -20,7 +20,7 @@ from shared.messaging.models import OutboxMessage
 from shared.messaging.postgresql import PostgresOutbox
 from shared.messaging.relay import Relay
 from tests.shared.messaging.lab import Lab, Note, read_all
-from tests.shared.messaging.wire import Wire
+from tests.shared.messaging.wire import StaleCoordinator, Wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,6 +100,19 @@ def test_a_consumer_that_is_let_into_no_group_ends(lab: Lab, monkeypatch: pytest
         member.send_signal(signal.SIGSTOP)
         ended_with = how_it_ends(lab.consumer(), 30)
         member.kill()
+    assert isinstance(ended_with, ClientDeaf)
+
+
+def test_a_consumer_that_is_never_told_where_to_begin_ends(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in its group and has partitions, and reads none of them (librdkafka issue 5586)."""
+    monkeypatch.setattr(kafka, "STATISTICS_MS", 1000)
+    monkeypatch.setattr(kafka, "OUTSIDE_AFTER", 5.0)
+    host, port = lab.bootstrap.split(":")
+    with StaleCoordinator(host, int(port), lab.group) as way:
+        consumer = lab.consumer()
+        consumer.kafka = kafka.consumer(f"{host}:{way.port}", lab.group)
+        ended_with = how_it_ends(consumer, 30)
+    assert way.refused == 1
     assert isinstance(ended_with, ClientDeaf)
 
 

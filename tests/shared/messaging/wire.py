@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from types import TracebackType
@@ -84,3 +85,48 @@ class Wire:
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+class StaleCoordinator(Wire):
+    """A way to Kafka on which a group's first question for committed offsets is answered with "not the coordinator".
+
+    Brokers that Kafka names are found on this way, too. Source: kafka.apache.org/protocol, OffsetFetch version 9.
+    """
+
+    OFFSET_FETCH, VERSION, NOT_COORDINATOR = 9, 9, 16
+
+    def __init__(self, host: str, port: int, group: str) -> None:
+        super().__init__(host, port)
+        self._group = group.encode()
+        self.refused = 0
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        if sink.getpeername() == self._target:
+            self._carry_questions(source, sink)
+        else:
+            self._carry_answers(source, sink)
+
+    def _carry_questions(self, client: socket.socket, kafka: socket.socket) -> None:
+        with contextlib.suppress(OSError), client.makefile("rb") as questions:
+            while size := questions.read(4):
+                question = questions.read(*struct.unpack(">i", size))
+                what, version, number = struct.unpack(">hhi", question[:8])
+                if what == self.OFFSET_FETCH and not self.refused:
+                    assert version == self.VERSION, version
+                    self.refused += 1
+                    answer = self._refusal(number)
+                    client.sendall(struct.pack(">i", len(answer)) + answer)
+                else:
+                    kafka.sendall(size + question)
+
+    def _refusal(self, number: int) -> bytes:
+        """The question's number; no throttling; of one group its name, no topics, the error. Lengths are one more."""
+        head = struct.pack(">ibibb", number, 0, 0, 2, len(self._group) + 1)
+        return head + self._group + struct.pack(">bhbb", 1, self.NOT_COORDINATOR, 0, 0)
+
+    def _carry_answers(self, kafka: socket.socket, client: socket.socket) -> None:
+        host, port = self._target
+        theirs, ours = (host.encode() + struct.pack(">i", each) for each in (port, self.port))
+        with contextlib.suppress(OSError):
+            while data := kafka.recv(1 << 20):
+                client.sendall(data.replace(theirs, ours))
