@@ -97,10 +97,10 @@ class OneValueMiddleware:
         api_view = getattr(view, "cls", None)  # admin pages have other ways with their queries
         if api_view is None:
             return None
-        several = [name for name, values in request.GET.lists() if len(values) > 1]
+        repeatable = getattr(api_view, "repeatable", ())
         errors = {
             name: "This stands there twice: say it once."
-            for name in several
-            if name not in getattr(api_view, "repeatable", ())
+            for name, values in request.GET.lists()
+            if len(values) > 1 and name not in repeatable
         }
         return not_valid(request, errors, "repeated") if errors else None

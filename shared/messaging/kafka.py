@@ -26,7 +26,7 @@ TOPICS_REFRESH_MS = 10_000  # a topic that is made after its consumer started is
 STATISTICS_MS = 5_000  # how often a client tells of itself
 DEAF_AFTER = 10.0  # seconds for which Kafka answers others, and this client has no connection
 OUTSIDE_AFTER = (
-    30.0  # seconds for which Kafka answers others, and this consumer is in no group or reads nothing
+    30.0  # seconds for which Kafka answers others, and this consumer has no group or reads nothing
 )
 ANSWER_SECONDS = 1.0  # for somebody else to get an answer
 
