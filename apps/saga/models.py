@@ -77,6 +77,11 @@ class Saga(models.Model):
         return STUCK if self.is_stuck else self.status
 
     @property
+    def has_ended(self) -> bool:
+        """Whether nothing is left to be done. One that nobody has begun has no step and has not ended."""
+        return self.status in {Status.COMPLETED, Status.COMPENSATED}
+
+    @property
     def trace_id(self) -> str:
         """The trace of the request that placed the order."""
         return self.traceparent[3:35]

@@ -111,7 +111,11 @@ class Cause:
 
 
 def wake_by_hand(saga_id: UUID) -> Saga | None:
-    """Ask the current step again, whatever its retries say. None where there is no such saga."""
+    """Apply what waits, as a worker would; then ask the current step again, whatever its retries say.
+
+    None where there is no such saga.
+    """
+    advance(Saga.objects.filter(pk=saga_id).values_list("order_id", flat=True))
     with transaction.atomic():
         saga = Saga.objects.select_for_update().filter(pk=saga_id).first()
         if saga is None:

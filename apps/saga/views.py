@@ -57,11 +57,11 @@ class SagaViewSet(ReadOnlyModelViewSet[Saga]):
     @extend_schema(request=None, responses=SagaSerializer)
     @action(detail=True, methods=["post"], permission_classes=[IsManager])
     def retry(self, request: Request, pk: UUID) -> Response:
-        """Ask the current step again."""
+        """Ask the current step again, or begin a saga that nobody has begun."""
         saga = orchestrator.wake_by_hand(pk)
         if saga is None:
             raise Http404
-        if not saga.step:
+        if saga.has_ended:
             raise SagaFinished(f"This saga is {saga.status}: there is nothing to wake.")
         return Response(SagaSerializer(saga).data)
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from rest_framework.test import APIClient
 
 from apps.saga import dead_letters, handlers, orchestrator
-from apps.saga.models import DeadLetter, Saga
+from apps.saga.models import DeadLetter, Saga, SagaEvent
 from shared import contracts as c
 from shared.messaging.envelope import Raw
 from shared.testing.messages import raw
@@ -54,6 +54,15 @@ def test_a_manager_wakes_it(manager_client: APIClient, customer_client: APIClien
     answer = manager_client.post(f"/api/sagas/{saga.pk}/retry/")
     assert answer.status_code == 200
     assert answer.json()["steps"][1]["attempts"] == 2
+
+
+def test_one_that_nobody_has_begun_is_begun(manager_client: APIClient) -> None:
+    """Its events wait for a worker that is behind, or away."""
+    submit(uuid4())
+    answer = manager_client.post(f"/api/sagas/{Saga.objects.get().pk}/retry/")
+    assert (answer.status_code, answer.json()["status"]) == (200, "running")
+    assert answer.json()["steps"][1]["attempts"] == 2
+    assert not SagaEvent.objects.exists()
 
 
 def test_a_finished_one_cannot_be_woken(manager_client: APIClient, saga: Saga) -> None:

@@ -310,7 +310,7 @@ class TestSagas:
         problem(shop.manager.send("POST", f"{path}retry/"), 409)
 
     def test_one_that_waits_is_woken(self, platform: Platform, shop: Shop, shopper: Shopper) -> None:
-        """POST `retry` of a saga under way is 200 and does no harm. Red when more than `not saga.step` refuses it."""
+        """POST `retry` of a saga under way is 200 and does no harm. Red when more than `saga.has_ended` refuses it."""
         piece = shop.product(stock=5)
         with platform.paused("stock-consumer"):
             order_id = shopper.place((piece, 2))
