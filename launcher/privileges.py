@@ -1,12 +1,13 @@
 """PostgreSQL refuses to run as root: then it runs as somebody else, in a place that somebody else can reach.
 
 A checkout below a directory that only root can enter (/root, `mktemp -d`) is closed to other users, so both
-the data and hard links to PostgreSQL's programs go below /var/lib, named after the checkout.
+the data and hard links to PostgreSQL's programs go below /var/lib, where a file of the platform's says.
 """
 
 import hashlib
 import os
 import pwd
+import secrets
 import shutil
 from pathlib import Path
 
@@ -33,8 +34,33 @@ def unprivileged() -> RunAs | None:
 
 def reachable_directory(instance: Instance) -> Path:
     """Where PostgreSQL's own files lie for this platform when we are root."""
+    try:
+        return REACHABLE / _place(instance).read_text()
+    except FileNotFoundError:
+        return REACHABLE / _named_after_checkout(instance)
+
+
+def settle_directory(instance: Instance) -> None:
+    """Choose that directory once and for all.
+
+    Its name is a new one: a checkout that was deleted and made again at the same path must not find its
+    predecessor's database beside stores that are empty. Who ran before names were chosen keeps the old one.
+    """
+    place = _place(instance)
+    if not place.exists():
+        has_run = any(instance.data.glob("*.migrated"))
+        unfinished = place.with_suffix(".unfinished")
+        unfinished.write_text(_named_after_checkout(instance) if has_run else secrets.token_hex(8))
+        unfinished.rename(place)
+
+
+def _place(instance: Instance) -> Path:
+    return instance.state / "postgres.place"
+
+
+def _named_after_checkout(instance: Instance) -> str:
     checkout = hashlib.sha256(str(instance.root).encode()).hexdigest()[:16]
-    return REACHABLE / checkout / str(instance.offset)
+    return f"{checkout}/{instance.offset}"
 
 
 def link_tree(source: Path, target: Path) -> None:

@@ -18,7 +18,7 @@ from psycopg import sql
 from launcher.addresses import port_of, postgres_url
 from launcher.errors import LauncherError
 from launcher.instance import Instance
-from launcher.privileges import link_tree, reachable_directory, unprivileged
+from launcher.privileges import link_tree, reachable_directory, settle_directory, unprivileged
 from launcher.stores.base import specification as base_specification
 from launcher.supervisor.specification import Probe, RunAs, Specification
 from launcher.system import POSTGRES_ADMINISTRATOR, with_postgres
@@ -90,6 +90,7 @@ def prepare(instance: Instance) -> None:
 
 def make_place(instance: Instance) -> None:
     """Make where the data directory will be."""
+    settle_directory(instance)
     where = place(instance)
     if where.run_as:
         _make_reachable(where, where.run_as)
