@@ -24,6 +24,8 @@ POINTS: Mapping[str, str] = {
     "consumer.parked": "messages are in the parking lot, none of them is tried",
     "parked.claimed": "the try of a parked message is counted, not begun",
     "consumer.committed": "the offsets are on their way to Kafka",
+    "dead-letter.sent": "Kafka has a dead letter, what it is of is neither dropped nor committed",
+    "replay.sent": "a dead letter is on its topic again, it is not marked as replayed",
     "saga.before-wake": "events for sagas are committed, Celery is not woken",
     "saga.after-wake": "Celery is woken",
     "saga.task-begun": "a task has begun, nothing is locked",

@@ -12,6 +12,7 @@ from django.db import transaction
 from apps.saga.errors import DeadLetterSettled, KafkaAway
 from apps.saga.models import DeadLetter
 from shared.contracts.topics import DEAD_LETTER
+from shared.faults import crash_point
 from shared.messaging import kafka
 from shared.messaging.dead_letters import PREFIX
 from shared.messaging.envelope import Raw
@@ -32,6 +33,7 @@ def replay(letter_id: int) -> DeadLetter:
     with transaction.atomic():
         letter = _waiting(letter_id)
         _produce(letter)
+        crash_point("replay.sent")
         letter.status = DeadLetter.Status.REPLAYED
         letter.save(update_fields=["status"])
     return letter

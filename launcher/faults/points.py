@@ -15,14 +15,14 @@ RELAY = ("relay.taken", "relay.sent", "relay.marked")
 # The first messages after a start are tried one by one from the parking lot, all others in batches.
 CONSUMER = (
     "consumer.taken", "consumer.parked", "parked.claimed",
-    "ledger.written", "ledger.committed", "consumer.committed",
+    "ledger.written", "ledger.committed", "consumer.committed", "dead-letter.sent",
 )  # fmt: skip
 WORKER = ("saga.task-begun", "saga.written", "saga.committed")
 WAKE_UP = ("saga.before-wake", "saga.after-wake")
 PUSH = ("notification.before-push", "notification.after-push")
 
 PASSED_BY: Mapping[str, tuple[str, ...]] = {
-    "product-api": ("outbox.written",),
+    "product-api": OUTBOX,
     "order-api": OUTBOX,
     "stock-api": OUTBOX,
     "product-relay": RELAY,
@@ -34,6 +34,7 @@ PASSED_BY: Mapping[str, tuple[str, ...]] = {
     "saga-consumer": CONSUMER + WAKE_UP,
     "notification-consumer": CONSUMER + PUSH,
     "basket-consumer": CONSUMER,
+    "saga-api": ("replay.sent",),
     "saga-worker": WORKER + OUTBOX,
 }
 

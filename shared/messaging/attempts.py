@@ -143,6 +143,7 @@ class Attempts:
     def _give_up(self, raw: Raw, reason: str, attempts: int) -> None:
         logger.error("Given up: %s[%d]@%d: %s", raw.topic, raw.partition, raw.offset, reason)
         self._patience.until_done(lambda: self._dead_letters.send(raw, reason, attempts))
+        crash_point("dead-letter.sent")
         MESSAGES.labels("", "dead-letter").inc()
 
 

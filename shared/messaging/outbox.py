@@ -48,8 +48,7 @@ def publish_all(outgoing: Iterable[Outgoing]) -> None:
     if rows:
         _write(rows)
         crash_point("outbox.written")
-        if not _is_mongodb():  # whose backend runs what is to be done on commit at once
-            transaction.on_commit(_committed)
+        transaction.on_commit(_committed)
 
 
 def _committed() -> None:

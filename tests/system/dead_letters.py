@@ -55,6 +55,10 @@ class DeadLetters:
         """Replay or discard it."""
         return self._manager.send("POST", f"{PATH}{letter['id']}/{how}/")
 
+    def insist(self, letter: Json, how: str) -> requests.Response:
+        """As `settle`, however often it takes while the saga service is away; what is settled stays so."""
+        return self._manager.insist("POST", f"{PATH}{letter['id']}/{how}/")
+
     def look_at(self, letter: Json) -> Json:
         """The letter at its own address, as it is now."""
         found: Json = self._manager.read(f"{PATH}{letter['id']}/")

@@ -4,19 +4,65 @@ import itertools
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from launcher import platform
 from launcher.faults.inject import heal
 from launcher.faults.points import PASSED_BY, arm
 from shared.faults import POINTS
-from tests.system.conftest import Sizes
+from tests.system.conftest import Settle, Sizes
+from tests.system.dead_letters import DeadLetters
+from tests.system.messages import LISTENERS, Message
 from tests.system.platform import INSTANCE
+from tests.system.poison import poison
 from tests.system.shop import Shop
-from tests.system.shopper import Shopper
+from tests.system.shopper import Json, Shopper
+from tests.system.topics import Topics
 from tests.system.waiting import HEAL
 
 BETWEEN_TURNS = 0.5  # seconds
 Round = dict[str, str]  # process -> where it dies
+GIVEN_UP, REPLAYED = "dead-letter.sent", "replay.sent"
+POISON, REPLAYED_TO = "negative quantity", "order.commands"
+
+
+@dataclass
+class Waste:
+    """Poison that is sent while its consumers die, and a manager who replays it once."""
+
+    topics: Topics
+    letters: DeadLetters
+    thrown: list[Message] = field(default_factory=list)
+    replayed: list[Json] = field(default_factory=list)
+
+    def turn(self, points: Round) -> None:
+        """Send messages that will be given up, replay one that was, where somebody is to die of it.
+
+        Nobody else gets any: what comes first after a start is to be parked, and poison never is.
+        """
+        dying = {process.removesuffix("-consumer") for process in points if points[process] == GIVEN_UP}
+        fresh = [poison(POISON, topic) for topic, groups in LISTENERS.items() if groups & dying]
+        if REPLAYED in points.values():
+            fresh.append(poison(POISON, REPLAYED_TO))
+        self.topics.send(fresh)
+        self.thrown += fresh
+        if REPLAYED in points.values():
+            letter = self.letters.of(fresh[-1], LISTENERS[REPLAYED_TO])[0]
+            answer = self.letters.insist(letter, "replay")
+            assert answer.json()["status"] == "replayed", "it was marked although its process died before that"
+            self.replayed.append(letter)
+
+    def is_as_it_should_be(self) -> None:
+        """Every message was given up, and again when it was replayed; a letter is settled once."""
+        assert self.thrown
+        assert self.replayed
+        for each in self.thrown:
+            assert self.letters.of(each, LISTENERS[each.topic])
+        for letter in self.replayed:
+            assert self.letters.look_at(letter)["status"] == "replayed"
+            original = next(each for each in self.thrown if letter["headers"]["ce_id"] == each.id)
+            self.letters.wait_for_another(original, letter["service"], than=letter)
+        self.letters.discard_all()
 
 
 def rounds(*, every_process: bool) -> Iterator[Round]:
@@ -47,12 +93,15 @@ def restarts() -> dict[str, int]:
     return {each["name"]: each["restarts"] for each in platform.processes(INSTANCE)}
 
 
-def test_what_dies_at_any_line_is_finished_once(shop: Shop, shopper: Shopper, sizes: Sizes) -> None:
-    """Orders, prices and counts go on meanwhile, and each ends as if nothing had been.
+def test_what_dies_at_any_line_is_finished_once(
+    shop: Shop, shopper: Shopper, topics: Topics, settle: Settle, sizes: Sizes
+) -> None:
+    """Orders, prices and counts go on meanwhile, and each ends as if nothing had been; poison is given up, and replayed.
 
     Red when `relay.mark_sent` comes before the send, when the consumer commits offsets before the database, when
     an effect is not in its inbox's transaction, when `sweep` does not find what waits; `check` says the rest.
     """
+    waste = Waste(topics, DeadLetters(shop.manager))
     ordered, counted = shop.products(2, stock=10_000)
     on_hand = shop.stock(ordered)[0]
     placed: list[str] = []
@@ -66,6 +115,7 @@ def test_what_dies_at_any_line_is_finished_once(shop: Shop, shopper: Shopper, si
             placed.append(shopper.place((ordered, 1), key=str(uuid.uuid4())))
             shop.change(counted, description=f"turn {turn} of {points}")
             shop.put_in_stock(counted, 5_000 + turn)
+            waste.turn(points)
             now = restarts()
             alive = [name for name in points if now[name] == before[name]]
             if not alive:
@@ -78,3 +128,5 @@ def test_what_dies_at_any_line_is_finished_once(shop: Shop, shopper: Shopper, si
     for order_id in placed:
         shopper.told(order_id, "order.confirmed", HEAL)
     shop.stock_becomes(ordered, on_hand - len(placed))
+    settle()
+    waste.is_as_it_should_be()
