@@ -9,12 +9,14 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TextIO
 
 from gateway.exchange import Exchange
 
 EVERY_SECONDS = 0.1
-QUIET = (b"/health",)
+# Asked every few seconds: logged only when the answer is no.
+PROBES = (b"/health", b"/health/live", b"/health/ready")
 
 
 class AccessLog:
@@ -29,7 +31,7 @@ class AccessLog:
 
     def add(self, exchange: Exchange, method: str, seconds: float) -> None:
         """Log the answered request of `exchange`."""
-        if exchange.path.startswith(QUIET):
+        if exchange.path in PROBES and exchange.status < HTTPStatus.BAD_REQUEST:
             return
         self._lines.append(self._render(self._now(), exchange, method, round(seconds * 1000, 1)))
         if self._due is None:
