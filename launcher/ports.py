@@ -11,6 +11,9 @@ from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.system import STORES
 
+FOR_BROWSERS = {"gateway", "keycloak"}
+BAD_PORTS = {10080}  # Fetch Standard, "bad port": those from 8000 on
+
 
 def all_ports(instance: Instance) -> Iterator[tuple[str, int]]:
     """Every port of the platform, with the process that listens there."""
@@ -30,6 +33,18 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def require_reachable(instance: Instance) -> None:
+    """Raise LauncherError where a browser would refuse to go to the gateway or to Keycloak's sign-in page."""
+    closed = [
+        (name, port) for name, port in all_ports(instance) if name in FOR_BROWSERS and port in BAD_PORTS
+    ]
+    for name, port in closed:
+        raise LauncherError(
+            f"With --port-offset {instance.offset} {name} would listen on {port}, which browsers refuse to open.",
+            f"Choose another: python manage_all.py up --port-offset {instance.offset + 1000}",
+        )
 
 
 def require_free(instance: Instance, names: Collection[str]) -> None:

@@ -15,7 +15,7 @@ from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.migrations import migrate
 from launcher.plan import Progress, Step, carry_out
-from launcher.ports import require_free
+from launcher.ports import require_free, require_reachable
 from launcher.services import specifications
 from launcher.stores import kafka, keycloak, mongod, postgres, redis
 from launcher.supervisor.specification import Specification
@@ -63,6 +63,7 @@ def bring_up(instance: Instance, progress: Progress, parts: Parts = EVERYTHING) 
 
     A service that runs code from before a change is migrated and started again.
     """
+    require_reachable(instance)
     instance.make_directories()
     _require_room(instance)
     with _alone(instance):

@@ -9,7 +9,7 @@ import pytest
 
 from launcher.errors import LauncherError
 from launcher.instance import Instance
-from launcher.ports import all_ports, is_free, require_free
+from launcher.ports import all_ports, is_free, require_free, require_reachable
 from tests.launcher.programs import free_port
 
 
@@ -48,3 +48,11 @@ def test_a_server_on_every_address_is_seen() -> None:
     with closing(socket.create_server(("0.0.0.0", port))):
         assert not is_free(port)
     assert is_free(port)
+
+
+@pytest.mark.parametrize(("offset", "name"), [(2000, "keycloak"), (2080, "gateway")])
+def test_a_port_that_browsers_refuse(offset: int, name: str) -> None:
+    """Everything would be healthy, and nobody could sign in."""
+    with pytest.raises(LauncherError, match=f"{name} would listen on 10080"):
+        require_reachable(Instance(offset))
+    require_reachable(Instance(offset + 1))
