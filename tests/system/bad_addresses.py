@@ -69,6 +69,35 @@ MEAN_NOTHING = [
     ("/api/notifications/", "after=1&after=2", 400),
 ]
 
+# What a query might ask of the tables behind these lists, if names of columns meant anything.
+LISTS = [
+    "/api/products/",
+    "/api/categories/",
+    "/api/stock/",
+    "/api/orders/",
+    "/api/sagas/",
+    "/api/dead-letters/",
+    "/api/notifications/",
+]
+LOOK_UPS = [
+    "customer_id=x",
+    "customer_id__ne=x",
+    "user__password=x",
+    "lines__quantity__gt=1000000",
+    "id__in=x",
+    "id=x",
+    "pk=x",
+    "status__startswith=x",
+    "order_id__isnull=true",
+    "payload__contains=x",
+    "price__lt=0",
+    "name__regex=^x",
+    "$where=1",
+    "_id[$ne]=x",
+    "available__lt=0",
+    "read_at__isnull=false",
+]
+
 # Addresses that two programs could read in two ways; they must not reach a service.
 TRICKS = [
     "/api//orders/",

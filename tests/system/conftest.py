@@ -11,7 +11,9 @@ from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from playwright.sync_api import Browser, sync_playwright
 
+from launcher.browser import chromium
 from tests.system.endpoints import ENDPOINTS
 from tests.system.keycloak import Account, Keycloak, LogIn, claims_of
 from tests.system.platform import Platform
@@ -21,12 +23,15 @@ from tests.system.shopper import Shopper
 from tests.system.signer import Signer
 from tests.system.topics import Topics
 from tests.system.waiting import HEAL, eventually
+from tests.system.window import Window
 
 AT_ONCE = 4
 NewShopper = Callable[[], Shopper]
 Crowd = Callable[[int], list[Shopper]]
 Settle = Callable[[], None]
 Registered = Callable[[Account], Shopper]
+OpenWindow = Callable[[], Window]
+WAIT_MS = 30_000  # for a page on a busy machine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -228,6 +233,27 @@ def crowd(everybody: list[Shopper], new_shopper: NewShopper) -> Crowd:
         return everybody[:size]
 
     return gather
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Pages of our own only, so without the sandbox, which root and containers cannot have.
+        browser = playwright.chromium.launch(executable_path=chromium(), chromium_sandbox=False)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def new_window(browser: Browser, platform: Platform) -> OpenWindow:
+    """Opens windows of people who share no cookie."""
+
+    def open_window() -> Window:
+        context = browser.new_context(locale="en-GB")
+        context.set_default_timeout(WAIT_MS)
+        return Window.open(context, platform.urls["gateway"])
+
+    return open_window
 
 
 @pytest.fixture

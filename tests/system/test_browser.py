@@ -1,17 +1,12 @@
-"""The front door in a real browser: signing in and out, the browsable API, and what other sites' pages cannot do.
-
-`launcher/browser.py` finds the browser or brings it.
-"""
+"""The front door in a real browser: signing in and out, the browsable API, and what other sites' pages cannot do."""
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
-from launcher.browser import chromium
-from tests.system.conftest import Registered
+from tests.system.conftest import OpenWindow, Registered
 from tests.system.keycloak import Account, Keycloak, claims_of
 from tests.system.platform import Platform
 from tests.system.shop import Shop
@@ -19,30 +14,7 @@ from tests.system.shopper import ADDRESS, Shopper
 from tests.system.waiting import eventually
 from tests.system.window import Window, origin
 
-OpenWindow = Callable[[], Window]
-WAIT_MS = 30_000  # for a page on a busy machine
 PASSWORD = "correct horse battery staple"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Pages of our own only, so without the sandbox, which root and containers cannot have.
-        browser = playwright.chromium.launch(executable_path=chromium(), chromium_sandbox=False)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def new_window(browser: Browser, platform: Platform) -> OpenWindow:
-    """Opens windows of people who share no cookie."""
-
-    def open_window() -> Window:
-        context = browser.new_context(locale="en-GB")
-        context.set_default_timeout(WAIT_MS)
-        return Window.open(context, platform.urls["gateway"])
-
-    return open_window
 
 
 def signed_in(window: Window, name: str) -> Window:

@@ -49,7 +49,9 @@ class Waste:
         if REPLAYED in points.values():
             letter = self.letters.of(fresh[-1], LISTENERS[REPLAYED_TO])[0]
             answer = self.letters.insist(letter, "replay")
-            assert answer.json()["status"] == "replayed", "it was marked although its process died before that"
+            assert answer.json()["status"] == "replayed", (
+                "it was marked although its process died before that"
+            )
             self.replayed.append(letter)
 
     def is_as_it_should_be(self) -> None:

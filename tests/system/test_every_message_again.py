@@ -88,7 +88,7 @@ def test_everything_with_offsets_that_were_lost(
     without a restart, as after a pause of the whole machine (FL-5). What was given up before is given up again.
     """
     letters, given_up = DeadLetters(manager), {each.beginning for each in _given_up(topics)}
-    with records.nothing_changes(apart_from="saga: saga_deadletter"):
+    with records.nothing_changes("saga: saga_deadletter"):
         with platform.paused(*(f"{group}-consumer" for group in GROUPS)):
             topics.wait_until_abandoned(GROUPS)
             for group in GROUPS:

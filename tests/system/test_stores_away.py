@@ -14,10 +14,11 @@ import requests
 from launcher import platform as launched
 from launcher.faults.inject import flush, heal, stopped
 from launcher.up import specification_of
-from tests.system.conftest import Settle, Sizes
+from tests.system.conftest import OpenWindow, Settle, Sizes
 from tests.system.dead_letters import DeadLetters
 from tests.system.platform import INSTANCE, Platform
 from tests.system.problems import problem
+from tests.system.records import Records
 from tests.system.shop import Shop
 from tests.system.shopper import ADDRESS, Product, Shopper, items
 from tests.system.waiting import HEAL, eventually
@@ -99,21 +100,63 @@ def _is_right(told: Told, *, needed: bool) -> None:
         )
 
 
+def test_nobody_signs_in_while_keycloak_hangs(
+    platform: Platform, new_window: OpenWindow, shopper: Shopper
+) -> None:
+    """FL-4 in a browser that comes back with a code: told within 5 s, and signed in by its next try. Red without `OIDC_TIMEOUT`."""
+    window = new_window()
+    assert shopper.account
+    way_back = window.stop_on_the_way_back(shopper.account)
+    with platform.paused("keycloak"):
+        began = time.monotonic()
+        assert window.go(way_back).status == 503
+        assert time.monotonic() - began < AT_MOST
+    window.page.get_by_role("link", name="Sign in again").click()
+    window.page.wait_for_url(f"{window.gateway}/")
+    assert window.go("/api/orders/").status == 200
+    window.page.context.close()
+
+
+def test_redis_is_emptied_of_baskets_and_sessions(
+    shopper: Shopper,
+    piece: Product,
+    new_window: OpenWindow,
+    manager: Shopper,
+    settle: Settle,
+    records: Records,
+) -> None:
+    """FL-6: and of nothing else that anybody would miss. Red when somebody keeps what matters in Redis alone.
+
+    The basket service reads the catalogue anew, other tests' poison included.
+    """
+    letters, window = DeadLetters(manager), new_window()
+    assert shopper.account
+    window.sign_in(shopper.account, "/api/orders/")
+    shopper.put_in_basket(piece, 2)
+    settle()
+    with records.nothing_changes("basket: ", "saga: saga_deadletter"):
+        flush(INSTANCE)
+        assert window.go("/api/orders/").status == 401
+        assert shopper.basket() == {}
+        settle()
+    assert window.go("/login/?next=/api/orders/").status == 200  # Keycloak knows its session
+    window.page.context.close()
+    letters.discard_all()
+
+
 def test_redis_is_emptied(
     shopper: Shopper, other: Shopper, piece: Product, manager: Shopper, settle: Settle
 ) -> None:
-    """FL-6: baskets and sessions are gone and nothing else; Celery goes on by itself.
+    """FL-6: Celery goes on by itself, and so does every saga.
 
     Red without the worker's probe (`processes.PULSE`) where it stays deaf, or without `sweep`, which finds the sagas
-    whose wake-ups were in Redis. The basket service reads the catalogue anew, other tests' poison included.
+    whose wake-ups were in Redis.
     """
     letters = DeadLetters(manager)
-    shopper.put_in_basket(piece, 2)
     before = other.place((piece, 1), key=str(uuid.uuid4()))
     flush(INSTANCE)
     began = time.monotonic()
     after = other.place((piece, 1), key=str(uuid.uuid4()))
-    assert shopper.basket() == {}
     assert other.outcomes([before, after], CONSUMES_AGAIN) == {before: "confirmed", after: "confirmed"}
     assert time.monotonic() - began < CONSUMES_AGAIN
     shopper.put_in_basket(piece, 1)

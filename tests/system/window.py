@@ -1,10 +1,11 @@
 """A window of a real browser at the gateway, which hears everything that goes wrong in it."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Page, Request, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Page, Request, Response, Route
 
 from tests.system.keycloak import Account
 
@@ -13,6 +14,8 @@ ADDRESSES = """() => [...document.querySelectorAll("[href], [src], [action], [da
 MISSING_STYLE = "() => [...document.styleSheets].filter(sheet => !sheet.cssRules.length).length"
 FAILED_LOAD = "Failed to load resource"  # said of every status over 399, which `refused` has with its address
 
+AUTHENTICATE = re.compile(r"/login-actions/authenticate\?")
+ON_THE_WAY = "on the way back"
 LEFT = "net::ERR_ABORTED"  # the page was left before this came
 
 
@@ -51,11 +54,28 @@ class Window:
 
     def sign_in(self, account: Account, path: str = "/") -> None:
         """By Keycloak's own page; ends at `path`."""
+        self._go_to_keycloak(account, path)
+        self.page.wait_for_url(self.gateway + path)
+
+    def stop_on_the_way_back(self, account: Account) -> str:
+        """Sign in with Keycloak, but do not come back: the address, code and all, where Keycloak sends the browser."""
+        ways: list[str] = []
+
+        def stay(route: Route) -> None:
+            ways.append(route.fetch(max_redirects=0).headers["location"])
+            route.fulfill(status=200, body=ON_THE_WAY)
+
+        self.page.route(AUTHENTICATE, stay)
+        self._go_to_keycloak(account, "/")
+        self.page.get_by_text(ON_THE_WAY).wait_for()
+        self.page.unroute(AUTHENTICATE)
+        return ways[0].removeprefix(self.gateway)
+
+    def _go_to_keycloak(self, account: Account, path: str) -> None:
         self.go(f"/login/?next={path}")
         self.page.get_by_label("Username or email").fill(account.username)
         self.page.get_by_label("Password", exact=True).fill(account.password)
         self.page.get_by_role("button", name="Sign In").click()
-        self.page.wait_for_url(self.gateway + path)
 
     def fill_in(self, body: str, button: str) -> Response:
         """Send `body` by the form whose button this is; the answer, once the page shows it."""
