@@ -13,6 +13,11 @@ Who = Literal["anyone", "customer", "owner", "manager"]
 UNKNOWN_PRODUCT = "f" * 24
 UNKNOWN_LETTER = 999_999_999
 
+LISTS = (
+    "/api/products/", "/api/categories/", "/api/stock/", "/api/orders/", "/api/sagas/", "/api/dead-letters/",
+    "/api/notifications/",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Endpoint:

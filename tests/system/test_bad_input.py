@@ -16,17 +16,10 @@ import pytest
 import requests
 
 from launcher.system import SERVICES, process_name
-from tests.system.bad_addresses import (
-    GOOD_BODY,
-    LEAD_NOWHERE,
-    LISTS,
-    LOOK_UPS,
-    MEAN_NOTHING,
-    NOT_ALLOWED,
-    TRICKS,
-)
+from tests.system.bad_addresses import GOOD_BODY, LEAD_NOWHERE, LOOK_UPS, MEAN_NOTHING, NOT_ALLOWED, TRICKS
 from tests.system.bad_values import BROKEN, CUSTOMERS, MANAGERS, WITH_BODIES, Wrong, filled_in
 from tests.system.conftest import NewShopper, Settle
+from tests.system.endpoints import LISTS
 from tests.system.platform import INSTANCE, Platform
 from tests.system.problems import problem
 from tests.system.records import Records
