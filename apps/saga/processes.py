@@ -1,7 +1,8 @@
 """Health of the Celery worker and beat: both answer probes, and say so when they have fallen silent.
 
 A worker can stay connected to a Redis that came back and never take a task again (celery#8091). It is sent a
-sweep every few seconds, so silence means that it is deaf: the probe fails and it is started again.
+sweep every few seconds, so silence means that it is deaf: the probe fails and it is started again. While Redis is
+away, silence is right; after it Celery may take half a minute to look again.
 """
 
 import logging
@@ -10,6 +11,8 @@ from typing import Any
 from celery.beat import Scheduler
 from celery.signals import beat_init, task_postrun, worker_ready
 from django.conf import settings
+from redis import Redis
+from redis.exceptions import RedisError
 
 from shared.telemetry import probe
 from shared.telemetry.probe import Pulse
@@ -17,7 +20,20 @@ from shared.telemetry.probe import Pulse
 logger = logging.getLogger(__name__)
 
 SILENCE = 20.0  # seconds
-PULSE = Pulse(SILENCE)
+ANSWER_SECONDS = 1.0  # for Redis
+
+
+def is_redis_away() -> bool:
+    """Whether nobody could take a task now."""
+    try:
+        with Redis.from_url(settings.ENVIRONMENT.redis_url, socket_timeout=ANSWER_SECONDS) as redis:
+            redis.ping()
+    except RedisError:
+        return True
+    return False
+
+
+PULSE = Pulse(SILENCE, is_redis_away)
 
 
 class PulsingScheduler(Scheduler):

@@ -12,11 +12,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 class Pulse:
     """Says whether a loop still turns: `beat()` in the loop, `is_alive()` from the probe.
 
-    `limit` is in seconds: a loop that has not come round for longer is taken for dead and restarted.
+    `limit` is in seconds: a loop that has not come round for longer is taken for dead and restarted, unless `is_excused`
+    says that what it waits for is away, and a new process would wait for it as well.
     """
 
-    def __init__(self, limit: float = 60.0) -> None:
+    def __init__(self, limit: float = 60.0, is_excused: Callable[[], bool] = lambda: False) -> None:
         self._limit = limit
+        self._is_excused = is_excused
         self._last = time.monotonic()
         self.ready = False
 
@@ -25,7 +27,9 @@ class Pulse:
         self._last = time.monotonic()
 
     def is_alive(self) -> bool:
-        """Whether the last beat is recent enough."""
+        """Whether the last beat, or the last excuse, is recent enough."""
+        if time.monotonic() - self._last >= self._limit and self._is_excused():
+            self.beat()
         return time.monotonic() - self._last < self._limit
 
 

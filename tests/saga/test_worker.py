@@ -1,11 +1,15 @@
 """What Celery is told: with its defaults a wake-up would be lost with its worker, or wait for an hour."""
 
+import socket
+import time
 from typing import Any
 
 import pytest
+from django.conf import settings
 
-from apps.saga import tasks
+from apps.saga import processes, tasks
 from apps.saga.celery import app
+from shared.telemetry.probe import Pulse
 
 
 @pytest.mark.parametrize("task", [tasks.advance, tasks.sweep], ids=lambda task: str(task.name))
@@ -29,3 +33,15 @@ def test_what_waits_in_redis_lives_no_longer_than_the_next_sweep() -> None:
     assert sweep["task"] == tasks.sweep.name
     assert sweep["schedule"] <= 5
     assert sweep["options"]["expires"] <= 10
+
+
+def test_a_worker_that_waits_for_redis_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Redis is away its silence is right, and once it is back Celery needs a while. Red without `is_redis_away`."""
+    pulse = Pulse(0.1, processes.is_redis_away)
+    time.sleep(0.2)
+    assert not pulse.is_alive(), "Redis is there, and it does nothing"
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    nowhere = settings.ENVIRONMENT.model_copy(update={"redis_url": f"redis://127.0.0.1:{port}/0"})
+    monkeypatch.setattr(settings, "ENVIRONMENT", nowhere)
+    assert pulse.is_alive()

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 import requests
@@ -71,6 +72,7 @@ def test_a_store_that_is_away(
     assert shopper.id  # logged in
     processes = {each.name: each.pid for each in platform.processes().values() if each.name != store}
     placed: list[str] = []
+    since = datetime.now(UTC).isoformat()
     with stopped(INSTANCE, store):
         until = time.monotonic() + sizes.store_away
         while time.monotonic() < until:
@@ -87,7 +89,18 @@ def test_a_store_that_is_away(
     )
     assert set(shopper.outcomes(placed, HEAL).values()) <= {"confirmed"}
     after = {each.name: each.pid for each in platform.processes().values() if each.name != store}
-    assert after == processes, "somebody was started again"
+    again = {name for name, pid in after.items() if pid != processes[name]}
+    assert again <= _who_found_their_client_deaf(since), "somebody was started again"
+
+
+def _who_found_their_client_deaf(since: str) -> set[str]:
+    """Who has ended by themselves because their Kafka client did not find its way back (`kafka.Hearing`)."""
+    return {
+        log.name.removesuffix(".log")
+        for log in INSTANCE.logs.glob("*.log")
+        for line in log.read_text(errors="replace").splitlines()
+        if "though Kafka answers others" in line and line > since
+    }
 
 
 def _is_right(told: Told, *, needed: bool) -> None:
@@ -109,7 +122,7 @@ def test_nobody_signs_in_while_keycloak_hangs(
     way_back = window.stop_on_the_way_back(shopper.account)
     with platform.paused("keycloak"):
         began = time.monotonic()
-        assert window.go(way_back).status == 503
+        assert window.hears_from(way_back).status == 503
         assert time.monotonic() - began < AT_MOST
     window.page.get_by_role("link", name="Sign in again").click()
     window.page.wait_for_url(f"{window.gateway}/")
@@ -121,7 +134,7 @@ def test_redis_is_emptied_of_baskets_and_sessions(
     shopper: Shopper,
     piece: Product,
     new_window: OpenWindow,
-    manager: Shopper,
+    letters: DeadLetters,
     settle: Settle,
     records: Records,
 ) -> None:
@@ -129,7 +142,7 @@ def test_redis_is_emptied_of_baskets_and_sessions(
 
     The basket service reads the catalogue anew, other tests' poison included.
     """
-    letters, window = DeadLetters(manager), new_window()
+    window = new_window()
     assert shopper.account
     window.sign_in(shopper.account, "/api/orders/")
     shopper.put_in_basket(piece, 2)
@@ -141,18 +154,14 @@ def test_redis_is_emptied_of_baskets_and_sessions(
         settle()
     assert window.go("/login/?next=/api/orders/").status == 200  # Keycloak knows its session
     window.page.context.close()
-    letters.discard_all()
 
 
-def test_redis_is_emptied(
-    shopper: Shopper, other: Shopper, piece: Product, manager: Shopper, settle: Settle
-) -> None:
+def test_redis_is_emptied(shopper: Shopper, other: Shopper, piece: Product, letters: DeadLetters) -> None:
     """FL-6: Celery goes on by itself, and so does every saga.
 
     Red without the worker's probe (`processes.PULSE`) where it stays deaf, or without `sweep`, which finds the sagas
     whose wake-ups were in Redis.
     """
-    letters = DeadLetters(manager)
     before = other.place((piece, 1), key=str(uuid.uuid4()))
     flush(INSTANCE)
     began = time.monotonic()
@@ -162,8 +171,6 @@ def test_redis_is_emptied(
     shopper.put_in_basket(piece, 1)
     shopper.becomes(shopper.place(key=str(uuid.uuid4())), "confirmed")
     shopper.basket_becomes({})
-    settle()
-    letters.discard_all()
 
 
 def test_redis_is_killed(platform: Platform, shopper: Shopper, piece: Product) -> None:
