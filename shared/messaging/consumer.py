@@ -123,7 +123,7 @@ class Consumer:
         messages = self._attempts.understood(self._without_dead_letters(raws))
         careful = self._careful
         self._patience.until_done(lambda: self._attempts.handle(messages, carefully=careful))
-        self._careful = False
+        self._careful = careful and not messages  # nothing was tried yet
         crash_point("ledger.committed")
         self._commit(raws)
         crash_point("consumer.committed")

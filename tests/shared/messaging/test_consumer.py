@@ -114,6 +114,16 @@ def test_a_rolled_back_batch_leaves_neither_effect_nor_id(lab: Lab) -> None:
     assert not InboxMessage.objects.filter(message_id="bad").exists()
 
 
+def test_the_first_messages_that_can_be_tried_are_tried_one_by_one(lab: Lab) -> None:
+    """What comes before them for others proves nothing. Red when `_careful` ends with the first batch, whatever is in it."""
+    with lab.running():
+        lab.send(raw(Gossip(about="a", text="psst")))
+        eventually(lambda: lab.committed() == 1)
+        lab.send(*(lab.note(str(number), about="k") for number in range(20)))
+        eventually(lambda: len(lab.effects()) == 20)
+    assert len(lab.desk.calls[0]) == 1
+
+
 def test_an_unknown_field_is_ignored(lab: Lab) -> None:
     with lab.running():
         lab.send(replaced(lab.note("x"), payload=b'{"about":"a","text":"newer","colour":{"r":1}}'))
