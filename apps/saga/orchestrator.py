@@ -111,17 +111,17 @@ class Cause:
 
 
 def wake_by_hand(saga_id: UUID) -> Saga | None:
-    """Apply what waits, as a worker would; then ask the current step again, whatever its retries say.
+    """Ask the current step again, whatever its retries say; begin a saga that no worker has begun.
 
     None where there is no such saga.
     """
-    advance(Saga.objects.filter(pk=saga_id).values_list("order_id", flat=True))
+    has_begun = not advance(Saga.objects.filter(pk=saga_id, step="").values_list("order_id", flat=True))
     with transaction.atomic():
         saga = Saga.objects.select_for_update().filter(pk=saga_id).first()
         if saga is None:
             return None
         now = timezone.now()
-        commands = engine.wake(saga, DEFINITIONS[saga.kind], now, by_hand=True)
+        commands = engine.wake(saga, DEFINITIONS[saga.kind], now, by_hand=True) if has_begun else []
         if commands:
             saga.updated_at = now
             saga.save(update_fields=CHANGING)
