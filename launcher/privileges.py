@@ -34,10 +34,11 @@ def unprivileged() -> RunAs | None:
 
 def reachable_directory(instance: Instance) -> Path:
     """Where PostgreSQL's own files lie for this platform when we are root."""
-    try:
-        return REACHABLE / _place(instance).read_text()
-    except FileNotFoundError:
-        return REACHABLE / _named_after_checkout(instance)
+    place = _place(instance)
+    name = (
+        place.read_text() if place.exists() else ""
+    )  # empty, too, where the power went while it was written
+    return REACHABLE / (name or _named_after_checkout(instance))
 
 
 def settle_directory(instance: Instance) -> None:
@@ -47,7 +48,7 @@ def settle_directory(instance: Instance) -> None:
     predecessor's database beside stores that are empty. Who ran before names were chosen keeps the old one.
     """
     place = _place(instance)
-    if not place.exists():
+    if not place.exists() or not place.read_text():
         has_run = any(instance.data.glob("*.migrated"))
         unfinished = place.with_suffix(".unfinished")
         unfinished.write_text(_named_after_checkout(instance) if has_run else secrets.token_hex(8))

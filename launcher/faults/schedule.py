@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from launcher.faults.points import PASSED_BY
+from launcher.faults.points import UNDER_LOAD
 from launcher.system import SERVICES, STORES, process_name
 
 Kind = Literal["kill", "pause", "stop", "flush", "crash", "refuse", "delay", "lose"]
@@ -55,8 +55,10 @@ def _fault(at: float, choices: random.Random, detours: Sequence[str]) -> Fault:
     if kind == "stop":
         return Fault(at, kind, choices.choice(STORE_NAMES), round(choices.uniform(2, LONGEST_STOP), 1))
     if kind == "crash":
-        process = choices.choice(tuple(PASSED_BY))
-        return Fault(at, kind, process, point=f"{choices.choice(PASSED_BY[process])}:{choices.randint(1, 5)}")
+        process = choices.choice(tuple(UNDER_LOAD))
+        return Fault(
+            at, kind, process, point=f"{choices.choice(UNDER_LOAD[process])}:{choices.randint(1, 5)}"
+        )
     among: Sequence[str] = STORE_NAMES if choices.random() < STORE_SHARE else PROCESSES
     seconds = round(choices.uniform(1, LONGEST_PAUSE), 1) if kind == "pause" else 0.0
     return Fault(at, kind, choices.choice(among), seconds)

@@ -180,7 +180,5 @@ def forget(instance: Instance) -> None:
     if unprivileged():
         directory = reachable_directory(instance)
         shutil.rmtree(directory, ignore_errors=True)
-        with contextlib.suppress(
-            OSError
-        ):  # another platform of this checkout has its files there, or nobody ever had
+        with contextlib.suppress(OSError):  # somebody else has files there, or nobody ever had
             directory.parent.rmdir()
