@@ -66,7 +66,7 @@ OIDC_OP_JWKS_ENDPOINT = f"{_realm}/certs"
 OIDC_OP_USER_ENDPOINT = f"{_realm}/userinfo"
 OIDC_USE_PKCE = True
 OIDC_PKCE_CODE_CHALLENGE_METHOD = "S256"
-OIDC_TIMEOUT = 4  # seconds; whoever waits for Keycloak through us is answered within five
+OIDC_TIMEOUT = 4  # seconds; whoever comes back from Keycloak with a code is answered within five
 LOGIN_REDIRECT_URL = "/"
 # The hot path does for every answer what Django has middleware for: headers (protection.py), proof against CSRF (guard.py),
 # no plain HTTP in production (the address must be https).

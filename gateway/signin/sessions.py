@@ -24,8 +24,8 @@ from gateway.upstream import Call, Upstream
 logger = logging.getLogger(__name__)
 
 LOCK_SECONDS = 10  # longer than Keycloak is waited for
-WAIT_SECONDS = 6.0  # for another request to replace the tokens
-RENEWAL_SECONDS = 5.0  # for Keycloak to answer
+WAIT_SECONDS = 4.5  # for another request to replace the tokens
+RENEWAL_SECONDS = 4.0  # for Keycloak to answer
 LOOK_EVERY_SECONDS = 0.05
 UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
 
