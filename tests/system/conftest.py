@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from launcher.browser import chromium
+from tests.system.dead_letters import DeadLetters
 from tests.system.endpoints import ENDPOINTS
 from tests.system.keycloak import Account, Keycloak, LogIn, claims_of
 from tests.system.platform import Platform
@@ -254,6 +255,15 @@ def new_window(browser: Browser, platform: Platform) -> OpenWindow:
         return Window.open(context, platform.urls["gateway"])
 
     return open_window
+
+
+@pytest.fixture(scope="module")
+def letters(manager: Shopper, settle: Settle, invariants: None) -> Iterator[DeadLetters]:
+    """The dead letters of a module's tests, which leave none for a manager to look at."""
+    found = DeadLetters(manager)
+    yield found
+    settle()  # what a manager has replayed is given up again by every consumer of its topic
+    found.discard_all()
 
 
 @pytest.fixture

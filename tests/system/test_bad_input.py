@@ -161,9 +161,11 @@ def test_a_query_that_means_nothing(path: str, query: str, status: int, manager:
 
 @pytest.mark.parametrize("query", LOOK_UPS)
 @pytest.mark.parametrize("path", LISTS)
-def test_a_query_is_no_door_to_the_tables(path: str, query: str, manager: Shopper) -> None:
+def test_a_query_is_no_door_to_the_tables(path: str, query: str, manager: Shopper, customer: Shopper) -> None:
     """Names of columns mean nothing outside. Red when a query that nobody documented narrows or widens a list."""
-    plain, asked = manager.read(f"{path}?page_size=5"), manager.read(f"{path}?page_size=5&{query}")
+    caller = manager if path == "/api/dead-letters/" else customer
+    plain, asked = caller.read(f"{path}?page_size=5"), caller.read(f"{path}?page_size=5&{query}")
+    assert plain["count"] > 0 or path == "/api/dead-letters/"
     assert (asked["count"], asked["results"]) == (plain["count"], plain["results"])
 
 

@@ -36,10 +36,7 @@ class Waste:
     replayed: list[Json] = field(default_factory=list)
 
     def turn(self, points: Round) -> None:
-        """Send messages that will be given up, replay one that was, where somebody is to die of it.
-
-        Nobody else gets any: what comes first after a start is to be parked, and poison never is.
-        """
+        """Send messages that will be given up, replay one that was, where somebody is to die of it."""
         dying = {process.removesuffix("-consumer") for process in points if points[process] == GIVEN_UP}
         fresh = [poison(POISON, topic) for topic, groups in LISTENERS.items() if groups & dying]
         if REPLAYED in points.values():
@@ -64,7 +61,6 @@ class Waste:
             assert self.letters.look_at(letter)["status"] == "replayed"
             original = next(each for each in self.thrown if letter["headers"]["ce_id"] == each.id)
             self.letters.wait_for_another(original, letter["service"], than=letter)
-        self.letters.discard_all()
 
 
 def rounds(*, every_process: bool) -> Iterator[Round]:
@@ -96,14 +92,14 @@ def restarts() -> dict[str, int]:
 
 
 def test_what_dies_at_any_line_is_finished_once(
-    shop: Shop, shopper: Shopper, topics: Topics, settle: Settle, sizes: Sizes
+    shop: Shop, shopper: Shopper, topics: Topics, letters: DeadLetters, settle: Settle, sizes: Sizes
 ) -> None:
     """Orders, prices and counts go on meanwhile, and each ends as if nothing had been; poison is given up, and replayed.
 
     Red when `relay.mark_sent` comes before the send, when the consumer commits offsets before the database, when
     an effect is not in its inbox's transaction, when `sweep` does not find what waits; `check` says the rest.
     """
-    waste = Waste(topics, DeadLetters(shop.manager))
+    waste = Waste(topics, letters)
     ordered, counted = shop.products(2, stock=10_000)
     on_hand = shop.stock(ordered)[0]
     placed: list[str] = []

@@ -2,18 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from itertools import cycle
 
 import pytest
 
-from tests.system.conftest import NewShopper, Settle
+from tests.system.conftest import NewShopper
 from tests.system.dead_letters import DeadLetters
 from tests.system.messages import LISTENERS, PARTITIONS, Message, message
 from tests.system.poison import KINDS, good, poison
 from tests.system.problems import problem
 from tests.system.shop import Shop
-from tests.system.shopper import Shopper
 from tests.system.topics import Topics
 
 NOT_HELD_UP = 10.0  # seconds
@@ -26,14 +24,6 @@ UNKNOWN_ORDER = {
 TRIED_BY = {"order.commands": "order", "order.events": "saga", "stock.events": "saga"}
 
 REFUSED_BY_KAFKA = ("no key", "product.events")  # a compacted topic takes no message without a key
-
-
-@pytest.fixture(scope="module")
-def letters(manager: Shopper, settle: Settle) -> Iterator[DeadLetters]:
-    found = DeadLetters(manager)
-    yield found
-    settle()  # what a manager has replayed is given up again by every consumer of its topic
-    found.discard_all()
 
 
 @pytest.fixture(scope="module")

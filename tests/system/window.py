@@ -52,6 +52,12 @@ class Window:
         assert answer
         return answer
 
+    def hears_from(self, path: str) -> Response:
+        """As `go`, as soon as the answer begins: nothing is loaded or drawn yet."""
+        answer = self.page.goto(self.gateway + path, wait_until="commit")
+        assert answer
+        return answer
+
     def sign_in(self, account: Account, path: str = "/") -> None:
         """By Keycloak's own page; ends at `path`."""
         self._go_to_keycloak(account, path)
