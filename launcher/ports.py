@@ -37,14 +37,12 @@ def is_free(port: int) -> bool:
 
 def require_reachable(instance: Instance) -> None:
     """Raise LauncherError where a browser would refuse to go to the gateway or to Keycloak's sign-in page."""
-    closed = [
-        (name, port) for name, port in all_ports(instance) if name in FOR_BROWSERS and port in BAD_PORTS
-    ]
-    for name, port in closed:
-        raise LauncherError(
-            f"With --port-offset {instance.offset} {name} would listen on {port}, which browsers refuse to open.",
-            f"Choose another: python manage_all.py up --port-offset {instance.offset + 1000}",
-        )
+    for name, port in all_ports(instance):
+        if name in FOR_BROWSERS and port in BAD_PORTS:
+            raise LauncherError(
+                f"With --port-offset {instance.offset} {name} would listen on {port}, which browsers refuse to open.",
+                f"Choose another: python manage_all.py up --port-offset {instance.offset + 1000}",
+            )
 
 
 def require_free(instance: Instance, names: Collection[str]) -> None:

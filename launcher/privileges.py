@@ -34,11 +34,7 @@ def unprivileged() -> RunAs | None:
 
 def reachable_directory(instance: Instance) -> Path:
     """Where PostgreSQL's own files lie for this platform when we are root."""
-    place = _place(instance)
-    name = (
-        place.read_text() if place.exists() else ""
-    )  # empty, too, where the power went while it was written
-    return REACHABLE / (name or _named_after_checkout(instance))
+    return REACHABLE / (_chosen(instance) or _named_after_checkout(instance))
 
 
 def settle_directory(instance: Instance) -> None:
@@ -47,12 +43,18 @@ def settle_directory(instance: Instance) -> None:
     Its name is a new one: a checkout that was deleted and made again at the same path must not find its
     predecessor's database beside stores that are empty. Who ran before names were chosen keeps the old one.
     """
-    place = _place(instance)
-    if not place.exists() or not place.read_text():
+    if not _chosen(instance):
         has_run = any(instance.data.glob("*.migrated"))
+        place = _place(instance)
         unfinished = place.with_suffix(".unfinished")
         unfinished.write_text(_named_after_checkout(instance) if has_run else secrets.token_hex(8))
         unfinished.rename(place)
+
+
+def _chosen(instance: Instance) -> str:
+    """The name that was chosen; empty where none was, or where the power went while it was written."""
+    place = _place(instance)
+    return place.read_text() if place.exists() else ""
 
 
 def _place(instance: Instance) -> Path:

@@ -41,7 +41,7 @@ def apply(saga: Saga, definition: Definition, event: Message, now: datetime) -> 
 
 def wake(saga: Saga, definition: Definition, now: datetime, *, by_hand: bool = False) -> Commands:
     """The deadline has passed (or a manager says so): ask again, undo, or admit to be stuck."""
-    if saga.has_ended or not saga.step:
+    if not saga.step:
         return []
     if not by_hand and (saga.deadline is None or saga.deadline > now):
         return []

@@ -115,13 +115,13 @@ def wake_by_hand(saga_id: UUID) -> Saga | None:
 
     None where there is no such saga.
     """
-    has_begun = not advance(Saga.objects.filter(pk=saga_id, step="").values_list("order_id", flat=True))
+    moved = advance(Saga.objects.filter(pk=saga_id, step="").values_list("order_id", flat=True))
     with transaction.atomic():
         saga = Saga.objects.select_for_update().filter(pk=saga_id).first()
         if saga is None:
             return None
         now = timezone.now()
-        commands = engine.wake(saga, DEFINITIONS[saga.kind], now, by_hand=True) if has_begun else []
+        commands = [] if moved else engine.wake(saga, DEFINITIONS[saga.kind], now, by_hand=True)
         if commands:
             saga.updated_at = now
             saga.save(update_fields=CHANGING)
