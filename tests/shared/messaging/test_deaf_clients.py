@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
+from confluent_kafka import Producer
 from django.db import connections, transaction
 
 from shared.messaging import kafka, outbox
@@ -35,8 +37,10 @@ def one_sided(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
         yield wire
 
 
-def how_it_ends(work: Relay | Consumer, within: float) -> BaseException | None:
-    """Run it on a thread of its own for so many seconds: what it ended with, None where it had to be stopped."""
+def how_it_ends(
+    work: Relay | Consumer, within: float, until: Callable[[], bool] = lambda: False
+) -> BaseException | None:
+    """Run it on a thread of its own, for so many seconds or `until`: what ended it, None where it had to be stopped."""
     ends: list[BaseException] = []
 
     def run() -> None:
@@ -49,7 +53,9 @@ def how_it_ends(work: Relay | Consumer, within: float) -> BaseException | None:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(within)
+    deadline = time.monotonic() + within
+    while thread.is_alive() and time.monotonic() < deadline and not until():
+        thread.join(0.1)
     work.stop()
     thread.join(10)
     assert not thread.is_alive(), "it did not stop"
@@ -79,7 +85,7 @@ def test_a_relay_that_kafka_hears_no_more_ends_and_the_next_one_sends(lab: Lab, 
     deaf.source.reconnect()
     assert not is_sent()
 
-    assert how_it_ends(relay_by(one_sided, "successor"), 5) is None
+    assert how_it_ends(relay_by(one_sided, "successor"), 30, until=is_sent) is None
     assert is_sent()
 
 
@@ -118,10 +124,14 @@ def test_a_consumer_that_is_never_told_where_to_begin_ends(lab: Lab, monkeypatch
 
 def test_a_dead_letter_that_kafka_did_not_take_goes_by_a_new_producer(lab: Lab, one_sided: Wire) -> None:
     """Red without `self._producer = None` in `DeadLetterQueue.send`."""
-    clients = iter(["deaf", "successor"])
-    letters = DeadLetterQueue(
-        lambda: kafka.producer(f"127.0.0.1:{one_sided.port}", next(clients), gives_up_after=1000), "lab"
-    )
+    way = f"127.0.0.1:{one_sided.port}"
+    clients = iter([("deaf", 1_000), ("successor", 30_000)])
+
+    def next_one() -> Producer:
+        client, patience = next(clients)
+        return kafka.producer(way, client, gives_up_after=patience)
+
+    letters = DeadLetterQueue(next_one, "lab")
     with pytest.raises(DeadLetterNotTaken):
         letters.send(lab.note("x"), "why", 1)
     for _ in range(2):  # and goes on with that one
@@ -134,7 +144,8 @@ def test_what_an_idle_relay_tells_of_itself_is_not_kept(lab: Lab, monkeypatch: p
     looked: list[str] = []
     monkeypatch.setattr(kafka, "STATISTICS_MS", 200)
     monkeypatch.setattr(kafka.Hearing, "look", lambda _, statistics: looked.append(statistics))
-    assert how_it_ends(Relay(PostgresOutbox(), kafka.producer(lab.bootstrap, "idle")), 4) is None
+    idle = Relay(PostgresOutbox(), kafka.producer(lab.bootstrap, "idle"))
+    assert how_it_ends(idle, 30, until=lambda: bool(looked)) is None
     assert looked
 
 
