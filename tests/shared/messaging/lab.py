@@ -94,6 +94,9 @@ class Lab:
         self.topic = Topic(f"lab.{uuid.uuid4().hex[:12]}")
         self.group = f"lab-{uuid.uuid4().hex[:12]}"
         self.desk = Desk()
+        self.gives_up_after = (
+            30_000  # milliseconds; a letter is sent again without Kafka's word, and tests count them
+        )
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap})
         self._producer = kafka.producer(self.bootstrap, "lab")
 
@@ -122,7 +125,7 @@ class Lab:
 
     def consumer(self, handlers: Handlers | None = None, **options: Any) -> Consumer:
         """A consumer as every service runs it."""
-        dead_letters = DeadLetterQueue(self.impatient_producer, "lab")
+        dead_letters = DeadLetterQueue(self._producer_of_dead_letters, "lab")
         return Consumer(
             kafka=kafka.consumer(self.bootstrap, self.group),
             handlers=handlers or {Note: self.desk},
@@ -131,9 +134,8 @@ class Lab:
             **options,
         )
 
-    def impatient_producer(self) -> Producer:
-        """What dead letters are sent with."""
-        return kafka.producer(self.bootstrap, "lab", gives_up_after=2000)
+    def _producer_of_dead_letters(self) -> Producer:
+        return kafka.producer(self.bootstrap, "lab", gives_up_after=self.gives_up_after)
 
     @contextmanager
     def running(self, *consumers: Consumer) -> Iterator[None]:
@@ -209,7 +211,7 @@ def read_all(bootstrap: str, topic: str) -> list[Raw]:
         reader.assign([TopicPartition(topic, number, 0) for number, end in ends.items() if end])
         found: list[Raw] = []
         while len(found) < sum(ends.values()):
-            message = reader.poll(5.0)
+            message = reader.poll(PATIENCE)
             assert message is not None, f"{topic} has fewer messages than it says"
             found.append(_raw(message))
         return found

@@ -26,6 +26,14 @@ from tests.shared.messaging.wire import StaleCoordinator, Wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+IN_TIME = 90.0  # seconds for what ends by itself
+
+
+@pytest.fixture(autouse=True)
+def busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's answer may take its time: one that is missing begins the count of lost seconds anew."""
+    monkeypatch.setattr(kafka, "ANSWER_SECONDS", 5.0)
+
 
 @pytest.fixture
 def one_sided(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
@@ -38,7 +46,7 @@ def one_sided(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
 
 
 def how_it_ends(
-    work: Relay | Consumer, within: float, until: Callable[[], bool] = lambda: False
+    work: Relay | Consumer, within: float, until: Callable[[], object] = lambda: False
 ) -> BaseException | None:
     """Run it on a thread of its own, for so many seconds or `until`: what ended it, None where it had to be stopped."""
     ends: list[BaseException] = []
@@ -57,7 +65,7 @@ def how_it_ends(
     while thread.is_alive() and time.monotonic() < deadline and not until():
         thread.join(0.1)
     work.stop()
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive(), "it did not stop"
     return ends[0] if ends else None
 
@@ -81,18 +89,18 @@ def is_sent() -> bool:
 def test_a_relay_that_kafka_hears_no_more_ends_and_the_next_one_sends(lab: Lab, one_sided: Wire) -> None:
     publish()
     deaf = relay_by(one_sided, "deaf")
-    assert isinstance(how_it_ends(deaf, 30), ClientDeaf)
+    assert isinstance(how_it_ends(deaf, IN_TIME), ClientDeaf)
     deaf.source.reconnect()
     assert not is_sent()
 
-    assert how_it_ends(relay_by(one_sided, "successor"), 30, until=is_sent) is None
+    assert how_it_ends(relay_by(one_sided, "successor"), IN_TIME, until=is_sent) is None
     assert is_sent()
 
 
 def test_a_consumer_that_hears_no_more_of_kafka_ends(lab: Lab, one_sided: Wire) -> None:
     consumer = lab.consumer()
     consumer.kafka = kafka.consumer(f"127.0.0.1:{one_sided.port}", f"{lab.group}-deaf")
-    assert isinstance(how_it_ends(consumer, 30), ClientDeaf)
+    assert isinstance(how_it_ends(consumer, IN_TIME), ClientDeaf)
 
 
 def test_a_consumer_that_is_let_into_no_group_ends(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +112,7 @@ def test_a_consumer_that_is_let_into_no_group_ends(lab: Lab, monkeypatch: pytest
         assert member.stdout
         assert member.stdout.readline() == b"in\n"
         member.send_signal(signal.SIGSTOP)
-        ended_with = how_it_ends(lab.consumer(), 30)
+        ended_with = how_it_ends(lab.consumer(), 30)  # less than the stopped one's session
         member.kill()
     assert isinstance(ended_with, ClientDeaf)
 
@@ -112,12 +120,16 @@ def test_a_consumer_that_is_let_into_no_group_ends(lab: Lab, monkeypatch: pytest
 def test_a_consumer_that_is_never_told_where_to_begin_ends(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is in its group and has partitions, and reads none of them (librdkafka issue 5586)."""
     monkeypatch.setattr(kafka, "STATISTICS_MS", 1000)
-    monkeypatch.setattr(kafka, "OUTSIDE_AFTER", 5.0)
     host, port = lab.bootstrap.split(":")
     with StaleCoordinator(host, int(port), lab.group) as way:
         consumer = lab.consumer()
         consumer.kafka = kafka.consumer(f"{host}:{way.port}", lab.group)
-        ended_with = how_it_ends(consumer, 30)
+
+        def is_refused() -> None:  # from then on it reads nothing; before that it may join at its leisure
+            if way.refused:
+                monkeypatch.setattr(kafka, "OUTSIDE_AFTER", 5.0)
+
+        ended_with = how_it_ends(consumer, IN_TIME, until=is_refused)
     assert way.refused == 1
     assert isinstance(ended_with, ClientDeaf)
 
@@ -145,11 +157,14 @@ def test_what_an_idle_relay_tells_of_itself_is_not_kept(lab: Lab, monkeypatch: p
     monkeypatch.setattr(kafka, "STATISTICS_MS", 200)
     monkeypatch.setattr(kafka.Hearing, "look", lambda _, statistics: looked.append(statistics))
     idle = Relay(PostgresOutbox(), kafka.producer(lab.bootstrap, "idle"))
-    assert how_it_ends(idle, 30, until=lambda: bool(looked)) is None
+    assert how_it_ends(idle, IN_TIME, until=lambda: bool(looked)) is None
     assert looked
 
 
-def test_while_nobody_hears_kafka_everybody_waits(lab: Lab, one_sided: Wire) -> None:
+def test_while_nobody_hears_kafka_everybody_waits(
+    lab: Lab, one_sided: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "ANSWER_SECONDS", 1.0)  # none comes, and the client stops no sooner
     one_sided.cut()
     publish()
     assert how_it_ends(relay_by(one_sided, "patient"), 8) is None

@@ -1,7 +1,6 @@
 """What a consumer does by the clock goes on, whatever happens to one job or to the connection."""
 
 import time
-from itertools import pairwise
 
 import pytest
 from django.db import connection
@@ -13,16 +12,18 @@ from tests.shared.messaging.wire import Wire
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_job_runs_when_its_time_has_come() -> None:
+def test_a_job_runs_when_its_time_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
     runs: list[float] = []
-    job = Periodic(lambda: runs.append(time.monotonic()), seconds=0.2)
+    job = Periodic(lambda: runs.append(now[0]), seconds=4)
 
-    for _ in range(20):
-        run_due([job])
-        time.sleep(0.05)
+    with monkeypatch.context() as clock:
+        clock.setattr("shared.messaging.periodic.time.monotonic", lambda: now[0])
+        for _ in range(10):
+            run_due([job])
+            now[0] += 1
 
-    assert 3 <= len(runs) <= 6
-    assert all(later - earlier >= 0.2 for earlier, later in pairwise(runs))
+    assert runs == [100, 104, 108]
 
 
 def test_a_job_that_fails_stops_no_other_and_comes_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -58,10 +59,13 @@ def test_a_connection_that_broke_is_made_anew_without_any_message(lab: Lab) -> N
 
 def test_jobs_run_while_messages_come(lab: Lab) -> None:
     job = Periodic(lambda: write("clock", "tick"), seconds=0.1)
-    with lab.running(lab.consumer(periodic=[job])):
-        for number in range(30):
-            lab.send(lab.note(str(number)))
-            time.sleep(0.05)
-        eventually(lambda: len(lab.effects("a")) == 30)
 
-    assert len(lab.effects("clock")) >= 5
+    def ticks_after_another_message(enough: int) -> bool:
+        lab.send(lab.note("more"))
+        return len(lab.effects("clock")) >= enough
+
+    with lab.running(lab.consumer(periodic=[job])):
+        lab.send(lab.note("first"))
+        eventually(lambda: lab.effects("a"))
+        before = len(lab.effects("clock"))
+        eventually(lambda: ticks_after_another_message(before + 5))
