@@ -30,7 +30,6 @@ from shared.contracts.topics import PRODUCT_EVENTS
 from shared.telemetry import probe
 from shared.telemetry.probe import Pulse
 
-SHARE_SECONDS = 0.25  # a request waits no longer for its share of the rate limit: it goes on without
 SESSION_SECONDS = 2.0  # without its session a browser's request cannot go on
 BEAT_SECONDS = 5.0
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -42,7 +41,7 @@ class Building:
     def __init__(self, django: Application) -> None:
         env = settings.ENVIRONMENT
         self.redis = _redis(SESSION_SECONDS)
-        self.shares = _redis(SHARE_SECONDS)
+        self.shares = _redis(env.rate_wait_seconds)
         self.upstreams = {name: Upstream(url) for name, url in env.upstreams.items()}
         self.keycloak = Upstream(env.keycloak_url)
         self.metrics = Metrics()

@@ -16,6 +16,11 @@ class GatewayEnvironment(Environment):
     )
     rate_limit: int = Field(default=2000, ge=1, description="requests of one user, or from one address …")
     rate_seconds: int = Field(default=10, ge=1, le=3600, description="… in so many seconds")
+    rate_wait_seconds: float = Field(
+        default=0.25,
+        gt=0,
+        description="so long a request waits for Redis to count it; then it is counted here",
+    )
     shared_seconds: float = Field(
         default=3.0, ge=0, le=60, description="how long anonymous catalogue reads are shared; 0: never"
     )
