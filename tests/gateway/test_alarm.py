@@ -4,50 +4,79 @@ import asyncio
 
 import pytest
 
-from gateway import alarm
-from gateway.alarm import Alarm
+from gateway.alarm import LONGEST_SLEEP, Alarm
 
 
-async def test_it_rings_when_the_time_has_passed() -> None:
-    rung = asyncio.Event()
-    Alarm(asyncio.get_running_loop(), rung.set).set(0.05)
-    await asyncio.wait_for(rung.wait(), 2)
+class Clock:
+    """The event loop's clock, which moves only when a test moves it: no busy machine makes a deadline pass."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.now = self.loop.time()
+        monkeypatch.setattr(self.loop, "time", lambda: self.now)
+
+    async def passes(self, seconds: float) -> None:
+        """Let so much time pass, and let the loop call whoever is due."""
+        self.now += seconds
+        for _ in range(3):
+            await asyncio.sleep(0)
 
 
-async def test_a_later_deadline_replaces_an_earlier_one() -> None:
-    rung = asyncio.Event()
-    clock = Alarm(asyncio.get_running_loop(), rung.set)
-    clock.set(0.05)
-    clock.set(0.4)
-    await asyncio.sleep(0.2)
-    assert not rung.is_set()
-    await asyncio.wait_for(rung.wait(), 2)
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that the alarm goes by."""
+    return Clock(monkeypatch)
 
 
-async def test_an_earlier_deadline_replaces_a_later_one() -> None:
-    rung = asyncio.Event()
-    clock = Alarm(asyncio.get_running_loop(), rung.set)
-    clock.set(30)
-    clock.set(0.05)
-    await asyncio.wait_for(rung.wait(), 2)
+@pytest.fixture
+def rung() -> list[str]:
+    """As many as the alarm has rung."""
+    return []
 
 
-async def test_it_does_not_ring_without_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alarm, "LONGEST_SLEEP", 0.05)
-    rung = asyncio.Event()
-    clock = Alarm(asyncio.get_running_loop(), rung.set)
-    clock.set(0.05)
-    clock.clear()
-    await asyncio.sleep(0.2)
-    assert not rung.is_set()
-    clock.set(0.05)
-    await asyncio.wait_for(rung.wait(), 2)
+@pytest.fixture
+def alarm(clock: Clock, rung: list[str]) -> Alarm:
+    """An alarm without a deadline."""
+    return Alarm(clock.loop, lambda: rung.append("rung"))
 
 
-async def test_a_stopped_alarm_stays_silent() -> None:
-    rung = asyncio.Event()
-    clock = Alarm(asyncio.get_running_loop(), rung.set)
-    clock.set(0.05)
-    clock.stop()
-    await asyncio.sleep(0.15)
-    assert not rung.is_set()
+async def test_it_rings_when_the_time_has_passed(clock: Clock, alarm: Alarm, rung: list[str]) -> None:
+    alarm.set(5)
+    await clock.passes(4.9)
+    assert not rung
+    await clock.passes(0.2)
+    assert len(rung) == 1
+
+
+async def test_a_later_deadline_replaces_an_earlier_one(clock: Clock, alarm: Alarm, rung: list[str]) -> None:
+    alarm.set(5)
+    alarm.set(40)
+    await clock.passes(39)
+    assert not rung
+    await clock.passes(2)
+    assert len(rung) == 1
+
+
+async def test_an_earlier_deadline_replaces_a_later_one(clock: Clock, alarm: Alarm, rung: list[str]) -> None:
+    alarm.set(30)
+    alarm.set(5)
+    await clock.passes(6)
+    assert len(rung) == 1
+
+
+async def test_it_does_not_ring_without_a_deadline(clock: Clock, alarm: Alarm, rung: list[str]) -> None:
+    alarm.set(5)
+    alarm.clear()
+    for _ in range(4):
+        await clock.passes(LONGEST_SLEEP)
+    assert not rung
+    alarm.set(5)
+    await clock.passes(6)
+    assert len(rung) == 1
+
+
+async def test_a_stopped_alarm_stays_silent(clock: Clock, alarm: Alarm, rung: list[str]) -> None:
+    alarm.set(5)
+    alarm.stop()
+    await clock.passes(LONGEST_SLEEP)
+    assert not rung
