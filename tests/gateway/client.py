@@ -10,6 +10,7 @@ from typing import Any
 from shared.testing.tokens import ALICE, MIA, make_token
 
 Headers = Iterable[tuple[str, str]]
+PATIENCE = 20.0  # seconds for what must come; a wait that ends when it does costs nothing
 
 
 @dataclass
@@ -54,7 +55,7 @@ def call(
     host: str = "localhost",
 ) -> Answer:
     """Send one request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in (("Host", host), *headers):
@@ -68,7 +69,7 @@ def call(
         connection.close()
 
 
-def send_raw(port: int, data: bytes, *, seconds: float = 5.0, finish: bool = False) -> bytes:
+def send_raw(port: int, data: bytes, *, seconds: float = PATIENCE, finish: bool = False) -> bytes:
     """Everything that comes back for `data` until the connection closes; after `seconds`, so far, then b"<open>"."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         connection.sendall(data)

@@ -17,10 +17,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 from django.conf import settings
 
-from tests.gateway.client import Answer, Headers, call
+from tests.gateway.client import PATIENCE, Answer, Headers, call
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30
+START_SECONDS = 60
+STOP_SECONDS = 30
 TEST_DATABASE = 15  # of Redis: nothing else uses it
 
 
@@ -54,7 +55,7 @@ class GatewayProcess:
 
     def lines(self, request_id: str) -> list[dict[str, Any]]:
         """Its access lines for a request, once they are written."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
             if found := [line for line in lines if line.get("request_id") == request_id]:
@@ -65,7 +66,7 @@ class GatewayProcess:
     def stop(self) -> int:
         """Ask it to stop; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+        return self.process.wait(STOP_SECONDS)
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def running(log: Path, environment: Mapping[str, str], *options: str) -> Iterato
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(15)
+            process.wait(STOP_SECONDS)
 
 
 def _wait(gateway: GatewayProcess) -> None:

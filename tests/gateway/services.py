@@ -6,6 +6,7 @@ writes bytes to the wire as they were given to it, for answers that no sane serv
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -16,14 +17,22 @@ from tests.gateway.background import Background
 PIECE = b"x" * 65536
 
 
+GO_ON_SECONDS = 60  # longer than any test waits: what goes on by itself would hide that nobody could let it
+
+
 @dataclass
 class Seen:
-    """A request as it came to a service."""
+    """A request as it came to a service; `go_on` lets an answer take its next step."""
 
     method: str
     target: str
     headers: list[tuple[str, str]]
     body: bytes = b""
+    go_on: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    async def step(self) -> None:
+        """Wait until the test lets the answer go on."""
+        assert await asyncio.to_thread(self.go_on.acquire, timeout=GO_ON_SECONDS), "nobody let it go on"
 
     def header(self, name: str) -> list[str]:
         """Every value of a header."""
@@ -110,13 +119,13 @@ class EchoService:
         await answer.prepare(request)
         for letter in (b"a", b"b", b"c"):
             await answer.write(letter)
-            await asyncio.sleep(0.3)
+            await seen.step()
         return answer
 
     async def _do_late(self, request: web.Request, seen: Seen) -> web.StreamResponse:
         answer = web.StreamResponse()
         await answer.prepare(request)
-        await asyncio.sleep(1)
+        await seen.step()
         await answer.write(b"late")
         return answer
 
@@ -184,6 +193,11 @@ class ScriptedService:
         finally:
             writer.close()
             self._open.discard(writer)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a connection is open."""
+        return bool(self._open)
 
     def reset(self) -> None:
         """Hang up, forget what came, have no script."""

@@ -6,12 +6,13 @@ import time
 
 import pytest
 
-from tests.gateway.client import as_customer, as_manager, receive, send_raw, status_of
+from tests.gateway.client import PATIENCE, as_customer, as_manager, receive, send_raw, status_of
 from tests.gateway.process import GatewayProcess
 from tests.gateway.services import PIECE, EchoService
 
 MIB = 1024 * 1024
 LIMIT = MIB
+IMPATIENCE = 9  # seconds: `hasty` gives a body one, and any gateway gives up one that has been idle for ten
 
 
 def _post(headers: bytes, body: bytes = b"", *, path: bytes = b"/api/products/") -> bytes:
@@ -74,12 +75,10 @@ def test_a_client_that_sends_it_all_still_reads_the_refusal(gateway: GatewayProc
 
 
 def test_a_refused_body_of_many_gigabytes_is_not_read(gateway: GatewayProcess) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
         connection.sendall(_post(b"Content-Length: 99999999999\r\n"))
-        started = time.monotonic()
         with pytest.raises(OSError, match=r"reset|Broken pipe"):
-            _send_for(10, connection)
-    assert time.monotonic() - started < 5
+            _send_for(PATIENCE, connection)
 
 
 def _send_for(seconds: float, connection: socket.socket) -> None:
@@ -101,7 +100,7 @@ def test_a_refusal_leaves_the_connection_usable_after_a_small_body(gateway: Gate
 
 
 def test_a_client_that_waits_to_be_asked_is_asked(gateway: GatewayProcess, service: EchoService) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
         connection.sendall(_post(b"Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n"))
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"{}")
@@ -122,7 +121,7 @@ def test_a_client_that_waits_is_refused_without_being_asked(gateway: GatewayProc
 def test_a_body_that_does_not_come_is_not_waited_for(
     headers: bytes, hasty: GatewayProcess, service: EchoService
 ) -> None:
-    raw = send_raw(hasty.port, _post(headers, b"2\r\nab\r\n"))
+    raw = send_raw(hasty.port, _post(headers, b"2\r\nab\r\n"), seconds=IMPATIENCE)
     assert status_of(raw) == 408
     assert b"request-timeout" in raw
     assert b"<open>" not in raw
@@ -130,7 +129,8 @@ def test_a_body_that_does_not_come_is_not_waited_for(
 
 
 def test_a_body_that_stops_halfway_is_not_waited_for(hasty: GatewayProcess) -> None:
-    assert status_of(send_raw(hasty.port, _post(b"Content-Length: 500000\r\n", b"x" * 200_000))) == 408
+    half = _post(b"Content-Length: 500000\r\n", b"x" * 200_000)
+    assert status_of(send_raw(hasty.port, half, seconds=IMPATIENCE)) == 408
 
 
 @pytest.mark.parametrize(
@@ -146,21 +146,21 @@ def test_a_body_that_drips_is_not_waited_for(
     headers: bytes, before: bytes, drop: bytes, hasty: GatewayProcess
 ) -> None:
     """Red when the clock begins anew with each piece: many such clients would keep every place for ever."""
-    with socket.create_connection(("127.0.0.1", hasty.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=PATIENCE) as connection:
+        started, answer = time.monotonic(), b"<open>"
         connection.sendall(_post(headers, before))
         connection.settimeout(0.1)
-        started, answer = time.monotonic(), b"<open>"
-        while answer == b"<open>" and time.monotonic() - started < 4:
+        while answer == b"<open>" and time.monotonic() - started < PATIENCE:
             connection.sendall(drop)
             answer = receive(connection)
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert 0.9 < time.monotonic() - started < 3
+    assert time.monotonic() - started > 0.9
 
 
 def test_a_service_is_not_bothered_before_a_small_body_is_there(
     gateway: GatewayProcess, service: EchoService
 ) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
         connection.sendall(_post(b"Content-Length: 4\r\nConnection: close\r\n", b"ab"))
         time.sleep(0.3)
         assert service.seen == []
@@ -169,9 +169,9 @@ def test_a_service_is_not_bothered_before_a_small_body_is_there(
 
 
 def test_a_large_body_is_passed_on_while_it_comes(gateway: GatewayProcess, service: EchoService) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
         connection.sendall(_post(b"Content-Length: 400000\r\nConnection: close\r\n", b"x" * 200_000))
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         while not service.seen and time.monotonic() < deadline:
             time.sleep(0.02)
         assert len(service.seen) == 1
@@ -191,7 +191,7 @@ def test_a_client_that_leaves_in_mid_body_leaves_nothing_behind(
     gateway: GatewayProcess, service: EchoService
 ) -> None:
     for sent in (b"", b"x" * 10, b"x" * 200_000):
-        with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
             connection.sendall(_post(b"Content-Length: 400000\r\n", sent))
             time.sleep(0.1)
     assert gateway.call("GET", "/api/products/").status == 200
@@ -208,25 +208,28 @@ def test_a_large_answer_is_passed_on_and_not_held(
     assert gateway.memory() - before < 24 * MIB
 
 
-def test_an_answer_comes_piece_by_piece(gateway: GatewayProcess) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+def test_an_answer_comes_piece_by_piece(gateway: GatewayProcess, service: EchoService) -> None:
+    """The service writes a letter when the one before it has arrived. Red when the gateway waits for more."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
         connection.sendall(b"GET /api/products/?do=drip HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        started, found, times = time.monotonic(), b"", []
-        while not found.endswith(b"0\r\n\r\n"):
-            found += connection.recv(65536)
-            times.append(time.monotonic() - started)
+        found = b""
+        for end in (b"1\r\na\r\n", b"1\r\nb\r\n", b"1\r\nc\r\n", b"0\r\n\r\n"):
+            while not found.endswith(end) and (piece := connection.recv(65536)):
+                found += piece
+            service.seen[0].go_on.release()
     assert found.endswith(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n")
-    assert times[0] < 0.25
 
 
-def test_the_head_of_an_answer_does_not_wait_for_its_body(gateway: GatewayProcess) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+def test_the_head_of_an_answer_does_not_wait_for_its_body(
+    gateway: GatewayProcess, service: EchoService
+) -> None:
+    """The service writes the body when the head has arrived."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
         connection.sendall(
             b"GET /api/products/?do=late HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )
-        started = time.monotonic()
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-        assert time.monotonic() - started < 0.8
+        service.seen[0].go_on.release()
         assert b"late" in receive(connection)
 
 
@@ -234,7 +237,7 @@ def test_a_client_that_does_not_read_holds_the_service_back(
     gateway: GatewayProcess, service: EchoService
 ) -> None:
     before = gateway.memory()
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
         connection.sendall(
             b"GET /api/products/?do=stream&pieces=4000&length HTTP/1.1\r\nHost: localhost\r\n\r\n"
         )
