@@ -24,13 +24,16 @@ from launcher.system import SERVICES, service, with_postgres
 
 Rows = list[tuple[Any, ...]]
 Place = tuple[str, int]  # topic and partition
+CONNECT_TIMEOUT = 30  # seconds
 TIMEOUT = 10  # seconds for one question to Kafka
 PATIENCE = 60  # seconds for all of them, again and again
 
 
 def ask(instance: Instance, owner: str, query: str, *values: object) -> Rows:
     """The rows that `query` finds in the database of the service `owner`."""
-    with psycopg.connect(database_url(service(owner), instance), connect_timeout=5) as connection:
+    with psycopg.connect(
+        database_url(service(owner), instance), connect_timeout=CONNECT_TIMEOUT
+    ) as connection:
         return connection.execute(query, values or None).fetchall()
 
 
@@ -62,7 +65,9 @@ def unsent(instance: Instance) -> dict[str, int]:
     query = "SELECT count(*) FROM messaging_outboxmessage WHERE sent_at IS NULL"
     counts = {owner.name: int(ask(instance, owner.name, query)[0][0]) for owner in with_postgres()}
     client: MongoClient[dict[str, Any]]
-    with MongoClient(database_url(service("product"), instance), serverSelectionTimeoutMS=5000) as client:
+    with MongoClient(
+        database_url(service("product"), instance), serverSelectionTimeoutMS=1000 * CONNECT_TIMEOUT
+    ) as client:
         outbox: Collection[dict[str, Any]] = client.get_default_database()["messaging_outboxmessage"]
         counts["product"] = outbox.count_documents({"sent_at": None})
     return counts
@@ -122,7 +127,9 @@ def _sent_lately(instance: Instance) -> Iterator[tuple[Any, ...]]:
     for owner in with_postgres():
         yield from ask(instance, owner.name, SENT_LATELY)
     client: MongoClient[dict[str, Any]]
-    with MongoClient(database_url(service("product"), instance), serverSelectionTimeoutMS=5000) as client:
+    with MongoClient(
+        database_url(service("product"), instance), serverSelectionTimeoutMS=1000 * CONNECT_TIMEOUT
+    ) as client:
         lately = {"sent_at": {"$gt": datetime.now(UTC) - timedelta(hours=1)}}
         outbox: Collection[dict[str, Any]] = client.get_default_database()["messaging_outboxmessage"]
         for each in outbox.find(lately, {"headers": 1}):

@@ -14,6 +14,7 @@ from launcher.errors import LauncherError
 from launcher.instance import Instance
 
 TIMEOUT = 15.0  # seconds; the gateway gives a service less
+TRIES = 3  # of a log-in: Keycloak is slow where many want the processor
 PATIENCE = 60.0  # seconds in which a shop that is all right answers
 
 
@@ -34,7 +35,7 @@ class Person:
         self._gateway = gateway_url(instance)
         self._lock = threading.Lock()
         self._token, self._renew_at, self.id = "", 0.0, ""
-        if not self._log_in():
+        if not any(self._log_in() for _ in range(TRIES)):
             raise LauncherError(f"{name} cannot log in.", f"Is it up? manage_all.py up{instance.option()}")
 
     def call(self, method: str, path: str, *, key: str = "", body: Any = None) -> Answer:

@@ -11,6 +11,9 @@ from tests.system.waiting import HEAL
 
 TIMEOUT = 60  # seconds; the gateway answers within its own limit long before
 AWAY = {502, 503, 504}  # a process behind the gateway is just being started again
+NOT_BEGUN = 503  # come back later, says the shop: it has no time for this, and has done nothing
+REPEATABLE = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}  # RFC 9110, 9.2.2
+TRIES = 4  # on a machine that stands still for seconds now and then
 
 
 class Caller:
@@ -25,7 +28,17 @@ class Caller:
         """The same person at another door."""
         return Caller(address, self.log_in)
 
-    def send(
+    def send(self, method: str, path: str, **rest: Any) -> requests.Response:
+        """The answer; when the shop says that it has no time just now, it is asked a few times more, as clients do."""
+        is_repeatable = method in REPEATABLE or "Idempotency-Key" in (rest.get("headers") or {})
+        for _ in range(TRIES - 1):
+            answer = self.send_once(method, path, **rest)
+            if answer.status_code not in (AWAY if is_repeatable else {NOT_BEGUN}):
+                return answer
+            time.sleep(1)
+        return self.send_once(method, path, **rest)
+
+    def send_once(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, **rest: Any
     ) -> requests.Response:
         """One request, redirects not followed; `rest` is as for `requests.request`.
@@ -48,7 +61,7 @@ class Caller:
         until = time.monotonic() + HEAL
         while True:
             try:
-                answer = self.send(method, path, **rest)
+                answer = self.send_once(method, path, **rest)
             except requests.RequestException as error:
                 outcome: object = error
             else:

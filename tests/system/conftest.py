@@ -126,9 +126,9 @@ def settle(records: Records, topics: Topics) -> Settle:
     """Waits until everything that was begun has ended, and every message is handled."""
 
     def wait() -> None:
-        eventually(records.under_way, lambda left: not left, within=HEAL, what="a quiet shop")
+        eventually(records.under_way, lambda left: not left, within=2 * HEAL, what="a quiet shop")
         topics.wait_until_handled()
-        eventually(records.under_way, lambda left: not left, within=HEAL, what="a quiet shop")
+        eventually(records.under_way, lambda left: not left, within=2 * HEAL, what="a quiet shop")
 
     return wait
 
@@ -169,6 +169,7 @@ def signer(platform: Platform, keycloak: Keycloak, manager: Shopper) -> Iterator
                 eventually(
                     partial(somebody.at(door).send, "GET", each.path),
                     lambda answer: answer.status_code == 200,
+                    within=HEAL,
                     what=f"{door}{each.path} with a new key",
                 )
     yield found

@@ -6,7 +6,7 @@ import requests
 
 from tests.system.messages import Message
 from tests.system.shopper import Json, Shopper
-from tests.system.waiting import PATIENCE, eventually
+from tests.system.waiting import HEAL, PATIENCE, eventually
 
 PATH = "/api/dead-letters/"
 PAGE = 25
@@ -48,6 +48,7 @@ class DeadLetters:
                 for letter in self.of(given_up)
                 if letter["service"] == service and letter["id"] != than["id"]
             ],
+            within=HEAL,
             what=f"another dead letter of {given_up.topic} by {service}",
         )[0]
 
@@ -73,7 +74,7 @@ class DeadLetters:
     def discard_all(self) -> None:
         """Leave nothing for a manager to look at."""
         for letter in self.all():
-            assert self.settle(letter, "discard").status_code in {200, 409}
+            assert self.insist(letter, "discard").status_code in {200, 409}
 
 
 def _is_of(letter: Json, given_up: Message) -> bool:

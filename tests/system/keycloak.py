@@ -12,6 +12,8 @@ from typing import Any
 
 import requests
 
+from tests.system.waiting import eventually
+
 REALM = "microcommerce"
 CLIENT = "microcommerce-cli"
 ADMINISTRATOR = {"client_id": "admin-cli", "username": "admin", "password": "admin"}
@@ -74,8 +76,16 @@ class Keycloak:
         )
 
     def tokens(self, realm: str, form: dict[str, str]) -> dict[str, Any]:
-        """What the token endpoint answers."""
-        answer = requests.post(f"{realm}/protocol/openid-connect/token", data=form, timeout=TIMEOUT)
+        """What the token endpoint answers.
+
+        Keycloak writes each log-in down on a thread of its own, and refuses the same user until that is done.
+        """
+        url = f"{realm}/protocol/openid-connect/token"
+        answer = eventually(
+            lambda: requests.post(url, data=form, timeout=TIMEOUT),
+            lambda answer: "invalid_grant" not in answer.text,
+            what="a token",
+        )
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found

@@ -75,7 +75,7 @@ class Shop:
 
     def archive(self, product: Product) -> None:
         """Take a product off sale, and wait until nobody can order it."""
-        answer = self.manager.send("DELETE", f"/api/products/{product.id}/")
+        answer = self.manager.insist("DELETE", f"/api/products/{product.id}/")
         assert answer.status_code == 204, answer.text
         eventually(
             lambda: self.manager.order((product, 1), expected_total="0.01").json()["type"],

@@ -1,5 +1,6 @@
 """A customer, and what customers do."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,8 +78,8 @@ class Shopper(Caller):
         return send("POST", "/api/orders/", json=body, headers=headers)
 
     def place(self, *lines: Line, key: str = "", **fields: Any) -> str:
-        """Order, and be told that it was submitted; the order's id."""
-        answer = self.order(*lines, key=key, **fields)
+        """Order, and be told that it was submitted; the order's id. Asked again with the same key while it must be."""
+        answer = self.order(*lines, key=key or str(uuid.uuid4()), **fields)
         assert answer.status_code == 201, answer.text
         assert answer.json()["status"] == "submitted"
         return str(answer.json()["id"])

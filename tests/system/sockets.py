@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from tests.system.caller import AWAY
 from tests.system.waiting import PATIENCE
 
 Json = dict[str, Any]
@@ -56,18 +57,30 @@ def listening(
     """An open connection, with the token in its header or in its subprotocol."""
     url = address(gateway, **({} if after is None else {"after": after}))
     if by_subprotocol:
-        connection = connect(
-            url, subprotocols=[Subprotocol(PROTOCOL), Subprotocol(f"bearer.{token}")], proxy=None
-        )
+        connection = opened(url, subprotocols=[Subprotocol(PROTOCOL), Subprotocol(f"bearer.{token}")])
     else:
-        connection = connect(url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None)
+        connection = opened(url, additional_headers={"Authorization": f"Bearer {token}"})
     with connection:
         yield Feed(connection)
 
 
+def opened(url: str, **how: Any) -> ClientConnection:
+    """A new connection, however often it takes while the service has no time for it, as browsers' pages do it."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection: ClientConnection = connect(url, open_timeout=PATIENCE, proxy=None, **how)
+        except InvalidStatus as refusal:
+            if refusal.response.status_code not in AWAY or time.monotonic() > until:
+                raise
+            time.sleep(1)
+        else:
+            return connection
+
+
 def close_code(url: str, **how: Any) -> int | None:
     """The code with which a connection is closed that should never have been let in."""
-    with connect(url, proxy=None, **how) as connection:
+    with opened(url, **how) as connection:
         return close_code_of(connection)
 
 

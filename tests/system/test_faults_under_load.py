@@ -51,12 +51,16 @@ def test_faults_at_random_and_answers_that_get_lost(
 
 
 def _prices_and_sign_ins(network: Network, shop: Shop, window: Window, shopper: Shopper) -> None:
-    """What the load does too seldom: answers of MongoDB's and Keycloak's are lost here, each to its only client."""
+    """What the load does too seldom: answers are lost here of MongoDB, Keycloak and the order service."""
     piece = shop.product(stock=1)
     version = shop.manager.read(f"/api/products/{piece.id}/")["version"]
     network.lose("mongod", WORTH_LOSING["mongod"])
     assert shop.reprice(piece, "12.00").price == "12.00"
     assert shop.manager.read(f"/api/products/{piece.id}/")["version"] == version + 1, "done twice"
+
+    network.lose("order", WORTH_LOSING["order"])
+    assert shopper.outcome(shopper.place((piece, 1)))["status"] == "confirmed"
+    assert shop.stock(piece)[0] == 0
 
     assert shopper.account
     way_back = window.stop_on_the_way_back(shopper.account)

@@ -1,8 +1,6 @@
 """Every process says how it is; the gateway says how all of it is (contract, 3)."""
 
-import requests
-
-from tests.system.caller import TIMEOUT
+from tests.system.caller import Caller
 from tests.system.platform import INFRASTRUCTURE, Platform
 from tests.system.problems import problem
 from tests.system.shopper import Shopper
@@ -29,7 +27,7 @@ def test_every_process_answers_probes_and_is_measured(platform: Platform) -> Non
     for process in platform.processes().values():
         if process.service != INFRASTRUCTURE:
             for path in ("/health/live", "/health/ready", "/metrics"):
-                answer = requests.get(f"http://127.0.0.1:{process.port}{path}", timeout=TIMEOUT)
+                answer = Caller(f"http://127.0.0.1:{process.port}").send("GET", path)
                 if process.name == "gateway" and path == "/metrics":
                     assert answer.status_code in {200, 404}, "the gateway may measure itself on another port"
                     continue

@@ -58,7 +58,7 @@ def test_killed_in_mid_order(
         victim = platform.kill(name)
         price = next(PRICES)
         shop.change(pieces[0], price=price)
-        from_basket = shopper.place(key=str(uuid.uuid4()))
+        from_basket = shopper.place()
         platform.wait_until_back(victim)
     outcomes = shopper.outcomes([*placed, from_basket], HEAL)
     for order_id, status in outcomes.items():
@@ -100,7 +100,7 @@ def _ordering(buyer: Shopper, piece: Product, at_most: int) -> Iterator[list[str
 
     def order() -> None:
         for _ in range(at_most):
-            placed.append(buyer.place((piece, 1), key=str(uuid.uuid4())))
+            placed.append(buyer.place((piece, 1)))
             if enough.wait(BETWEEN_ORDERS):
                 return
 

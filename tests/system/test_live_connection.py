@@ -11,7 +11,7 @@ from tests.system.keycloak import Keycloak
 from tests.system.platform import Platform
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
-from tests.system.sockets import PROTOCOL, address, close_code, close_code_of, listening
+from tests.system.sockets import PROTOCOL, address, close_code, close_code_of, listening, opened
 
 
 def test_two_windows_hear_the_same_and_nobody_else_does(
@@ -36,7 +36,7 @@ def test_the_server_speaks_the_protocol_that_was_offered(platform: Platform, sho
     """A browser drops a connection whose protocol is not answered. Red without `PROTOCOL` in `gateway.websocket._accept`."""
     assert shopper.log_in
     offered = [Subprotocol(PROTOCOL), Subprotocol(f"bearer.{shopper.log_in.token}")]
-    with connect(address(platform.urls["gateway"]), subprotocols=offered, proxy=None) as connection:
+    with opened(address(platform.urls["gateway"]), subprotocols=offered) as connection:
         assert connection.subprotocol == PROTOCOL
 
 
@@ -68,9 +68,9 @@ def test_it_ends_with_its_token(door: str, platform: Platform, keycloak: Keycloa
     """
     assert shopper.account
     at = platform.urls["gateway"] if door == "gateway" else platform.door("notification")
-    with keycloak.client_with_short_tokens(seconds=5) as client:
+    with keycloak.client_with_short_tokens(seconds=10) as client:
         token = keycloak.grant(shopper.account, client)["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        with connect(address(at), additional_headers=headers, proxy=None) as connection:
+        with opened(address(at), additional_headers=headers) as connection:
             connection.ping().wait(30)  # it was let in
             assert close_code_of(connection) == 4401

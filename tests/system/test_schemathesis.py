@@ -13,9 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
+from requests.adapters import HTTPAdapter
 from schemathesis.core.parameters import ParameterLocation
+from urllib3.util import Retry
 
+from tests.system.caller import NOT_BEGUN, TRIES
 from tests.system.conftest import AT_ONCE, NewShopper
 from tests.system.described import FILE
 from tests.system.shop import Shop
@@ -25,6 +29,16 @@ Json = dict[str, Any]
 Case = schemathesis.Case[Any]
 
 TIMEOUT = 60  # seconds
+# A shop without time for it, on a machine that stood still, is asked again.
+PATIENT = Retry(
+    TRIES - 1,
+    connect=0,
+    read=0,
+    redirect=0,
+    status_forcelist={NOT_BEGUN},
+    allowed_methods=None,
+    raise_on_status=False,
+)
 MADE_AWAY_WITH = {"/api/products/", "/api/categories/"}
 PICTURE = "/media/products/picture.svg"
 LONGEST_SLUG, LONGEST_KEY = 200, 255
@@ -106,7 +120,11 @@ def _judge(case: Case, caller: Shopper, things: Things) -> None:
     assert caller.log_in
     _make_true(case, things)
     headers = {"Authorization": f"Bearer {caller.log_in.token}"}
-    answer = case.call_and_validate(base_url=caller.address, headers=headers, timeout=TIMEOUT)
+    with requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=PATIENT))
+        answer = case.call_and_validate(
+            base_url=caller.address, session=session, headers=headers, timeout=TIMEOUT
+        )
     if answer.status_code == 201 and case.path in MADE_AWAY_WITH:
         things.made.append(answer.headers["location"][0])
 

@@ -18,7 +18,7 @@ from tests.system.shop import Shop
 from tests.system.shopper import Product, Shopper
 from tests.system.waiting import eventually
 
-QUICKLY = 10.0  # seconds; a minute would be the time-to-live
+QUICKLY = 30.0  # seconds; a minute would be the time-to-live
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def another_gateway(**settings: str) -> Iterator[Shopper]:
         yield somebody
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(60)
 
 
 def _is_ready(caller: Shopper) -> bool:

@@ -13,6 +13,7 @@ from joserfc.jwk import RSAKey
 from websockets.typing import Subprotocol
 
 from shared.auth.tokens import LEEWAY
+from tests.system.caller import Caller
 from tests.system.conftest import Settle
 from tests.system.endpoints import ENDPOINTS, UNKNOWN_PRODUCT, Endpoint
 from tests.system.keycloak import TIMEOUT, Account, Keycloak, claims_of, decode, encode
@@ -108,9 +109,7 @@ def test_a_token_that_is_not_good(
     headers = {"Authorization": f"Bearer {forged[kind]}"}
     path = endpoint.path.format(**PLACES)
     for door in (platform.urls["gateway"], platform.door(endpoint.service)):
-        answer = requests.request(
-            endpoint.method, door + path, headers=headers, json=endpoint.body, timeout=TIMEOUT
-        )
+        answer = Caller(door).send(endpoint.method, path, headers=headers, json=endpoint.body)
         problem(answer, 401)
         assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"', f"{door}{path}"
 
@@ -136,7 +135,7 @@ def test_no_token_and_a_token_in_the_address(platform: Platform, shopper: Shoppe
         assert close_code(address(door)) == 4401
         assert close_code(address(door, token=token, access_token=token)) == 4401
     for door in (platform.urls["gateway"], platform.door("order")):
-        problem(requests.get(f"{door}/api/orders/?access_token={token}&token={token}", timeout=TIMEOUT), 401)
+        problem(Caller(door).send("GET", f"/api/orders/?access_token={token}&token={token}"), 401)
 
 
 def test_other_schemes_and_several_tokens(platform: Platform, shopper: Shopper) -> None:
@@ -145,11 +144,9 @@ def test_other_schemes_and_several_tokens(platform: Platform, shopper: Shopper) 
     basic = base64.b64encode(b"mia:mia").decode()
     for door in (platform.urls["gateway"], platform.door("order")):
         for value in (f"Basic {basic}", shopper.log_in.token, f"Token {shopper.log_in.token}"):
-            problem(
-                requests.get(f"{door}/api/orders/", headers={"Authorization": value}, timeout=TIMEOUT), 401
-            )
+            problem(Caller(door).send("GET", "/api/orders/", headers={"Authorization": value}), 401)
         form = {"access_token": shopper.log_in.token}
-        problem(requests.post(f"{door}/api/orders/", data=form, timeout=TIMEOUT), 401)
+        problem(Caller(door).send("POST", "/api/orders/", data=form), 401)
 
 
 def test_what_a_good_token_says(shopper: Shopper) -> None:

@@ -29,8 +29,12 @@ class Topics:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """Kafka was away for longer than its client bears with (`kafka.Hearing`)."""
         # One for all questions: a client that nobody holds any more ends before its answers come.
-        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        self._admin = AdminClient({"bootstrap.servers": self._bootstrap})
 
     def send(self, messages: Iterable[Message]) -> None:
         """Put messages on their topics, in this order, and into the partition that they name."""
@@ -78,7 +82,7 @@ class Topics:
             reader.assign([TopicPartition(*place, 0) for place in ends])
             return list(_read(reader, ends))
 
-    def wait_until_handled(self, within: float = HEAL) -> None:
+    def wait_until_handled(self, within: float = 2 * HEAL) -> None:
         """Every consumer has committed everything that is on its topics, and every dead letter is collected."""
         with contextlib.ExitStack() as stack:
             readers = {group: stack.enter_context(self._reader(group)) for group in GROUPS}

@@ -16,6 +16,7 @@ FAILED_LOAD = "Failed to load resource"  # said of every status over 399, which 
 
 AUTHENTICATE = re.compile(r"/login-actions/authenticate\?")
 ON_THE_WAY = "on the way back"
+TRIES = 3
 LEFT = "net::ERR_ABORTED"  # the page was left before this came
 
 
@@ -59,9 +60,17 @@ class Window:
         return answer
 
     def sign_in(self, account: Account, path: str = "/") -> None:
-        """By Keycloak's own page; ends at `path`."""
+        """By Keycloak's own page; ends at `path`. Where the gateway waited for Keycloak in vain, once more."""
         self._go_to_keycloak(account, path)
-        self.page.wait_for_url(self.gateway + path)
+        again = self.page.get_by_role("link", name="Sign in again")
+        for _ in range(TRIES):
+            self.page.wait_for_url(f"{self.gateway}/**")
+            if not again.is_visible():
+                break
+            again.click()  # Keycloak knows its session
+            self.forget()
+        if self.page.url != self.gateway + path:
+            self.go(path)
 
     def stop_on_the_way_back(self, account: Account) -> str:
         """Sign in with Keycloak, but do not come back: the address, code and all, where Keycloak sends the browser."""
