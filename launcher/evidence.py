@@ -5,6 +5,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -64,13 +65,17 @@ def unsent(instance: Instance) -> dict[str, int]:
     """Messages that wait in each service's outbox."""
     query = "SELECT count(*) FROM messaging_outboxmessage WHERE sent_at IS NULL"
     counts = {owner.name: int(ask(instance, owner.name, query)[0][0]) for owner in with_postgres()}
-    client: MongoClient[dict[str, Any]]
-    with MongoClient(
-        database_url(service("product"), instance), serverSelectionTimeoutMS=1000 * CONNECT_TIMEOUT
-    ) as client:
-        outbox: Collection[dict[str, Any]] = client.get_default_database()["messaging_outboxmessage"]
+    with _outbox_of_products(instance) as outbox:
         counts["product"] = outbox.count_documents({"sent_at": None})
     return counts
+
+
+@contextmanager
+def _outbox_of_products(instance: Instance) -> Iterator[Collection[dict[str, Any]]]:
+    client: MongoClient[dict[str, Any]]
+    address = database_url(service("product"), instance)
+    with MongoClient(address, serverSelectionTimeoutMS=1000 * CONNECT_TIMEOUT) as client:
+        yield client.get_default_database()["messaging_outboxmessage"]
 
 
 # Who must have handled a message of a type (contract.md section 5); baskets remember ids in another way.
@@ -126,12 +131,8 @@ def _given_up(instance: Instance) -> set[str]:
 def _sent_lately(instance: Instance) -> Iterator[tuple[Any, ...]]:
     for owner in with_postgres():
         yield from ask(instance, owner.name, SENT_LATELY)
-    client: MongoClient[dict[str, Any]]
-    with MongoClient(
-        database_url(service("product"), instance), serverSelectionTimeoutMS=1000 * CONNECT_TIMEOUT
-    ) as client:
+    with _outbox_of_products(instance) as outbox:
         lately = {"sent_at": {"$gt": datetime.now(UTC) - timedelta(hours=1)}}
-        outbox: Collection[dict[str, Any]] = client.get_default_database()["messaging_outboxmessage"]
         for each in outbox.find(lately, {"headers": 1}):
             yield each["headers"]["ce_id"], each["headers"]["ce_type"]
 
