@@ -15,6 +15,7 @@ from apps.notification.models import CustomerCursor, Notification
 from shared import contracts
 from shared.messaging.models import InboxMessage
 from tests.notification.story import confirmed, happened, hear, tell
+from tests.patience import own_connection
 from tests.retention import oldest_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -173,10 +174,8 @@ def in_threads(work: Callable[[int], None], turns: Sequence[int]) -> None:
     """Run `work` for each of `turns` in four threads; raises what any of them raises."""
 
     def alone(turn: int) -> None:
-        try:
+        with own_connection():
             work(turn)
-        finally:
-            connection.close()
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(alone, turns))

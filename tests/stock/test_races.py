@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, transaction
 
 from apps.stock.handlers import HANDLERS
 from apps.stock.models import Reservation, StockItem
@@ -18,6 +18,7 @@ from shared.contracts import CommitStock, ReleaseStock, ReserveStock
 from shared.contracts.stock import StockCommand
 from shared.messaging.dispatch import dispatch
 from shared.messaging.envelope import Received
+from tests.patience import own_connection
 from tests.stock.world import command, level, order, product, put, state
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,10 +31,8 @@ def at_once(jobs: Iterable[Callable[[], object]]) -> None:
     """Run `jobs` on threads with connections of their own; the first failure of any surfaces here."""
 
     def run(job: Callable[[], object]) -> None:
-        try:
+        with own_connection():
             job()
-        finally:
-            connections.close_all()
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(run, jobs))

@@ -7,7 +7,7 @@ from django.db import connection
 
 from shared.contracts import BY_TYPE
 from shared.messaging import dead_letters
-from tests.shared.messaging.lab import TABLE, Gossip, Lab, Note
+from tests.shared.messaging.lab import TABLE, WORD_WITHIN, Gossip, Lab, Note
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def lab(transactional_db: None, known_contracts: None, monkeypatch: pytest.Monke
     made = Lab()
     for contract in (Note, Gossip):
         monkeypatch.setattr(contract, "TOPIC", made.topic)
-    monkeypatch.setattr(dead_letters, "TIMEOUT", made.gives_up_after / 1000 + 5)  # Kafka's word comes before
+    monkeypatch.setattr(dead_letters, "TIMEOUT", WORD_WITHIN)
     made.create(made.topic.name)
     made.create(made.topic.dead_letter, partitions=1)
     yield made

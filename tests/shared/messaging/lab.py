@@ -31,6 +31,9 @@ from shared.testing.messages import raw
 
 PARTITIONS = 2
 PATIENCE = 30.0  # seconds: less than the tries of a failing message take, so what was held up by one is seen
+# A dead letter without Kafka's word is sent again, and the tests count letters: Kafka may take its time.
+GIVES_UP_AFTER = 30_000  # milliseconds
+WORD_WITHIN = GIVES_UP_AFTER / 1000 + 5  # seconds
 TABLE = "CREATE TABLE IF NOT EXISTS lab_effect (id bigserial PRIMARY KEY, about text NOT NULL, text text NOT NULL)"
 NOWHERE = Topic("lab.nowhere")  # a test's fixture puts its own topic in its place
 
@@ -94,9 +97,7 @@ class Lab:
         self.topic = Topic(f"lab.{uuid.uuid4().hex[:12]}")
         self.group = f"lab-{uuid.uuid4().hex[:12]}"
         self.desk = Desk()
-        self.gives_up_after = (
-            30_000  # milliseconds; a letter is sent again without Kafka's word, and tests count them
-        )
+        self.gives_up_after = GIVES_UP_AFTER
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap})
         self._producer = kafka.producer(self.bootstrap, "lab")
 

@@ -7,6 +7,7 @@ or to take the process down.
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,15 +20,16 @@ from django.conf import settings  # noqa: E402 - Django first
 
 from shared.contracts import BY_TYPE  # noqa: E402
 from shared.contracts.topics import Topic  # noqa: E402
-from shared.messaging import kafka, ledger, process  # noqa: E402
+from shared.messaging import dead_letters, kafka, ledger, process  # noqa: E402
 from shared.messaging.consumer import Consumer  # noqa: E402
-from shared.messaging.dead_letters import SEND_TIMEOUT_MS, DeadLetterQueue  # noqa: E402
+from shared.messaging.dead_letters import DeadLetterQueue  # noqa: E402
 from shared.messaging.envelope import Received  # noqa: E402
 from shared.messaging.postgresql import PostgresOutbox  # noqa: E402
 from shared.messaging.relay import Relay  # noqa: E402
-from tests.shared.messaging.lab import Note, write  # noqa: E402
+from tests.shared.messaging.lab import GIVES_UP_AFTER, WORD_WITHIN, Note, write  # noqa: E402
 
 SHORT_LEASE = timedelta(seconds=1)
+asked_to_stop = threading.Event()
 
 
 def obey(batch: Sequence[Received[Note]]) -> None:
@@ -35,6 +37,8 @@ def obey(batch: Sequence[Received[Note]]) -> None:
     for received in batch:
         note = received.message
         write(note.about, note.text)
+        while note.text == "until asked to stop" and not asked_to_stop.is_set():
+            time.sleep(0.1)
         if note.text.startswith("slow"):
             time.sleep(float(note.text.removeprefix("slow ")))
         if note.text == "kill":
@@ -44,16 +48,22 @@ def obey(batch: Sequence[Received[Note]]) -> None:
 def consume(group: str) -> None:
     """As `manage.py consume`."""
     ledger.LEASE = SHORT_LEASE
+    dead_letters.TIMEOUT = WORD_WITHIN
     bootstrap = settings.ENVIRONMENT.kafka
     consumer = Consumer(
         kafka=kafka.consumer(bootstrap, group),
         handlers={Note: obey},
         ledger=ledger.SqlLedger(),
         dead_letters=DeadLetterQueue(
-            lambda: kafka.producer(bootstrap, group, gives_up_after=SEND_TIMEOUT_MS), "lab"
+            lambda: kafka.producer(bootstrap, group, gives_up_after=GIVES_UP_AFTER), "lab"
         ),
     )
-    process.run(consumer.run, consumer.stop, consumer.pulse)
+
+    def stop() -> None:
+        asked_to_stop.set()
+        consumer.stop()
+
+    process.run(consumer.run, stop, consumer.pulse)
 
 
 def relay() -> None:

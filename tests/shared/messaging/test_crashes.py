@@ -64,7 +64,7 @@ def test_a_message_that_kills_its_process_is_given_up(lab: Lab, start: Start) ->
         if process.poll() is not None:
             assert process.returncode == -signal.SIGKILL
             process, deaths = start(), deaths + 1
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < 120
         time.sleep(0.1)
     eventually(lambda: "behind" in lab.effects())
 
@@ -102,16 +102,18 @@ def test_killed_again_and_again_under_load(lab: Lab, start: Start) -> None:
 
 
 def test_asked_to_stop_it_finishes_the_message_in_hand(lab: Lab, start: Start) -> None:
-    lab.send(lab.note("slow 2"), lab.note("after"))  # of one key: of two either could be the first
+    lab.send(
+        lab.note("until asked to stop"), lab.note("after")
+    )  # of one key: of two either could be the first
     process = start()
     eventually(lambda: ParkedMessage.objects.filter(starts=1).exists())
 
     process.terminate()
-    assert process.wait(10) == 0
-    assert lab.effects() == ["slow 2"]
+    assert process.wait(40) == 0
+    assert lab.effects() == ["until asked to stop"]
 
     start()
-    eventually(lambda: lab.effects() == ["slow 2", "after"])
+    eventually(lambda: lab.effects() == ["until asked to stop", "after"])
 
 
 def test_a_sleeper_that_wakes_has_no_second_effect(lab: Lab, start: Start) -> None:
@@ -158,4 +160,4 @@ def test_a_relay_that_is_asked_to_stop_does(lab: Lab, start: Start) -> None:
     eventually(lambda: not OutboxMessage.objects.filter(sent_at=None).exists())
 
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(40) == 0

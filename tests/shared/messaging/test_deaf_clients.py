@@ -21,7 +21,7 @@ from shared.messaging.kafka import ClientDeaf
 from shared.messaging.models import OutboxMessage
 from shared.messaging.postgresql import PostgresOutbox
 from shared.messaging.relay import Relay
-from tests.shared.messaging.lab import Lab, Note, read_all
+from tests.shared.messaging.lab import GIVES_UP_AFTER, Lab, Note, read_all
 from tests.shared.messaging.wire import StaleCoordinator, Wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -137,7 +137,7 @@ def test_a_consumer_that_is_never_told_where_to_begin_ends(lab: Lab, monkeypatch
 def test_a_dead_letter_that_kafka_did_not_take_goes_by_a_new_producer(lab: Lab, one_sided: Wire) -> None:
     """Red without `self._producer = None` in `DeadLetterQueue.send`."""
     way = f"127.0.0.1:{one_sided.port}"
-    clients = iter([("deaf", 1_000), ("successor", 30_000)])
+    clients = iter([("deaf", 1_000), ("successor", GIVES_UP_AFTER)])
 
     def next_one() -> Producer:
         client, patience = next(clients)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.utils import timezone
 
 from shared.contracts import Message
@@ -16,6 +16,7 @@ from shared.messaging.ledger import LEASE, SqlLedger
 from shared.messaging.models import InboxMessage, ParkedMessage
 from shared.messaging.parking import Parked
 from shared.settings.service import STATEMENT_TIMEOUT_MS
+from tests.patience import own_connection
 from tests.shared.messaging.lab import Boom, Lab, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,11 +46,9 @@ def in_threads(count: int, work: Callable[[], T]) -> list[T]:
     together = threading.Barrier(count)
 
     def run(_: int) -> T:
-        try:
+        with own_connection():
             together.wait()
             return work()
-        finally:
-            connections.close_all()
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(run, range(count)))
