@@ -17,6 +17,7 @@ from shared.messaging import kafka
 from shared.messaging.dead_letters import PREFIX
 from shared.messaging.envelope import Raw
 
+SEND_TIMEOUT_MS = 3_000  # Kafka has the message by then, or it is not replayed
 TIMEOUT = 4.0  # seconds that a manager waits for Kafka's word
 
 
@@ -80,7 +81,7 @@ def _produce(letter: DeadLetter) -> None:
 @cache
 def _producer() -> Producer:
     # Made on first use: a Kafka client does not survive a fork.
-    return kafka.producer(settings.ENVIRONMENT.kafka, settings.SERVICE_NAME, gives_up_after=3000)
+    return kafka.producer(settings.ENVIRONMENT.kafka, settings.SERVICE_NAME, gives_up_after=SEND_TIMEOUT_MS)
 
 
 def _row(raw: Raw) -> DeadLetter:

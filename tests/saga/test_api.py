@@ -124,8 +124,11 @@ def test_whatever_is_in_it(manager_client: APIClient, payload: bytes) -> None:
     assert manager_client.get("/api/dead-letters/").status_code == 200
 
 
-def test_replay_sends_the_same_id_again(manager_client: APIClient) -> None:
+def test_replay_sends_the_same_id_again(manager_client: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a real Kafka: the message is on its topic, with its id and without the dead letter's headers."""
+    monkeypatch.setattr(dead_letters, "SEND_TIMEOUT_MS", 30_000)
+    monkeypatch.setattr(dead_letters, "TIMEOUT", 35.0)
+    dead_letters._producer.cache_clear()
     message_id = f"replayed-{uuid4()}"
     dead_letters.collect([a_dead_letter(message_id)])
     letter = DeadLetter.objects.get()
@@ -142,7 +145,7 @@ def _headers_on_kafka(topic: str, message_id: str) -> dict[str, bytes]:
     consumer.subscribe([topic])
     try:
         for _ in range(20_000):
-            message = consumer.poll(10)
+            message = consumer.poll(60)
             assert message is not None, f"{message_id} did not arrive on {topic}"
             headers = dict(cast("list[tuple[str, bytes]]", message.headers() or []))
             if headers.get("ce_id") == message_id.encode():

@@ -17,6 +17,7 @@ from apps.saga.models import Saga, SagaEvent
 from shared import contracts as c
 from shared.messaging.models import OutboxMessage
 from shared.testing.messages import received
+from tests.patience import own_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PRODUCT = "a" * 24
@@ -101,18 +102,20 @@ def test_one_that_fails_holds_up_no_neighbour() -> None:
 def test_a_lost_wake_up_is_found() -> None:
     order_id = uuid4()
     submit(order_id)
-    now = timezone.now()
+    now = SagaEvent.objects.get().received_at
     assert orchestrator.due(now) == []
     assert orchestrator.due(now + timedelta(seconds=3)) == [order_id]
 
 
-def test_a_worker_that_is_behind_takes_along_what_waits() -> None:
+def test_a_worker_that_is_behind_takes_along_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any wake-up moves every saga whose own stands in the queue. Red without `orchestrator.queued` in the task."""
     waiting, fresh, woken = uuid4(), uuid4(), uuid4()
     submit(waiting)
     SagaEvent.objects.update(received_at=timezone.now() - timedelta(seconds=5))
     submit(fresh)
     submit(woken)
+    now = SagaEvent.objects.get(order_id=fresh).received_at
+    monkeypatch.setattr(timezone, "now", lambda: now)
     tasks.advance([str(woken)])
     assert [len(sent(order_id)) for order_id in (waiting, fresh, woken)] == [1, 0, 1]
 
@@ -145,10 +148,8 @@ def test_waking_twice_at_once_sends_once() -> None:
 
     def work() -> None:
         barrier.wait()
-        try:
+        with own_connection():
             orchestrator.advance([order_id])
-        finally:
-            connection.close()
 
     threads = [Thread(target=work) for _ in range(4)]
     for thread in threads:

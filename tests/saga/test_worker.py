@@ -37,6 +37,7 @@ def test_what_waits_in_redis_lives_no_longer_than_the_next_sweep() -> None:
 
 def test_a_worker_that_waits_for_redis_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """While Redis is away its silence is right, and once it is back Celery needs a while. Red without `is_redis_away`."""
+    monkeypatch.setattr(processes, "ANSWER_SECONDS", 20.0)
     pulse = Pulse(0.1, processes.is_redis_away)
     time.sleep(0.2)
     assert not pulse.is_alive(), "Redis is there, and it does nothing"

@@ -3,7 +3,6 @@
 import io
 import json
 import threading
-import time
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -18,9 +17,21 @@ from tests.stock.world import deliver, level, product, put, said_since, told
 pytestmark = pytest.mark.django_db
 
 
-def load(*arguments: str) -> str:
+class Printed(io.StringIO):
+    """What a command prints, and when it begins to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begins = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.begins.set()
+        return super().write(text)
+
+
+def load(*arguments: str, out: io.StringIO | None = None) -> str:
     """What `load_demo_stock` prints."""
-    out = io.StringIO()
+    out = out or io.StringIO()
     call_command("load_demo_stock", *arguments, stdout=out)
     return out.getvalue()
 
@@ -91,14 +102,16 @@ def test_products_that_never_come_are_an_error_that_says_what_to_do() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_products_that_are_still_on_their_way_are_waited_for() -> None:
+    out = Printed()
+
     def arrive() -> None:
-        time.sleep(0.7)
+        assert out.begins.wait(60)
         deliver([told(ProductCreated, name) for name in "ab"])
         connections.close_all()
 
     thread = threading.Thread(target=arrive)
     thread.start()
-    printed = load("--expect", "2", "--timeout", "20")
+    printed = load("--expect", "2", "--timeout", "60", out=out)
     thread.join()
 
     assert printed.splitlines()[0].startswith("0 of 2")
