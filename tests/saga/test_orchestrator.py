@@ -102,7 +102,7 @@ def test_one_that_fails_holds_up_no_neighbour() -> None:
 def test_a_lost_wake_up_is_found() -> None:
     order_id = uuid4()
     submit(order_id)
-    now = SagaEvent.objects.get().received_at
+    now = SagaEvent.objects.get().received_at + timedelta(seconds=0.5)
     assert orchestrator.due(now) == []
     assert orchestrator.due(now + timedelta(seconds=3)) == [order_id]
 
