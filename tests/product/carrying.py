@@ -26,7 +26,7 @@ from shared.messaging.relay import Relay
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = "5" * 24
-PATIENCE = 30.0  # seconds
+PATIENCE = 120.0  # seconds
 
 
 @contextmanager
@@ -105,9 +105,9 @@ def running_relay() -> Iterator[Relay]:
 
 
 class RelayProcess:
-    """`manage.py relay` on the tests' database."""
+    """`manage.py relay` on the tests' database; `dies_at` names a crash point."""
 
-    def __init__(self) -> None:
+    def __init__(self, dies_at: str = "") -> None:
         url = connection.settings_dict["HOST"].replace("/product?", f"/{connection.settings_dict['NAME']}?")
         environment = {
             **os.environ,
@@ -115,7 +115,14 @@ class RelayProcess:
             "DJANGO_SETTINGS_MODULE": "apps.product.settings",
         }
         command = [sys.executable, "apps/product/manage.py", "relay"]
-        self._process = subprocess.Popen(command, cwd=ROOT, env=environment)
+        if dies_at:
+            environment["MICROCOMMERCE_CRASH_POINT"] = dies_at
+        # A crash point kills its whole group, which shall not be the tests'.
+        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+
+    def died(self) -> int:
+        """Wait for its end; returns the exit code."""
+        return self._process.wait(PATIENCE)
 
     def kill(self) -> None:
         """kill -9."""
@@ -123,6 +130,6 @@ class RelayProcess:
         self._process.wait()
 
     def terminate(self) -> int:
-        """SIGTERM; returns the exit code, within 10 seconds."""
+        """SIGTERM; returns the exit code."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(10)
+        return self.died()

@@ -32,6 +32,18 @@ def empty_store(transactional_db: None) -> Iterator[None]:
     assert mongo.session is None, "A transaction was left open."
 
 
+@pytest.fixture(autouse=True)
+def no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that a busy machine holds up is answered all the same."""
+    monkeypatch.setattr("apps.product.store.DEADLINE", 60.0)
+
+
+@pytest.fixture
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds no gap between the others goes on looking for a minute: a machine that stalls is no contention."""
+    monkeypatch.setattr("apps.product.transactions.PATIENCE", 60.0)
+
+
 @pytest.fixture
 def commands_in() -> CommandsIn:
     """`with commands_in() as commands:` notes the name of every command that goes to MongoDB meanwhile."""

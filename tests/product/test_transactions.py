@@ -41,7 +41,7 @@ def all_at_once(works: "list[Callable[[], object]]") -> list[BaseException]:
 
 
 @pytest.fixture
-def crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+def crowd(no_hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads do not wait for each other's turn, as if each were a process of its own."""
     from apps.product import transactions
 
@@ -149,6 +149,7 @@ def test_changes_of_one_product_at_once_are_all_made(make_product: "MakeProduct"
     assert RETRIES._value.get() > before
 
 
+@pytest.mark.usefixtures("no_hurry")
 def test_threads_of_one_process_wait_for_their_turn(make_product: "MakeProduct") -> None:
     from apps.product import operations
     from apps.product.transactions import RETRIES
