@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 from shared.testing.tokens import make_token
 from tests.notification.processes import Api
 
-SOON = 5.0  # seconds in which a push certainly comes, and in which no poll must be needed
+SOON = 9.0  # seconds in which a push certainly comes, and in which no poll must be needed
 QUIET = 1.0  # seconds to listen before "nothing came" is believed
 
 
@@ -48,7 +48,7 @@ def hears_nothing(socket: ClientConnection, seconds: float = QUIET) -> bool:
     return False
 
 
-def closed_with(socket: ClientConnection, seconds: float = SOON) -> tuple[int, str]:
+def closed_with(socket: ClientConnection, seconds: float = 30.0) -> tuple[int, str]:
     """The code and the reason with which the server closes this connection."""
     with pytest.raises(ConnectionClosed) as ended:
         listen_for_ever(socket, seconds)

@@ -4,23 +4,26 @@ import copy
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 from django.conf import settings as django_settings
 from django.db import connection
 from pytest_django import Settings
 
-from tests.notification.processes import Api, Redis, serve_keys
+from tests.notification.client import listening
+from tests.notification.processes import Api, Redis, serve_keys, wait_until
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """A Redis that a test may empty or kill; it must be up again when the test ends."""
-    redis = Redis(tmp_path_factory.mktemp("redis"))
-    redis.start()
-    yield redis
-    redis.stop()
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -45,18 +48,32 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("logs")
 
 
+def wait_until_it_listens(api: Api, redis_server: Redis) -> None:
+    """A process listens from its first socket on; what is announced before that waits for its look at the rows."""
+    server: Any = redis.Redis.from_url(redis_server.url)
+
+    def ears() -> int:
+        return sum(count for _, count in server.pubsub_numsub(*server.pubsub_channels("*live")))
+
+    before = ears()
+    with listening(api, str(uuid.uuid4())):
+        wait_until(lambda: ears() > before, "listening for announcements")
+
+
 @pytest.fixture(scope="session")
-def api(service_environment: dict[str, str], logs: Path) -> Iterator[Api]:
+def api(service_environment: dict[str, str], redis_server: Redis, logs: Path) -> Iterator[Api]:
     """The first replica."""
     process = Api(service_environment, logs / "api.log").start()
+    wait_until_it_listens(process, redis_server)
     yield process
     process.stop()
 
 
 @pytest.fixture(scope="session")
-def second_api(service_environment: dict[str, str], logs: Path) -> Iterator[Api]:
+def second_api(service_environment: dict[str, str], redis_server: Redis, logs: Path) -> Iterator[Api]:
     """Another replica."""
     process = Api(service_environment, logs / "second-api.log").start()
+    wait_until_it_listens(process, redis_server)
     yield process
     process.stop()
 

@@ -207,13 +207,13 @@ class Api:
 
     def metric(self, name: str, labels: str = "") -> float:
         """What `/metrics` says of `name`, such as 3.0."""
-        text = requests.get(self.url("/metrics"), timeout=5).text
+        text = requests.get(self.url("/metrics"), timeout=30).text
         found = [line for line in text.splitlines() if line.startswith(f"{name}{labels} ")]
         return float(found[0].rpartition(" ")[2]) if found else 0.0
 
     def wait_for_metric(self, name: str, value: float) -> None:
         """Return when `metric(name)` is `value`."""
-        wait_until(lambda: self.metric(name) == value, f"{name} becoming {value}", 10.0)
+        wait_until(lambda: self.metric(name) == value, f"{name} becoming {value}", 60.0)
 
     def url(self, path: str) -> str:
         """An HTTP address of this process."""

@@ -221,7 +221,8 @@ def test_threads_give_their_connections_back(
     tell(customer)
     api = Api({**service_environment, "MICROCOMMERCE_DATABASE_POOL": "1"}, logs / "pool.log").start()
     try:
-        with listening(api, customer, "?after=0") as live, ThreadPoolExecutor(8) as callers:
+        with listening(api, customer, "?after=0") as live, ThreadPoolExecutor(2) as callers:
+            # Eight at once would wait for the one connection, and for no longer than three seconds.
             answers = callers.map(lambda _: call(api, "get", URL, customer).status_code, range(24))
             assert set(answers) == {200}
             assert next_ids(live, 1) == [1]

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WRITERS = 4
 TURNS = 40
 CLIENTS = 12
-PATIENCE = 60.0  # seconds
+PATIENCE = 240.0  # seconds
 
 
 def write(customers: list[str]) -> dict[str, int]:
@@ -136,7 +136,7 @@ def test_staying_while_many_write(api: Api, second_api: Api, customer: str) -> N
         async with connect(replica.socket_url(), additional_headers=bearer(customer)) as socket:
             await ready.wait()
             while event != "order.delivered":
-                message = json.loads(await asyncio.wait_for(socket.recv(), 20.0))
+                message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
                 event = message["event"]
                 seen.append(message["id"])
         return seen
