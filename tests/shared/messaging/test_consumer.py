@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from shared.messaging import outbox
 from shared.messaging.consumer import BATCH
 from shared.messaging.envelope import Received
-from shared.messaging.models import InboxMessage, OutboxMessage
+from shared.messaging.models import InboxMessage, OutboxMessage, ParkedMessage
 from shared.testing.messages import raw
 from tests.shared.messaging.lab import Gossip, Lab, Note, Running, eventually, header, replaced
 
@@ -220,5 +220,6 @@ def test_two_consumers_of_one_message_have_one_effect(lab: Lab) -> None:
             eventually(somebody_waits)
             assert "late" not in lab.effects()
     with lab.running(lab.consumer()):
-        eventually(lambda: lab.effects() == ["other"])
         eventually(lambda: lab.committed() == 2)
+        eventually(lambda: not ParkedMessage.objects.exists())
+    assert lab.effects() == ["other"]
