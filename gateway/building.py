@@ -50,7 +50,7 @@ class Building:
         self.access = AccessLog(as_json=env.log_format == "json")
         self.sharing = self._sharing()
         self.listener = Listener(env.kafka, PRODUCT_EVENTS.name, self._heard)
-        health = Health(self.upstreams, self.keycloak, urlsplit(env.issuer).path, self.redis)
+        health = Health(self.upstreams, self.keycloak, urlsplit(env.issuer).path, self.redis, env.kafka)
         sessions = Sessions(self.redis, self.keycloak, settings.SESSION_COOKIE_NAME, env.oidc_client_secret)
         self.front = FrontDoor(
             guard=Guard(Routing(ROUTES), frozenset(_hosts()), verifier(), sessions),

@@ -14,9 +14,10 @@ from redis.exceptions import RedisError
 from gateway.exchange import Exchange
 from gateway.http1 import ServiceError
 from gateway.upstream import Call, Upstream
+from shared.messaging.kafka import answers
 
 OK, UNAVAILABLE = "ok", "unavailable"
-SECONDS = 2.0  # for one part to answer
+SECONDS = 4.5  # for one part to answer: a service says within 4 that its database does not
 REMEMBERED_SECONDS = 1.0  # anyone may ask, so the parts are not asked more often than this
 MAX_REPORT = 64 * 1024  # bytes of a part's own report
 
@@ -36,6 +37,7 @@ class Health:
     keycloak: Upstream
     realm: str
     redis: Redis
+    kafka: str
     _summary: Report = field(default_factory=dict)
     _until: float = 0.0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -65,10 +67,12 @@ class Health:
 
     async def _ask_all(self) -> Report:
         redis = asyncio.ensure_future(self._ask_redis())
+        kafka = asyncio.ensure_future(asyncio.to_thread(answers, self.kafka))
         questions = [_ask(upstream, "/health/ready") for upstream in self.services.values()]
         keycloak, *reports = await asyncio.gather(_ask(self.keycloak, self.realm), *questions)
         services = dict(zip(self.services, reports, strict=True))
         stores = {"keycloak": keycloak["status"], "redis": await redis}
+        stores["kafka"] = OK if await kafka else UNAVAILABLE
         for name, report in services.items():
             stores |= {f"{name}: {check}": state for check, state in report["checks"].items()}
         states = [*stores.values(), *(report["status"] for report in reports)]

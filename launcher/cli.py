@@ -162,10 +162,20 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Hold the running shop to its promises: nothing sold twice, nothing lost. Exit code 1: something is wrong."""
+    """Hold the running shop to its promises: nothing sold twice, nothing lost.
+
+    Exit code 1: something is wrong; 3: a store does not answer, so nothing can be said.
+    """
+    from launcher.evidence import STORE_AWAY
     from launcher.invariants import check as held_to
 
-    outcome = held_to(Instance(port_offset), wait, record)
+    instance = Instance(port_offset)
+    try:
+        outcome = held_to(instance, wait, record)
+    except STORE_AWAY as error:
+        console.print(f"Nothing can be said: {error}", markup=False, soft_wrap=True)
+        console.print(f"Is the shop up? manage_all.py status{instance.option()}")
+        raise typer.Exit(NOT_RUNNING) from error
     if as_json:
         typer.echo(json.dumps(outcome, indent=2))
     else:

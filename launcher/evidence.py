@@ -14,7 +14,9 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 from pymongo import MongoClient
 from pymongo.collection import Collection
+from pymongo.errors import ConnectionFailure
 from redis import Redis
+from redis.exceptions import RedisError
 
 from launcher.addresses import database_url, kafka_address, port_of
 from launcher.errors import LauncherError
@@ -23,6 +25,7 @@ from launcher.migrations import django_command
 from launcher.services import environment
 from launcher.system import SERVICES, service, with_postgres
 
+STORE_AWAY = (psycopg.OperationalError, ConnectionFailure, KafkaException, RedisError)
 Rows = list[tuple[Any, ...]]
 Place = tuple[str, int]  # topic and partition
 CONNECT_TIMEOUT = 30  # seconds

@@ -93,9 +93,16 @@ class CancelSerializer(serializers.Serializer[dict[str, Any]]):
     reason = TextField(max_length=500, required=False, allow_blank=True, default="")
 
 
+ADDRESS_FIELDS = tuple(AddressSerializer().get_fields())
+
+
 @extend_schema_field(AddressSerializer)
 class AddressField(serializers.JSONField):
     """The address as it was given and stored."""
+
+    def to_representation(self, value: Any) -> Any:
+        """In one order, since PostgreSQL keeps none: the first answer is given again letter for letter."""
+        return {name: value[name] for name in ADDRESS_FIELDS if name in value}
 
 
 @extend_schema_serializer(component_name="OrderLine")

@@ -26,6 +26,8 @@ BUILD = (
     "--metrics-enabled=false",
     "--features-disabled=kerberos",
 )
+# Scripts and tests log the same user in at the same moment: by default Keycloak takes one of them and refuses the others.
+SEVERAL_AT_ONCE = "KC_SPI_BRUTE_FORCE_PROTECTOR__DEFAULT_BRUTE_FORCE_DETECTOR__ALLOW_CONCURRENT_REQUESTS"
 _FORK_JOIN = "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory"
 # As kc.sh starts it; kc.sh itself would stand between the supervisor and the server. Only the quick compiler:
 # that halves the processor time until it is ready (20 s to 10 s here), and a log-in is slower by 50 ms.
@@ -116,6 +118,7 @@ def _environment(instance: Instance) -> dict[str, str]:
         "KC_DB_POOL_MAX_SIZE": "10",
         "KC_BOOTSTRAP_ADMIN_USERNAME": ADMINISTRATOR[0],
         "KC_BOOTSTRAP_ADMIN_PASSWORD": ADMINISTRATOR[1],
+        SEVERAL_AT_ONCE: "true",
         "MICROCOMMERCE_GATEWAY_URL": gateway_url(instance),
         "MICROCOMMERCE_OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET,
     }

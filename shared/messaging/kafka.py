@@ -54,7 +54,7 @@ class Hearing:
         """Take what the client tells of itself (librdkafka's STATISTICS.md)."""
         said = json.loads(statistics)
         loss = self._loss(said)
-        if loss is None or not _answers(self._bootstrap):
+        if loss is None or not answers(self._bootstrap):
             self._lost_since = None
             return
         what, limit = loss
@@ -83,8 +83,8 @@ def _read_by(said: Mapping[str, Any]) -> int:
     return sum(each["fetch_state"] == "active" for each in partitions)
 
 
-def _answers(bootstrap: str) -> bool:
-    """Whether Kafka has a word for somebody new."""
+def answers(bootstrap: str) -> bool:
+    """Whether Kafka has a word for somebody new, within a second."""
     try:
         return bool(
             AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})

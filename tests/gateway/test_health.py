@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tests.gateway.client import PATIENCE, Answer
 from tests.gateway.conftest import StartGateway
-from tests.gateway.process import GatewayProcess
+from tests.gateway.process import GatewayProcess, free_port
 from tests.gateway.services import EchoService
 
 
@@ -30,7 +30,7 @@ def test_the_process_is_live_and_ready(gateway: GatewayProcess) -> None:
 
 
 def test_one_service_that_is_away_makes_the_sum_503(gateway: GatewayProcess) -> None:
-    well = dict.fromkeys(("product", "keycloak", "redis"), "ok")
+    well = dict.fromkeys(("product", "keycloak", "redis", "kafka"), "ok")
     answer = settled(gateway, "/health", lambda answer: well.items() <= _statuses(answer).items())
     assert (answer.status, answer.json()["status"]) == (503, "unavailable")
     assert _statuses(answer).items() >= {**well, "saga": "unavailable"}.items()
@@ -47,6 +47,13 @@ def test_all_well_is_200(start_gateway: StartGateway, echo: EchoService) -> None
             gateway.call("GET", "/health")
         rounds = 1 + int(time.monotonic() - started)
         assert len(echo.seen) <= len(upstreams) * rounds, "anyone may ask, so not each time the services are"
+
+
+def test_a_kafka_that_is_away_is_named(start_gateway: StartGateway) -> None:
+    with start_gateway(KAFKA=f"127.0.0.1:{free_port()}") as gateway:
+        answer = gateway.call("GET", "/health")
+        assert (answer.status, answer.json()["stores"]["kafka"]) == (503, "unavailable")
+        assert gateway.call("GET", "/health/ready").status == 200, "the gateway works without it"
 
 
 def test_people_get_a_page(gateway: GatewayProcess) -> None:

@@ -68,6 +68,14 @@ def test_a_mistake_is_answered_with_the_way_out(arguments: tuple[str, ...], comp
     assert len(said) > len(complaint) + 20  # the way out
 
 
+def test_a_shop_that_is_not_up_cannot_be_checked() -> None:
+    """Which is another exit code than that of a broken promise."""
+    done = call("check", "--port-offset", "7000")
+    assert done.returncode == 3
+    assert "manage_all.py status --port-offset 7000" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_help_explains_itself_with_examples() -> None:
     said = call("--help").stdout
     assert all(

@@ -6,7 +6,7 @@ from tests.system.problems import problem
 from tests.system.shopper import Shopper
 
 SERVICES = {"product", "order", "stock", "basket", "notification", "saga"}
-STORES = {"keycloak", "redis", "database"}
+STORES = {"keycloak", "redis", "kafka", "database"}
 
 
 def test_the_gateway_sums_up_all_services_and_stores(anybody: Shopper) -> None:

@@ -1,5 +1,7 @@
 """How Keycloak guards its doors (contract, 2): guessing, stolen refresh tokens, weak passwords."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import requests
 
 from tests.system.keycloak import CLIENT, TIMEOUT, Account, Keycloak
@@ -32,6 +34,15 @@ def test_whoever_guesses_a_password_is_locked_out_for_a_while(
 
     keycloak.administrate("DELETE", seen)
     assert keycloak.grant(shopper.account)
+
+
+def test_somebody_logs_in_ten_times_at_once(keycloak: Keycloak, shopper: Shopper) -> None:
+    """As scripts and test runners do. Red without `SEVERAL_AT_ONCE` in launcher/stores/keycloak.py."""
+    assert shopper.account
+    name, password = shopper.account.username, shopper.account.password
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: keycloak.try_to_log_in(name, password), range(10)))
+    assert [answer.status_code for answer in answers] == [200] * 10
 
 
 def test_a_refresh_token_is_good_once(keycloak: Keycloak, shopper: Shopper) -> None:

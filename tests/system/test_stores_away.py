@@ -17,6 +17,7 @@ import requests
 from launcher import platform as launched
 from launcher.faults.inject import flush, heal, stopped
 from launcher.up import specification_of
+from tests.system.caller import Caller
 from tests.system.conftest import OpenWindow, Settle, Sizes
 from tests.system.dead_letters import DeadLetters
 from tests.system.keycloak import LogIn
@@ -38,6 +39,7 @@ READS = {
     "kafka": [],
     "keycloak": [],
 }
+NAMED = {"mongod": "product: database", "postgres": "order: database"}  # in the gateway's report on all of it
 ORDERS_GO_ON = {"mongod", "redis", "kafka", "keycloak"}
 
 
@@ -79,13 +81,19 @@ def test_a_store_that_is_away(
     platform: Platform, shopper: Shopper, piece: Product, sizes: Sizes, store: str
 ) -> None:
     """FL-4. Red when a client waits longer than 5 s (without `connect_timeout` or the pool's `timeout` in `shared/settings/service.py`), when a store that a
-    request does not need makes it fail, or when a process has to be started again to see that the store is back.
+    request does not need makes it fail, when the gateway's `/health` does not name it, or when a process has to be
+    started again to see that the store is back.
     """
     assert shopper.id  # logged in
     processes = {each.name: each.pid for each in platform.processes().values() if each.name != store}
     placed: list[str] = []
     since = datetime.now(UTC).isoformat()
     with stopped(INSTANCE, store):
+        report = Caller(shopper.address).send_once("GET", "/health")
+        assert (report.status_code, report.json()["stores"].get(NAMED.get(store, store))) == (
+            503,
+            "unavailable",
+        )
         until = time.monotonic() + sizes.store_away
         while time.monotonic() < until:
             for ask in ask_everything(shopper, piece):
