@@ -19,6 +19,8 @@ from django_migration_linter.sql_analyser.base import Check, CheckMode, CheckTyp
 from django_migration_linter.sql_analyser.postgresql import PostgresqlAnalyser
 from psycopg.sql import quote
 
+from launcher.testing.unmigrated import has_no_table
+
 SETTINGS = "launcher.testing.every_app"
 APPS = ("order", "stock", "notification", "saga", "messaging")
 CONTRACT = re.compile(r"\d{4}_contract_")
@@ -86,12 +88,8 @@ def _statements(collected: Iterable[str]) -> list[str]:
 
 def without_database() -> None:
     """Nothing is applied, and nobody is asked: Django would connect for the one, and to quote a default."""
-    MigrationRecorder.has_table = _has_no_table  # type: ignore[method-assign]
+    MigrationRecorder.has_table = has_no_table  # type: ignore[method-assign]
     connection.ops.compose_sql = _composed  # type: ignore[attr-defined]
-
-
-def _has_no_table(self: MigrationRecorder) -> bool:
-    return False
 
 
 def _composed(sql: str, params: Sequence[Any] | None) -> str:

@@ -38,7 +38,7 @@ def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool) -> bool:
             pool.submit(
                 chromium
             )  # while the platform starts; the tests that use it say what kept it from coming
-        if needs != {"nothing"}:
+        if needs - {"nothing"}:
             parts = WITH_KEYCLOAK if needs & {"keycloak", "everything"} else STORES_ONLY
             _bring_up(instance, replace(parts, tied=not keep))
         outcomes = _outcomes(checks)

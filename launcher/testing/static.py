@@ -47,8 +47,9 @@ def checks(instance: Instance) -> Iterator[Check]:
     yield Check("the contract's documents", (sys.executable, "-m", "launcher.contract", "check"))
     for owner in SERVICES:
         if owner.database:
-            arguments = django_command(owner, "makemigrations", "--check", "--dry-run")
-            yield Check(f"migrations of {owner.name}", tuple(arguments), environment(owner, instance))
+            unmigrated = (sys.executable, "-m", "launcher.testing.unmigrated")
+            settings = {"DJANGO_SETTINGS_MODULE": f"{owner.package}.settings"}
+            yield Check(f"migrations of {owner.name}", unmigrated, environment(owner, instance) | settings)
     lint = (sys.executable, "-m", "launcher.testing.migration_lint")
     yield Check("migrations that old code can live with", lint, environment(service("order"), instance))
     for owner in SERVICES:
@@ -62,10 +63,11 @@ def checks(instance: Instance) -> Iterator[Check]:
 def run_all(instance: Instance) -> list[Outcome]:
     """Run every check, two at a time."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda check: _run(check, instance.root), checks(instance)))
+        return list(pool.map(lambda check: outcome_of(check, instance.root), checks(instance)))
 
 
-def _run(check: Check, root: Path) -> Outcome:
+def outcome_of(check: Check, root: Path) -> Outcome:
+    """Run it from `root`."""
     done = subprocess.run(
         check.command,
         cwd=root,
