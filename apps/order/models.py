@@ -40,6 +40,9 @@ TRANSITIONS: dict[Status, tuple[Status, ...]] = {
     Status.CANCELLED: (),
 }
 UNDOABLE = (Status.SUBMITTED, Status.CONFIRMED)
+# Ends after which the basket can be ordered again as it is: nothing was taken out of it. What was confirmed once
+# leaves the basket, also when it is cancelled later, and holds its version for ever.
+ENDS_UNCONFIRMED = (Status.REJECTED, Status.CANCELLED)
 
 
 class Order(models.Model):
@@ -52,6 +55,7 @@ class Order(models.Model):
     total = models.DecimalField(max_digits=12, decimal_places=2)
     currency = models.CharField(max_length=3)
     shipping_address = models.JSONField()
+    # The version of the basket that this order holds; null where it was not ordered from a basket or freed it.
     basket_version = models.BigIntegerField(null=True)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - absent is not empty
     fingerprint = models.CharField(max_length=64, blank=True)
@@ -100,6 +104,8 @@ class Order(models.Model):
             raise WrongState(
                 f"An order that is {self.status} cannot become {status}.", order_status=self.status
             )
+        if self.status == Status.SUBMITTED and status in ENDS_UNCONFIRMED:
+            self.basket_version = None
         self.status, self.status_reason, self.updated_at = status, reason, timezone.now()
 
     def ship(self) -> None:

@@ -138,7 +138,9 @@ def _change(
     return order
 
 
-CHANGING = ["status", "status_reason", "cancellation_requested_at", "cancellation_reason", "updated_at"]
+CHANGING = [
+    "status", "status_reason", "basket_version", "cancellation_requested_at", "cancellation_reason", "updated_at",
+]  # fmt: skip
 
 
 def event(kind: type[contracts.OrderEvent], order: Order) -> contracts.OrderEvent:
