@@ -17,7 +17,8 @@ from shared.messaging.outbox import Outgoing
 
 logger = logging.getLogger(__name__)
 
-Commands = Sequence[Received[contracts.ConfirmOrder | contracts.RejectOrder | contracts.CancelOrder]]
+Command = contracts.ConfirmOrder | contracts.RejectOrder | contracts.CancelOrder
+Commands = Sequence[Received[Command]]
 Products = Sequence[Received[contracts.ProductEvent]]
 
 # Where each command takes an order, and from which states.
@@ -26,9 +27,12 @@ OUTCOMES: dict[type[contracts.Message], tuple[Status, tuple[Status, ...]]] = {
     contracts.RejectOrder: (Status.REJECTED, (Status.SUBMITTED,)),
     contracts.CancelOrder: (Status.CANCELLED, UNDOABLE),
 }
-# What is said of an order that is in one of these states.
+BOUGHT = (Status.CONFIRMED, Status.SHIPPED, Status.DELIVERED)
+# What is said of an order that is in one of these states: one that was shipped meanwhile was confirmed, too.
 ANSWERS: dict[Status, type[contracts.OrderEvent]] = {
     Status.CONFIRMED: contracts.OrderConfirmed,
+    Status.SHIPPED: contracts.OrderConfirmed,
+    Status.DELIVERED: contracts.OrderConfirmed,
     Status.REJECTED: contracts.OrderRejected,
     Status.CANCELLED: contracts.OrderCancelled,
 }
@@ -41,18 +45,28 @@ def obey(commands: Commands) -> None:
     replies: list[Outgoing] = []
     for command in commands:
         order = orders[command.message.order_id]
-        target, origins = OUTCOMES[type(command.message)]
-        if _may_go(order, target, origins):
-            order.move_to(target, command.message.reason or "")
+        before = order.status
+        answer = outcome(order, command.message)
+        if order.status != before:
             changed.append(order)
-        elif order.status not in ANSWERS or order.status == Status.CONFIRMED != target:
-            logger.warning(
-                "%s of an order that is %s is not for now: %s", command.message.TYPE, order.status, order.id
-            )
-            continue
-        replies.append((event(ANSWERS[Status(order.status)], order), command))
+        if answer is not None:
+            replies.append((event(answer, order), command))
     Order.objects.bulk_update(changed, CHANGING)
     outbox.publish_all(replies)
+
+
+def outcome(order: Order, command: Command) -> type[contracts.OrderEvent] | None:
+    """Take `order` where `command` says, if it may go there; the event that answers, None where it is not for now.
+
+    Nothing is read or written: whoever calls saves the order and sends the event.
+    """
+    target, origins = OUTCOMES[type(command)]
+    if _may_go(order, target, origins):
+        order.move_to(target, command.reason or "")
+    elif order.status == Status.SUBMITTED or (target != Status.CONFIRMED and order.status in BOUGHT):
+        logger.warning("%s of an order that is %s is not for now: %s", command.TYPE, order.status, order.id)
+        return None
+    return ANSWERS[Status(order.status)]
 
 
 def _may_go(order: Order, target: Status, origins: Sequence[Status]) -> bool:

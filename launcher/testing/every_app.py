@@ -1,4 +1,4 @@
-"""Settings for mypy's Django plugin, which wants to see every service's models in one run. Nothing runs with them."""
+"""Every service's models in one process: for mypy's Django plugin, and for the simulation, which touches no database."""
 
 from shared.settings import service_settings
 

@@ -73,10 +73,10 @@ class Runs:
         began = time.monotonic()
         report = self._instance.state / f"pytest-{suite.name}.xml"
         report.unlink(missing_ok=True)
-        command = [
-            sys.executable, "-m", "coverage", "run", f"--data-file={coverage_file(self._instance, suite.name)}",
-            "-m", "pytest", suite.directory, f"--junitxml={report}", *self._arguments,
-        ]  # fmt: skip
+        data = coverage_file(self._instance, suite.name)
+        counting = ["-m", "coverage", "run", f"--data-file={data}"] if suite.measured else []
+        pytest = ["-m", "pytest", suite.directory, f"--junitxml={report}", *self._arguments]
+        command = [sys.executable, *counting, *pytest]
         environment = suite.environment(self._instance)
         with subprocess.Popen(
             command, cwd=self._instance.root, env=environment, stdout=output, stderr=output

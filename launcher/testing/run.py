@@ -74,8 +74,10 @@ def _outcomes(checks: Future[list[Outcome]] | None) -> list[Outcome]:
 
 
 def _report_coverage(instance: Instance, *, every_file: bool) -> None:
-    console.rule("coverage in per cent")
     directory = instance.state / "coverage"
+    if not directory.exists():
+        return
+    console.rule("coverage in per cent")
     total = instance.root / ".coverage"
     coverage = [sys.executable, "-m", "coverage"]
     combine = [*coverage, "combine", "--quiet", f"--data-file={total}", str(directory)]

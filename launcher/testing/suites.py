@@ -20,6 +20,7 @@ class Suite:
     runs_as: str | None = None
     needs: str = "stores"  # nothing, stores, keycloak (and the stores), or everything
     lane: int = 1  # suites of two lanes run at the same time, those of one after another
+    measured: bool = True  # whether the lines that its tests run are counted
 
     @property
     def directory(self) -> str:
@@ -44,6 +45,7 @@ LANES = {"order": 0}  # with shared, whose tests use the same test database; the
 
 SUITES = (
     Suite("launcher", needs="nothing", lane=0),
+    Suite("simulation", needs="nothing", lane=0, measured=False),  # counting would double its time
     Suite("shared", runs_as="order", lane=0),
     *(
         Suite(each.name, each.name, NEEDS.get(each.name, "stores"), LANES.get(each.name, 1))

@@ -154,6 +154,15 @@ class TestShipping:
             assert manager_client.post(f"/api/orders/{order.id}/{verb}/").status_code == 409
         assert told() == ["order.confirmed.v1", "order.shipped.v1", "order.delivered.v1"]
 
+    @pytest.mark.parametrize("status", ["shipped", "delivered"])
+    def test_the_saga_hears_of_its_confirmation_again(self, order: Order, status: str) -> None:
+        """Red where only a confirmed order says so: the saga of one that was shipped meanwhile asks for ever."""
+        Order.objects.update(status=status)
+        command(c.ConfirmOrder, order)
+        assert (order.status, told()) == (status, ["order.confirmed.v1"])
+        command(c.RejectOrder, order)
+        assert (order.status, told()) == (status, ["order.confirmed.v1"])
+
     @pytest.mark.parametrize("verb", ["ship", "deliver"])
     def test_not_before_it_is_confirmed(self, order: Order, manager_client: APIClient, verb: str) -> None:
         assert manager_client.post(f"/api/orders/{order.id}/{verb}/").status_code == 409
