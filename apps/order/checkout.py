@@ -52,6 +52,7 @@ def _line(position: int, item: dict[str, Any], product: ProductCopy) -> OrderLin
         product_id=product.product_id,
         name=product.name,
         unit_price=product.price,
+        product_version=product.version,
         quantity=item["quantity"],
     )
 

@@ -134,6 +134,8 @@ class OrderLine(models.Model):
     name = models.CharField(max_length=200)
     unit_price = models.DecimalField(max_digits=12, decimal_places=2)
     quantity = models.PositiveIntegerField()
+    # Which version of the product name and price are of; null in lines that were written before this was kept.
+    product_version = models.BigIntegerField(null=True)
 
     class Meta:
         ordering: ClassVar = ["order_id", "position"]

@@ -151,7 +151,11 @@ def event(kind: type[contracts.OrderEvent], order: Order) -> contracts.OrderEven
         number=order.number,
         items=tuple(
             contracts.OrderedItem(
-                product_id=line.product_id, quantity=line.quantity, name=line.name, unit_price=line.unit_price
+                product_id=line.product_id,
+                quantity=line.quantity,
+                name=line.name,
+                unit_price=line.unit_price,
+                product_version=line.product_version,
             )
             for line in order.bought
         ),

@@ -49,7 +49,10 @@ def _saga(received: Received[contracts.OrderSubmitted]) -> Saga:
         kind=PLACEMENT.kind,
         order_id=order.order_id,
         customer_id=order.customer_id,
-        items=[{"product_id": item.product_id, "quantity": item.quantity} for item in order.items],
+        items=[
+            item.model_dump(include={"product_id", "quantity", "product_version"}, exclude_none=True)
+            for item in order.items
+        ],
         traceparent=received.traceparent or "",
     )
 

@@ -18,6 +18,7 @@ from shared.contracts import (
     OrderCancelled,
     OrderConfirmed,
     OrderRejected,
+    QuotedItem,
     RejectOrder,
     ReleaseStock,
     RemoveBasketItems,
@@ -36,9 +37,21 @@ def items(saga: Saga) -> tuple[Item, ...]:
     return tuple(Item(product_id=item["product_id"], quantity=item["quantity"]) for item in saga.items)
 
 
+def quoted_items(saga: Saga) -> tuple[QuotedItem, ...]:
+    """What was ordered, with the version of each product that its price was quoted from, where the order says so."""
+    return tuple(
+        QuotedItem(
+            product_id=item["product_id"],
+            quantity=item["quantity"],
+            product_version=item.get("product_version"),
+        )
+        for item in saga.items
+    )
+
+
 def reserve(saga: Saga) -> Message:
     """Hold it."""
-    return ReserveStock(order_id=saga.order_id, items=items(saga))
+    return ReserveStock(order_id=saga.order_id, items=quoted_items(saga))
 
 
 def commit(saga: Saga) -> Message:

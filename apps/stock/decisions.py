@@ -4,13 +4,13 @@ Every command may come again, late, or before the one it follows: each cell of t
 right then, too. A command's own lines count only for a reservation that does not exist yet.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from apps.stock.models import Reason, Reservation, State
-from apps.stock.shelves import Lines, Shelves
+from apps.stock.shelves import Lines, Quotes, Shelves
 from shared.contracts import (
     CommitStock,
     Message,
@@ -24,6 +24,7 @@ from shared.contracts import (
 )
 
 UNKNOWN = "unknown"  # why a commit is refused that no reservation was made for
+LONGEST_REASON = 500
 
 
 @dataclass
@@ -50,11 +51,12 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One command that waits for its decision."""
+    """One command that waits for its decision; `quotes` are the versions of products that its order was priced by."""
 
     order_id: UUID
     lines: Lines
     book: Book
+    quotes: Quotes = field(default_factory=dict)
 
     @property
     def reservation(self) -> Reservation:
@@ -63,15 +65,21 @@ class Case:
 
 
 def hold_or_reject(case: Case) -> Message:
-    """All of it, or nothing."""
-    shortages = case.book.shelves.shortages(case.lines)
+    """All of it, or nothing: not what was archived, and not more than there is."""
     lines = dict(case.lines)
-    if shortages:
-        said = [shortage.model_dump() for shortage in shortages]
+    unavailable = case.book.shelves.archived(lines, case.quotes)
+    shortages = () if unavailable else case.book.shelves.shortages(lines)
+    if unavailable or shortages:
         case.book.write(
-            Reservation(order_id=case.order_id, state=State.REJECTED, lines=lines, shortages=said)
+            Reservation(
+                order_id=case.order_id,
+                state=State.REJECTED,
+                lines=lines,
+                shortages=[shortage.model_dump() for shortage in shortages],
+                unavailable=list(unavailable),
+            )
         )
-        return StockRejected(order_id=case.order_id, shortages=shortages)
+        return _rejected(case.order_id, shortages, unavailable)
     case.book.shelves.hold(lines)
     expires_at = case.book.expires_at
     case.book.write(Reservation(order_id=case.order_id, state=State.HELD, lines=lines, expires_at=expires_at))
@@ -116,8 +124,9 @@ def refuse(case: Case) -> Message:
 
 def reject_again(case: Case) -> Message:
     """The first answer stands, also if there is enough by now."""
-    shortages = tuple(Shortage(**each) for each in case.reservation.shortages)
-    return StockRejected(order_id=case.order_id, shortages=shortages)
+    reservation = case.reservation
+    shortages = tuple(Shortage(**each) for each in reservation.shortages)
+    return _rejected(case.order_id, shortages, reservation.unavailable or ())
 
 
 def say_reserved(case: Case) -> Message:
@@ -133,6 +142,13 @@ def say_committed(case: Case) -> Message:
 def say_released(case: Case) -> Message:
     """Nothing is held."""
     return StockReleased(order_id=case.order_id, reason=case.reservation.reason or Reason.RELEASED)
+
+
+def _rejected(order_id: UUID, shortages: tuple[Shortage, ...], unavailable: Sequence[str]) -> StockRejected:
+    reason = f"no longer sold: {', '.join(unavailable)}"[:LONGEST_REASON] if unavailable else None
+    return StockRejected(
+        order_id=order_id, shortages=shortages, unavailable=tuple(unavailable), reason=reason
+    )
 
 
 def _moved(case: Case, state: State, reason: str = "") -> Message:

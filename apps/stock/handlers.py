@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from apps.stock.models import StockItem
+from apps.stock.levels import follow_catalogue
 from apps.stock.reservations import expire, obey
 from shared import contracts
 from shared.messaging.dispatch import Handlers
@@ -13,11 +13,8 @@ EXPIRE_EVERY = 5.0  # seconds
 
 
 def keep_stock_of(events: Sequence[Received[contracts.ProductEvent]]) -> None:
-    """A stock item for every product, empty at first. Whatever is told of a product, it exists."""
-    ids = sorted({event.message.product_id for event in events})
-    StockItem.objects.bulk_create(
-        (StockItem(product_id=product_id) for product_id in ids), ignore_conflicts=True
-    )
+    """A stock item for every product, empty at first, that knows whether the product is sold."""
+    follow_catalogue(event.message for event in events)
 
 
 HANDLERS: Handlers = {

@@ -10,7 +10,7 @@ from django.db import connection
 
 from apps.stock.models import Movement, StockItem
 from apps.stock.shelves import Shelf, Shelves
-from shared.contracts import StockLevelChanged
+from shared.contracts import ProductEvent, StockLevelChanged
 
 # Changes, not values: were a lock ever forgotten, the check constraints would still be right to refuse.
 UPDATE = """
@@ -22,6 +22,35 @@ UPDATE = """
     RETURNING item.product_id, item.on_hand, item.reserved, item.version
 """
 
+# Whatever is told of a product, it exists; an older version that comes late changes nothing.
+FOLLOW = """
+    INSERT INTO stock_stockitem AS item
+        (product_id, on_hand, reserved, version, is_active, product_version, created_at, updated_at)
+    SELECT product_id, 0, 0, 0, is_active, product_version, now(), now()
+    FROM unnest(%s::text[], %s::bool[], %s::bigint[]) AS told (product_id, is_active, product_version)
+    ON CONFLICT (product_id) DO UPDATE
+    SET (is_active, product_version) = (EXCLUDED.is_active, EXCLUDED.product_version)
+    WHERE item.product_version < EXCLUDED.product_version
+"""
+
+
+def follow_catalogue(events: Iterable[ProductEvent]) -> None:
+    """Take over from `events` whether each product is sold, and make an empty item of one that is new."""
+    newest: dict[str, ProductEvent] = {}
+    for event in events:
+        if event.product_id not in newest or newest[event.product_id].version < event.version:
+            newest[event.product_id] = event
+    told = [newest[key] for key in sorted(newest)]  # locked in this order, as everywhere
+    with connection.cursor() as cursor:
+        cursor.execute(
+            FOLLOW,
+            [
+                [event.product_id for event in told],
+                [event.is_active for event in told],
+                [event.version for event in told],
+            ],
+        )
+
 
 def lock(product_ids: Iterable[str]) -> Shelves:
     """The shelves of the products that are known, locked until the transaction ends."""
@@ -32,7 +61,7 @@ def lock(product_ids: Iterable[str]) -> Shelves:
         StockItem.objects.select_for_update(no_key=True)
         .filter(product_id__in=wanted)
         .order_by("product_id")
-        .values_list("product_id", "on_hand", "reserved")
+        .values_list("product_id", "on_hand", "reserved", "is_active", "product_version")
     )
     return Shelves(Shelf(*row) for row in rows)
 

@@ -16,6 +16,9 @@ class StockItem(models.Model):
     on_hand = models.IntegerField(default=0)
     reserved = models.IntegerField(default=0)
     version = models.PositiveBigIntegerField(default=0)
+    # What the catalogue says of the product: whether it is sold, as of which of its versions (0: not heard yet).
+    is_active = models.BooleanField(default=True, db_default=True)
+    product_version = models.PositiveBigIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -79,7 +82,10 @@ class Reservation(models.Model):
     state = models.CharField(max_length=9, choices=State.choices)
     reason = models.CharField(max_length=9, choices=Reason.choices, blank=True)
     lines = models.JSONField(default=dict, help_text="product id -> quantity")
-    shortages = models.JSONField(default=list, help_text="why it was rejected")
+    shortages = models.JSONField(default=list, help_text="of what there was too little when it was rejected")
+    unavailable = models.JSONField(
+        null=True, help_text="ids of what was not sold any more when it was rejected; null in older rows"
+    )
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)

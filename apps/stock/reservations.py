@@ -17,8 +17,8 @@ from django.utils import timezone
 from apps.stock import decisions, levels
 from apps.stock.decisions import Book, Case
 from apps.stock.models import Reservation, State
-from apps.stock.shelves import Lines
-from shared.contracts import Item, ReserveStock, StockLevelChanged
+from apps.stock.shelves import Lines, Quotes
+from shared.contracts import Item, QuotedItem, ReserveStock, StockLevelChanged
 from shared.contracts.stock import StockCommand
 from shared.messaging import outbox
 from shared.messaging.envelope import Received
@@ -44,7 +44,8 @@ def obey(commands: Sequence[Received[StockCommand]]) -> None:
         str, Received[StockCommand]
     ] = {}  # a changed level is put down to the last order that names it
     for command in commands:
-        case = Case(command.message.order_id, lines_of(command.message.items), book)
+        items = command.message.items
+        case = Case(command.message.order_id, lines_of(items), book, quotes_of(items))
         replies.append((decisions.decide(type(command.message), case), command))
         causes.update(dict.fromkeys(book.lines(case.order_id), command))
     changed: list[Outgoing] = [(level, causes[level.product_id]) for level in _save(book)]
@@ -83,6 +84,17 @@ def lines_of(items: Iterable[Item]) -> Lines:
     for item in items:
         lines[item.product_id] += item.quantity
     return lines
+
+
+def quotes_of(items: Iterable[Item]) -> Quotes:
+    """The version that each product was quoted from, where that is said: the older one of a product that stands there twice."""
+    quotes: dict[str, int] = {}
+    for item in items:
+        if isinstance(item, QuotedItem) and item.product_version is not None:
+            quotes[item.product_id] = min(
+                item.product_version, quotes.get(item.product_id, item.product_version)
+            )
+    return quotes
 
 
 def _open(commands: Sequence[Received[StockCommand]]) -> Book:

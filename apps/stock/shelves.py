@@ -8,15 +8,21 @@ from apps.stock.models import Kind, Movement
 from shared.contracts import Shortage
 
 Lines = Mapping[str, int]  # product id -> quantity
+Quotes = Mapping[str, int]  # product id -> the version that an order was priced by, where it says so
 
 
 @dataclass(slots=True)
 class Shelf:
-    """One product: how much there is, how much is promised, and how both differ from what was locked."""
+    """One product: how much there is, how much is promised, and how both differ from what was locked.
+
+    `is_active` is what the catalogue said with the product's version `product_version`: whether it is sold.
+    """
 
     product_id: str
     on_hand: int
     reserved: int
+    is_active: bool = True
+    product_version: int = 0
     on_hand_change: int = 0
     reserved_change: int = 0
     is_touched: bool = False
@@ -59,6 +65,20 @@ class Shelves:
             for product_id, quantity in sorted(lines.items())
             if (available := self._shelves[product_id].available if product_id in self._shelves else 0)
             < quantity
+        )
+
+    def archived(self, lines: Lines, quotes: Quotes) -> tuple[str, ...]:
+        """What of `lines` is not sold any more, for an order that was priced by the versions in `quotes`.
+
+        A quote that is newer than what this service has heard of the product stands: the order service quotes
+        only what is sold, so the product was put back on sale after the archiving that is known here.
+        """
+        return tuple(
+            product_id
+            for product_id in sorted(lines)
+            if (shelf := self._shelves.get(product_id)) is not None
+            and not shelf.is_active
+            and quotes.get(product_id, 0) <= shelf.product_version
         )
 
     def hold(self, lines: Lines) -> None:

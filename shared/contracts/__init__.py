@@ -1,7 +1,7 @@
 """Every message once: what travels between services, as plain frozen classes without any framework."""
 
 from shared.contracts.basket import RemoveBasketItems
-from shared.contracts.message import Item, Message
+from shared.contracts.message import Item, Message, QuotedItem
 from shared.contracts.order import (
     CancelOrder,
     ConfirmOrder,
@@ -78,6 +78,7 @@ __all__ = [
     "ProductCreated",
     "ProductEvent",
     "ProductUpdated",
+    "QuotedItem",
     "RejectOrder",
     "ReleaseStock",
     "RemoveBasketItems",

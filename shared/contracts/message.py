@@ -96,3 +96,9 @@ class Item(Part):
 
     product_id: ProductId
     quantity: Quantity
+
+
+class QuotedItem(Item):
+    """So many of one product, priced as it was in `product_version`; without one nobody said which version that was."""
+
+    product_version: Count | None = None

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.message import AboutOrder, Currency, CustomerId, Item, Money, Name, Reason
+from shared.contracts.message import AboutOrder, Currency, CustomerId, Money, Name, QuotedItem, Reason
 from shared.contracts.topics import ORDER_COMMANDS, ORDER_EVENTS
 
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,40}$")]
 
 
-class OrderedItem(Item):
+class OrderedItem(QuotedItem):
     """One line of an order, at the price it was bought for."""
 
     name: Name = ""

@@ -4,10 +4,21 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.contracts.message import AboutOrder, AboutProduct, Count, Item, Part, ProductId, Reason
+from shared.contracts.message import (
+    AboutOrder,
+    AboutProduct,
+    Count,
+    Item,
+    Part,
+    ProductId,
+    QuotedItem,
+    Reason,
+)
 from shared.contracts.topics import STOCK_COMMANDS, STOCK_EVENTS
 
-Items = Annotated[tuple[Item, ...], Field(min_length=1, max_length=100, strict=False)]
+SIZE = Field(min_length=1, max_length=100, strict=False)
+Items = Annotated[tuple[Item, ...], SIZE]
+QuotedItems = Annotated[tuple[QuotedItem, ...], SIZE]
 
 
 class StockCommand(AboutOrder):
@@ -19,9 +30,11 @@ class StockCommand(AboutOrder):
 
 
 class ReserveStock(StockCommand):
-    """Hold all of it for this order, or none."""
+    """Hold all of it for this order, or none. What was archived since its version was quoted is refused."""
 
     TYPE = "stock.reserve.v1"
+
+    items: QuotedItems
 
 
 class CommitStock(StockCommand):
@@ -57,12 +70,16 @@ class StockReserved(StockReply):
 
 
 class StockRejected(StockReply):
-    """Nothing is held: `shortages` says of what there was too little, `reason` why otherwise."""
+    """Nothing is held: `unavailable` names what is not sold any more, `shortages` of what there was too little.
+
+    `reason` says why otherwise, and the first in words.
+    """
 
     TYPE = "stock.rejected.v1"
 
     shortages: Annotated[tuple[Shortage, ...], Field(strict=False)] = ()
     reason: Reason | None = None
+    unavailable: Annotated[tuple[ProductId, ...], Field(strict=False)] = ()
 
 
 class StockCommitted(StockReply):

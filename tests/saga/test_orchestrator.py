@@ -62,6 +62,20 @@ def test_events_become_commands_in_one_transaction() -> None:
     assert not SagaEvent.objects.exists()
 
 
+@pytest.mark.parametrize("version", [7, None])
+def test_a_reserve_names_the_version_that_the_order_quoted(version: int | None) -> None:
+    """An order of the release before names none."""
+    item = c.OrderedItem(product_id=PRODUCT, quantity=2, product_version=version)
+    order_id = uuid4()
+    with transaction.atomic():
+        handlers.start([received(_submitted(order_id).model_copy(update={"items": (item,)}))])
+    orchestrator.advance([order_id])
+
+    row = OutboxMessage.objects.get(key=str(order_id))
+    quoted = c.QuotedItem(product_id=PRODUCT, quantity=2, product_version=version)
+    assert c.ReserveStock.model_validate_json(row.payload).items == (quoted,)
+
+
 def test_commands_carry_the_trace_and_the_cause() -> None:
     order_id = uuid4()
     message = received(_submitted(order_id))

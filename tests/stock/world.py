@@ -8,7 +8,15 @@ from uuid import UUID, uuid5
 from apps.stock.handlers import HANDLERS
 from apps.stock.models import Reservation, StockItem
 from apps.stock.operations import set_on_hand
-from shared.contracts import BY_TYPE, Message, ProductEvent, StockLevelChanged
+from shared.contracts import (
+    BY_TYPE,
+    Message,
+    ProductArchived,
+    ProductEvent,
+    QuotedItem,
+    ReserveStock,
+    StockLevelChanged,
+)
 from shared.contracts.message import Item
 from shared.contracts.stock import StockCommand
 from shared.messaging.dispatch import dispatch
@@ -40,16 +48,27 @@ def put(**levels: int) -> None:
 def command(kind: type[StockCommand], order_id: UUID, **quantities: int) -> Received[StockCommand]:
     """A command as it comes from Kafka, with a new id; without quantities it is about one `a`."""
     lines = quantities or {"a": 1}
-    items = tuple(Item(product_id=product(name), quantity=quantity) for name, quantity in lines.items())
+    item = QuotedItem if kind is ReserveStock else Item
+    items = tuple(item(product_id=product(name), quantity=quantity) for name, quantity in lines.items())
     return received(kind(order_id=order_id, items=items))
+
+
+def quoted(order_id: UUID, version: int | None, name: str = "a", quantity: int = 1) -> Received[ReserveStock]:
+    """A reserve whose order was priced by this version of the product."""
+    item = QuotedItem(product_id=product(name), quantity=quantity, product_version=version)
+    return received(ReserveStock(order_id=order_id, items=(item,)))
 
 
 def told(kind: type[ProductEvent], name: str, version: int = 1) -> Received[ProductEvent]:
     """What the product service says of a product."""
-    price = Decimal(1)
     return received(
         kind(
-            product_id=product(name), name=name, price=price, currency="EUR", is_active=True, version=version
+            product_id=product(name),
+            name=name,
+            price=Decimal(1),
+            currency="EUR",
+            is_active=kind is not ProductArchived,
+            version=version,
         )
     )
 

@@ -114,8 +114,17 @@ def _misread(golden: Golden, contract: type[Message]) -> Iterator[str]:
         return
     understood = json.loads(message.model_dump_json())
     for name, value in golden.payload.items():
-        if name in understood and understood[name] != value:
-            yield f"`{name}` was sent as {value!r} and is read as {understood[name]!r}"
+        if name in understood and (read := of_what_was_sent(value, understood[name])) != value:
+            yield f"`{name}` was sent as {value!r} and is read as {read!r}"
+
+
+def of_what_was_sent(sent: Any, read: Any) -> Any:
+    """`read` without the fields that `sent` does not have: a new optional field, however deep, is no other reading."""
+    if isinstance(sent, dict) and isinstance(read, dict):
+        return {name: of_what_was_sent(sent[name], value) for name, value in read.items() if name in sent}
+    if isinstance(sent, list) and isinstance(read, list) and len(sent) == len(read):
+        return [of_what_was_sent(*pair) for pair in zip(sent, read, strict=True)]
+    return read
 
 
 def verdict(message_type: str, reasons: list[str]) -> str:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from shared import contracts
-from shared.contracts import Item, Message, OrderedItem, Shortage
+from shared.contracts import Item, Message, OrderedItem, QuotedItem, Shortage
 
 PRODUCT = "65f0c0ffee65f0c0ffee65f0"
 ORDER = UUID("0193a5b0-7c1e-7f3a-9d2b-5e8f1c2d3a4b")
@@ -23,7 +23,13 @@ _ORDER = {
     "order_id": ORDER,
     "customer_id": CUSTOMER,
     "items": (
-        OrderedItem(product_id=PRODUCT, quantity=2, name="Desk lamp “Nord”", unit_price=Decimal("49.90")),
+        OrderedItem(
+            product_id=PRODUCT,
+            quantity=2,
+            name="Desk lamp “Nord”",
+            unit_price=Decimal("49.90"),
+            product_version=3,
+        ),
     ),
     "total": Decimal("99.80"),
     "currency": "EUR",
@@ -31,6 +37,7 @@ _ORDER = {
     "number": "MC-7K3F9-Q2XB4",
 }
 _ITEMS = (Item(product_id=PRODUCT, quantity=2),)
+_QUOTED = (QuotedItem(product_id=PRODUCT, quantity=2, product_version=3),)
 _LEVEL = {"product_id": PRODUCT, "on_hand": 12, "reserved": 2, "available": 10, "version": 7}
 _SHORTAGE = Shortage(product_id=PRODUCT, requested=5, available=2)
 
@@ -55,12 +62,10 @@ EXAMPLES: tuple[Message, ...] = (
         kind(order_id=ORDER, reason=REASON)
         for kind in (contracts.ConfirmOrder, contracts.RejectOrder, contracts.CancelOrder)
     ),
-    *(
-        kind(order_id=ORDER, items=_ITEMS)
-        for kind in (contracts.ReserveStock, contracts.CommitStock, contracts.ReleaseStock)
-    ),
+    contracts.ReserveStock(order_id=ORDER, items=_QUOTED),
+    *(kind(order_id=ORDER, items=_ITEMS) for kind in (contracts.CommitStock, contracts.ReleaseStock)),
     contracts.StockReserved(order_id=ORDER),
-    contracts.StockRejected(order_id=ORDER, shortages=(_SHORTAGE,), reason=REASON),
+    contracts.StockRejected(order_id=ORDER, shortages=(_SHORTAGE,), reason=REASON, unavailable=(PRODUCT,)),
     contracts.StockCommitted(order_id=ORDER),
     contracts.StockReleased(order_id=ORDER, reason="released"),
     contracts.StockLevelChanged.model_validate(_LEVEL),

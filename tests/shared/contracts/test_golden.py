@@ -149,6 +149,15 @@ def test_a_new_optional_field_breaks_nothing() -> None:
     assert list(breaks(Golden.read(path_of(OrderConfirmed.TYPE)), contract)) == []
 
 
+class GiftItem(contracts.OrderedItem):
+    gift: bool | None = None
+
+
+def test_a_new_optional_field_of_an_item_breaks_nothing() -> None:
+    contract = changed({"items": (Annotated[tuple[GiftItem, ...], Field(strict=False)], ...)})
+    assert list(breaks(Golden.read(path_of(OrderConfirmed.TYPE)), contract)) == []
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import Field
 
 from shared.contracts import BY_TYPE, Message, OrderConfirmed
+from shared.contracts.golden.document import of_what_was_sent
 from shared.contracts.golden.examples import EXAMPLES
 from tests.shared.contracts.extremes import extremes
 from tests.shared.contracts.record_release import FOLDER, recorded
@@ -37,7 +38,8 @@ def misread(contract: type[Message], kept: Kept) -> Iterator[str]:
         except ValueError as error:
             yield str(error)
         else:
-            yield from (f"{name} was {sent[name]!r}" for name in sent if read.get(name) != sent[name])
+            same = of_what_was_sent(sent, read)
+            yield from (f"{name} was {sent[name]!r}" for name in sent if same.get(name) != sent[name])
 
 
 def refused(contract: type[Message], kept: Kept) -> Iterator[str]:
