@@ -272,7 +272,7 @@ PROTECTIONS = (
         "'^%d+ %d (%u+)'"),
     Protection("test_poison.py::test_poison_is_given_up_with_a_reason[not JSON]", "stock-consumer",
         "shared/messaging/dead_letters.py",
-        '            ("dl_error", error[:MAX_REASON]),\n'),
+        '            ("dl_error", error[:MAX_REASON].encode("utf-8", "replace")),\n'),
     Protection("test_poison.py::test_an_event_for_somebody_else_is_skipped", "saga-consumer",
         "shared/messaging/attempts.py",
         'MESSAGES.labels(message.message.TYPE, "skipped").inc()',

@@ -41,6 +41,16 @@ class NotificationConsumer(AsyncWebsocketConsumer):
     expiry: asyncio.TimerHandle | None = None
     ending: "asyncio.Task[None] | None" = None
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the connection, and leave nothing behind however that ends.
+
+        A client that goes away while a store is slow is not told of by `disconnect`: the server cancels this instead.
+        """
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As the base class, without its visit to a thread for connections that no handler here uses."""
         handler: Callable[[dict[str, Any]], Awaitable[None]] = getattr(self, get_handler_name(message))
@@ -96,14 +106,16 @@ class NotificationConsumer(AsyncWebsocketConsumer):
         self.ending = asyncio.create_task(self.close(code, reason))
 
     async def disconnect(self, code: int) -> None:
-        """Leave nothing behind."""
+        """Say so; what is left behind goes right after it."""
+        logger.info("socket closed", extra={"code": code})
+
+    def _leave(self) -> None:
         if self.feed:
             board().leave(self.feed)
         if self.expiry:
             self.expiry.cancel()
         if self.sender:
             self.sender.cancel()
-        logger.info("socket closed", extra={"code": code})
 
 
 class Nowhere(AsyncWebsocketConsumer):

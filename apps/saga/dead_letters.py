@@ -100,7 +100,7 @@ def _row(raw: Raw) -> DeadLetter:
             [name, None if value is None else base64.b64encode(value).decode()] for name, value in raw.headers
         ],
         payload=raw.payload,
-        error=said.get("dl_error", "").replace("\x00", ""),
+        error=(said.get("dl_error") or raw.fault).replace("\x00", ""),
         attempts=int(attempts) if attempts.isdecimal() and len(attempts) < 7 else 0,  # noqa: PLR2004
         service=said.get("dl_service", "").replace("\x00", "")[:40],
     )

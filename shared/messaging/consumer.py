@@ -26,7 +26,7 @@ from shared.faults import crash_point
 from shared.messaging.attempts import Attempts
 from shared.messaging.dead_letters import DeadLetterQueue
 from shared.messaging.dispatch import Handlers
-from shared.messaging.envelope import Raw
+from shared.messaging.envelope import Headers, Raw
 from shared.messaging.kafka import ClientDeaf
 from shared.messaging.ledger import Ledger
 from shared.messaging.patience import Patience, Stopped
@@ -150,18 +150,33 @@ class Consumer:
 def _raw(message: KafkaMessage) -> Raw | None:
     error = message.error()
     if error is None:
+        headers, fault = _headers(message)
         return Raw(
             topic=message.topic() or "",
             partition=message.partition() or 0,
             offset=message.offset() or 0,
             key=_bytes(message.key()),
-            headers=[(name, _bytes(value)) for name, value in cast("Pairs", message.headers() or [])],
+            headers=headers,
             payload=_bytes(message.value()) or b"",
+            fault=fault,
         )
     if error.fatal() or error.code() in ENDS:
         raise KafkaException(error)
     logger.warning("Kafka: %s", error)
     return None
+
+
+def _headers(message: KafkaMessage) -> tuple[Headers, str]:
+    """The headers, and what is wrong with them.
+
+    The library reads their names only when it is asked, and all or none of them: with one that is no text they are
+    all lost, and the rest of the message is a dead letter without them.
+    """
+    try:
+        pairs = cast("Pairs", message.headers() or [])
+    except UnicodeDecodeError:
+        return [], "The name of a header is not UTF-8, so that none of the headers could be read."
+    return [(name, _bytes(value)) for name, value in pairs], ""
 
 
 def _bytes(value: str | bytes | None) -> bytes | None:

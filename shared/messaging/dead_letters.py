@@ -15,7 +15,8 @@ PREFIX = "dl_"
 MAX_REASON = 500
 SEND_TIMEOUT_MS = 5_000  # Kafka has a dead letter by then, or it is tried again later
 TIMEOUT = 7.0  # seconds to wait for Kafka's word; below what a process has to stop in
-KEPT_OF_PAYLOAD, KEPT_OF_REST = 64 * 1024, 256  # bytes of what is too large
+# Of what is too large: bytes of the payload and of each other part, and how many headers.
+KEPT_OF_PAYLOAD, KEPT_OF_REST, KEPT_HEADERS = 64 * 1024, 256, 50
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -77,7 +78,7 @@ class DeadLetterQueue:
 
     def _reason(self, error: str, attempts: int) -> Headers:
         return [
-            ("dl_error", error[:MAX_REASON]),
+            ("dl_error", error[:MAX_REASON].encode("utf-8", "replace")),
             ("dl_attempts", str(attempts)),
             ("dl_service", self._service),
             ("dl_at", datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")),
@@ -89,6 +90,9 @@ def _original(raw: Raw) -> Headers:
 
 
 def _cut(raw: Raw) -> Raw:
-    headers = [(name, None if value is None else value[:KEPT_OF_REST]) for name, value in raw.headers]
+    headers = [
+        (name[:KEPT_OF_REST], None if value is None else value[:KEPT_OF_REST])
+        for name, value in raw.headers[:KEPT_HEADERS]
+    ]
     key = None if raw.key is None else raw.key[:KEPT_OF_REST]
     return replace(raw, key=key, headers=headers, payload=raw.payload[:KEPT_OF_PAYLOAD])

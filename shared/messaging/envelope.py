@@ -30,7 +30,10 @@ class Poison(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A message as it came from Kafka. `offset` −1: it does not come from a partition."""
+    """A message as it came from Kafka. `offset` −1: it does not come from a partition.
+
+    `fault` says what of it could not be read at all, so that something is missing here; empty as a rule.
+    """
 
     topic: str
     partition: int
@@ -38,6 +41,7 @@ class Raw:
     key: bytes | None
     headers: Headers
     payload: bytes
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ def decode(raw: Raw) -> Received[Message]:
 
     Raises Poison, with the reason, for what no try will ever make good.
     """
+    if raw.fault:
+        raise Poison(raw.fault)
     headers = _headers(raw)
     contract = _contract(headers["ce_type"], raw.topic)
     if len(raw.payload) > MAX_PAYLOAD:

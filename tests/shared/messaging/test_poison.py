@@ -3,7 +3,8 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from prometheus_client import REGISTRY
@@ -144,3 +145,40 @@ def test_a_message_that_is_too_large_for_the_dead_letters_is_cut_and_says_so(lab
     assert "5000" in str(header(letter, "dl_error"))
     assert header(letter, "dl_cut") == str(len(poison.payload))
     assert header(letter, "ce_id") == header(poison, "ce_id")
+
+
+def test_a_header_whose_name_is_no_text_is_a_dead_letter(lab: Lab) -> None:
+    """What can be read is kept. Red when `_headers` of the consumer lets the library's UnicodeDecodeError through."""
+    poison = lab.note("poison")
+    bad_name = cast("str", b"\xff\xfe")  # the library's producer takes what its type does not say
+    poison = replace(poison, headers=[*poison.headers, (bad_name, b"x")])
+
+    lab.send(lab.note("before"), poison, lab.note("after"))
+    with lab.running():
+        eventually(lambda: lab.effects() == ["before", "after"])
+        eventually(lambda: lab.committed() == 3)
+
+    (letter,) = lab.dead_letters()
+    assert (letter.key, letter.payload) == (poison.key, poison.payload)
+    assert "The name of a header is not UTF-8" in str(header(letter, "dl_error"))
+    assert header(letter, "dl_service") == "lab"
+
+
+def test_headers_that_are_too_large_for_the_dead_letters_are_cut(lab: Lab) -> None:
+    """Each of them is short, and together they are too long. Red without `KEPT_HEADERS` in `dead_letters._cut`."""
+    lab.delete(lab.topic.dead_letter)
+    lab.create(lab.topic.dead_letter, 1, largest=100_000)
+    many = [(f"x-{number}", b"x" * 100) for number in range(5_000)]
+    poison = lab.note("poison")
+    long_name = ("x" * 150_000, b"x")
+
+    with lab.running():
+        lab.send(
+            replace(poison, headers=[*poison.headers, *many], payload=b"{"),
+            replace(poison, headers=[*poison.headers, long_name], payload=b"{"),
+            lab.note("after"),
+        )
+        eventually(lambda: lab.effects() == ["after"])
+        eventually(lambda: lab.committed() == 3)
+
+    assert [header(letter, "ce_type") for letter in lab.dead_letters()] == ["lab.note.v1"] * 2
