@@ -169,12 +169,12 @@ def _raw(message: KafkaMessage) -> Raw | None:
 def _headers(message: KafkaMessage) -> tuple[Headers, str]:
     """The headers, and what is wrong with them.
 
-    The library reads their names only when it is asked, and all or none of them: with one that is no text they are
-    all lost, and the rest of the message is a dead letter without them.
+    The library decodes their names only when it is asked, all of them or none: where one is no text all are lost.
+    It must not be asked again then: the second answer holds a name that is no object, and whoever touches it dies.
     """
     try:
         pairs = cast("Pairs", message.headers() or [])
-    except UnicodeDecodeError:
+    except (SystemError, UnicodeDecodeError):  # today the first, because of the second
         return [], "The name of a header is not UTF-8, so that none of the headers could be read."
     return [(name, _bytes(value)) for name, value in pairs], ""
 
