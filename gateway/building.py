@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from gateway import explained
 from gateway.access import AccessLog
+from gateway.body import BodyBudget, BodyReader
 from gateway.document import Document
 from gateway.events import Listener
 from gateway.front import Application, FrontDoor
@@ -44,7 +45,9 @@ class Building:
         self.shares = _redis(env.rate_wait_seconds)
         self.upstreams = {name: Upstream(url) for name, url in env.upstreams.items()}
         self.keycloak = Upstream(env.keycloak_url)
-        self.metrics = Metrics()
+        self.budget = BodyBudget(env.body_budget)
+        self.bodies = BodyReader(env.body_seconds, self.budget)
+        self.metrics = Metrics(self.budget)
         self.pulse = Pulse()
         self._beat: asyncio.TimerHandle | None = None
         self.access = AccessLog(as_json=env.log_format == "json")
@@ -69,14 +72,14 @@ class Building:
             access=self.access,
             metrics=self.metrics,
             gateway_url=settings.GATEWAY_URL,
-            body_seconds=env.body_seconds,
+            bodies=self.bodies,
         )
         self.sockets = Sockets(self.front, env.upstreams)
 
     def _sharing(self) -> Sharing:
         env = settings.ENVIRONMENT
         self._loop = asyncio.get_running_loop()
-        proxy = Proxy(self.upstreams, settings.GATEWAY_URL, env.body_seconds)
+        proxy = Proxy(self.upstreams, settings.GATEWAY_URL, self.bodies)
         shared = frozenset(route.to for route in ROUTES if route.limits.shared)
         return Sharing(proxy, shared, env.shared_seconds, self.metrics)
 

@@ -154,6 +154,15 @@ class ServiceUnavailable(Refusal):
     headers = (RETRY_AFTER,)
 
 
+class Overloaded(Refusal):
+    """The gateway holds as many connections, or as much of what comes in on them, as it may."""
+
+    status, slug, is_final = 503, "overloaded", True
+    title = "Too much at once"
+    detail = "More comes in here than can be held right now. Nothing was changed; try again shortly."
+    headers = (RETRY_AFTER,)
+
+
 class IdentityUnavailable(Refusal):
     """No key of the realm is known, so whether the token is good cannot be told; the caller should keep it."""
 

@@ -66,10 +66,25 @@ class Exchange:
         return b"transfer-encoding" in self.headers.read
 
     @property
+    def has_body(self) -> bool:
+        """Whether the request was announced with a body."""
+        return self.is_chunked or self.content_length > 0
+
+    @property
     def is_for_people(self) -> bool:
         """Whether a page is asked for, as browsers do for what they show; programs name JSON, or nothing."""
         accepted = b",".join(value for name, value in self.headers.kept if name == b"accept")
         return b"text/html" in accepted and b"application/json" not in accepted
+
+    def release_body(self) -> None:
+        """The request's body is no longer needed."""
+        if self.body is not None:
+            self.body.release()
+
+    async def wait_until_gone(self) -> None:
+        """Wait until the client leaves; what comes of the request until then is thrown away."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
 
     async def begin(self, status: int, headers: Iterable[Header]) -> None:
         """Begin the answer; what every answer carries is added here."""
@@ -111,7 +126,7 @@ class Exchange:
         return self.is_chunked or waits or self.content_length > SMALL
 
     async def _linger(self) -> None:
-        if not (self.is_chunked or self.content_length) or b"expect" in self.headers.read:
+        if not self.has_body or b"expect" in self.headers.read:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER_SECONDS):

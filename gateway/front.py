@@ -8,15 +8,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.access import AccessLog
-from gateway.body import Body, ClientGone, too_large
+from gateway.body import BodyReader, ClientGone
 from gateway.errors import Refusal
 from gateway.exchange import Exchange, Receive, Scope, Send
-from gateway.guard import Guard, judge_framing, judge_role
+from gateway.guard import Guard, judge_body, judge_framing, judge_role
 from gateway.limits import Limiter
 from gateway.metrics import NO_ROUTE, Metrics
 from gateway.proxy import AnswerCutShort
 from gateway.sharing import Sharing
-from gateway.table import HERE
+from gateway.table import HERE, Route
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class FrontDoor:
     access: AccessLog
     metrics: Metrics
     gateway_url: str
-    body_seconds: float
+    bodies: BodyReader
 
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -52,6 +52,7 @@ class FrontDoor:
         except AnswerCutShort as error:
             logger.warning("The answer to %s %s was cut short: %s", exchange.method, exchange.path, error)
         finally:
+            exchange.release_body()
             self._account(exchange)
 
     async def _answer(self, exchange: Exchange) -> None:
@@ -64,22 +65,23 @@ class FrontDoor:
         if principal is not None and route.limits.counted:
             exchange.allowance = await self.by_user.admit(principal.subject)
         judge_role(route, principal)
+        judge_body(exchange, route)
         if route.to == HERE:
-            await self._answer_here(exchange, route.path)
+            await self._answer_here(exchange, route)
         else:
             await self.services.forward(exchange, route)
 
-    async def _answer_here(self, exchange: Exchange, path: str) -> None:
-        page = self.pages.get(path)
+    async def _answer_here(self, exchange: Exchange, route: Route) -> None:
+        page = self.pages.get(route.path)
         if exchange.method == "OPTIONS":
             await exchange.begin(204, [(b"allow", self.guard.find_place(exchange).allow)])
             await exchange.write(b"")
         elif page is not None:
             await page(exchange)
         else:
-            await self._ask_django(exchange)
+            await self._ask_django(exchange, await self.bodies.read(exchange, route.limits.body))
 
-    async def _ask_django(self, exchange: Exchange) -> None:
+    async def _ask_django(self, exchange: Exchange, body: bytes) -> None:
         async def send(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 await exchange.begin(message["status"], message["headers"])
@@ -95,29 +97,26 @@ class FrontDoor:
             "headers": [*headers, (b"host", public.netloc.encode())],
             "principal": exchange.principal,
         }
-        await self.django(scope, self._limited(exchange), send)
-
-    def _limited(self, exchange: Exchange) -> Receive:
-        """The request's body for Django, which by itself would read whatever comes for as long as it comes."""
-        limit = exchange.route.limits.body if exchange.route else 0
-        if exchange.content_length > limit:
-            raise too_large(limit)
-        body = exchange.body = Body(exchange.receive, limit, self.body_seconds)
-
-        async def receive() -> dict[str, Any]:
-            if body.has_more:
-                piece = await body.piece()
-                return {"type": "http.request", "body": piece, "more_body": body.has_more}
-            message: dict[str, Any] = await exchange.receive()
-            return message
-
-        return receive
+        await self.django(scope, _told(exchange, body), send)
 
     def _account(self, exchange: Exchange) -> None:
         seconds = perf_counter() - exchange.started
         route = exchange.route.path if exchange.route else NO_ROUTE
         self.metrics.add(route, exchange.method, exchange.status, seconds)
         self.access.add(exchange, exchange.method, seconds)
+
+
+def _told(exchange: Exchange, body: bytes) -> Receive:
+    """What Django receives: the request's body, and then no more than that the client has gone."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if waiting:
+            return waiting.pop()
+        await exchange.wait_until_gone()
+        return {"type": "http.disconnect"}
+
+    return receive
 
 
 FOR_DJANGO = (b"cookie", b"content-length", b"transfer-encoding")

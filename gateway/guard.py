@@ -3,9 +3,11 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+from gateway.body import too_large
 from gateway.errors import (
     BadRequest,
     BadToken,
+    ContentTooLarge,
     Forbidden,
     IdentityUnavailable,
     MalformedPath,
@@ -21,6 +23,7 @@ from gateway.routing import Place, Routing
 from gateway.signin import proof
 from gateway.signin.sessions import Sessions, SessionsUnavailable
 from gateway.table import WEBSOCKET, Role, Route
+from gateway.upstream import SAFE
 from shared.auth import InvalidToken, KeysUnavailable, Principal, TokenVerifier
 
 BEARER = b"bearer "
@@ -40,6 +43,14 @@ def judge_framing(exchange: Exchange) -> None:
     chunked = headers.read.get(b"transfer-encoding")
     if chunked is not None and (chunked.lower() != b"chunked" or exchange.scope["http_version"] == "1.0"):
         raise BadRequest("The only Transfer-Encoding that is taken is `chunked`, in HTTP/1.1.")
+
+
+def judge_body(exchange: Exchange, route: Route) -> None:
+    """Refuse a body where none belongs, and one that is announced with more bytes than its route takes."""
+    if exchange.has_body and exchange.method in SAFE:
+        raise ContentTooLarge(f"{exchange.method} takes no body here: put what you ask for into the address.")
+    if exchange.content_length > route.limits.body:
+        raise too_large(route.limits.body)
 
 
 class Guard:

@@ -92,7 +92,7 @@ async def _ask(upstream: Upstream, path: str) -> Report:
     head = f"GET {path} HTTP/1.1\r\nhost: {upstream.host}\r\naccept: application/json\r\n\r\n".encode()
     try:
         async with asyncio.timeout(SECONDS):
-            answer = await upstream.call(Call("GET", head, b"", None, SECONDS))
+            answer = await upstream.call(Call("GET", head, b"", SECONDS))
             try:
                 body = await _read(answer)
             finally:

@@ -44,7 +44,6 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._writable: asyncio.Future[None] | None = None
         self._exchanges = 0
         self._method = ""
         self.is_open = False
@@ -57,7 +56,7 @@ class Connection(asyncio.Protocol):
         self._error: ServiceError | None = None
         self._chunks: list[bytes] = []
         self._waiting = 0
-        self._paused = self._begun = self._has_head = self._framed = self._keep = self._spoilt = False
+        self._paused = self._begun = self._has_head = self._framed = self._keep = False
         self.is_complete = not method
         self.status = 0
         self.headers: list[Header] = []
@@ -65,20 +64,11 @@ class Connection(asyncio.Protocol):
     # -- the exchange
 
     def begin(self, method: str, data: bytes) -> None:
-        """Send the head of a request, and as much of its body as there is."""
+        """Send a request."""
         self._reset(method)
         self._exchanges += 1
-        self._write(data)
-
-    async def write(self, data: bytes, seconds: float) -> None:
-        """Send more of the body; waits while the service does not take it."""
-        if self._writable is not None:
-            try:
-                async with asyncio.timeout(seconds):
-                    await asyncio.shield(self._writable)
-            except TimeoutError as error:
-                raise TimedOut(f"nothing was taken for {seconds} s") from error
-        self._write(data)
+        if self._transport is not None:
+            self._transport.write(data)
 
     async def head(self, seconds: float) -> None:
         """Wait for `status` and `headers`."""
@@ -106,22 +96,11 @@ class Connection(asyncio.Protocol):
         """Whether another exchange may follow on this connection."""
         return self.is_open and self.is_complete and self._keep
 
-    def spoil(self) -> None:
-        """This exchange is the last: the service answered before it had all of the request."""
-        self._spoilt = True
-        self._keep = False
-
     def abort(self) -> None:
         """Close the connection at once."""
         self.is_open = False
         if self._transport is not None:
             self._transport.abort()
-
-    def _write(self, data: bytes) -> None:
-        if self._error is not None:
-            raise self._error
-        if self._transport is not None:
-            self._transport.write(data)
 
     async def _progress(self, seconds: float) -> None:
         if self._error is not None:
@@ -144,7 +123,6 @@ class Connection(asyncio.Protocol):
         if self._error is None and not self.is_complete:
             self._error = error
         self.abort()
-        self._release_writer()
         self._wake()
 
     # -- the wire (asyncio.Protocol)
@@ -178,22 +156,8 @@ class Connection(asyncio.Protocol):
             else:
                 used = self._exchanges > 1 and not self._begun
                 self._fail(Stale("closed while idle") if used else Broken(f"closed in mid-answer ({exc})"))
-        self._release_writer()
         self._wake()
         self._closed(self)
-
-    def pause_writing(self) -> None:
-        """The service does not take the body as quickly as it comes."""
-        self._writable = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        """It does again."""
-        self._release_writer()
-
-    def _release_writer(self) -> None:
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
-        self._writable = None
 
     # -- the parser
 
@@ -208,7 +172,7 @@ class Connection(asyncio.Protocol):
         if self.status < FINAL:
             return
         self._has_head = True
-        self._keep = self._parser.should_keep_alive() and not self._spoilt
+        self._keep = self._parser.should_keep_alive()
         names = {name for name, _ in self.headers}
         self._framed = bool(names & {b"content-length", b"transfer-encoding"}) or self.status in BODILESS
         if self._method == "HEAD":  # the parser cannot know that the length announces nothing

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.body import BodyBudget
+
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 NO_ROUTE = "-"
 
@@ -17,7 +19,8 @@ NO_ROUTE = "-"
 class Metrics(Collector):
     """Counts what this process answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, bodies: BodyBudget) -> None:
+        self._bodies = bodies
         self._answers: defaultdict[tuple[str, str, int], int] = defaultdict(int)
         self._times: dict[str, list[int]] = {}
         self._seconds: defaultdict[str, float] = defaultdict(float)
@@ -51,6 +54,9 @@ class Metrics(Collector):
         shared.add_metric(["hit"], self.shared_hits)
         shared.add_metric(["miss"], self.shared_misses)
         yield shared
+        yield GaugeMetricFamily(
+            "request_body_bytes", "Bytes of request bodies that are held", value=self._bodies.held
+        )
         yield GaugeMetricFamily(
             "websocket_connections", "WebSocket connections that are open", value=self.sockets
         )

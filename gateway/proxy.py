@@ -5,17 +5,16 @@ import logging
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from gateway.body import Body, ClientGone, too_large
+from gateway.body import BodyReader, ClientGone
 from gateway.errors import Refusal, ServiceBroke, ServiceTimeout, ServiceUnavailable
 from gateway.exchange import Exchange
 from gateway.headers import from_service
 from gateway.http1 import BODILESS, Connection, ServiceError, TimedOut, Unreachable
 from gateway.table import Route
-from gateway.upstream import Call, Upstream
+from gateway.upstream import SAFE, Call, Upstream
 
 logger = logging.getLogger(__name__)
 
-HELD = 128 * 1024  # bytes of a body that must have come before a service is bothered with it
 PAUSE_SECONDS = 30.0  # without a byte from the service, or to the client, in mid-answer
 
 
@@ -26,10 +25,10 @@ class AnswerCutShort(Exception):
 class Proxy:
     """Forwards requests to `upstreams`, the services by name."""
 
-    def __init__(self, upstreams: Mapping[str, Upstream], gateway_url: str, body_seconds: float) -> None:
+    def __init__(self, upstreams: Mapping[str, Upstream], gateway_url: str, bodies: BodyReader) -> None:
         self._upstreams = upstreams
         public = urlsplit(gateway_url)
-        self._body_seconds = body_seconds
+        self._bodies = bodies
         self._forwarded = (
             f"host: {public.netloc}\r\nx-forwarded-host: {public.netloc}\r\nx-forwarded-proto: {public.scheme}\r\n"
         ).encode()
@@ -40,13 +39,14 @@ class Proxy:
 
     async def ask(self, exchange: Exchange, route: Route) -> Connection:
         """Send the request and wait for the head of the answer, which must be finished or released. Raises Refusal."""
-        body, rest, length = await self._body(exchange, route)
-        head = self._head(exchange, length)
-        call = Call(exchange.method, head, body, rest.rest() if rest else None, route.limits.seconds)
+        body = await self._bodies.read(exchange, route.limits.body)
+        call = Call(exchange.method, self._head(exchange, len(body)), body, route.limits.seconds)
         try:
             return await self._upstreams[route.to].call(call)
         except ServiceError as error:
             raise _refusal(route, error) from error
+        finally:
+            exchange.release_body()
 
     async def finish(self, answer: Connection, exchange: Exchange, route: Route) -> None:
         """Answer with what `ask` brought."""
@@ -59,18 +59,6 @@ class Proxy:
         """The exchange with the service is over."""
         self._upstreams[route.to].release(answer)
 
-    async def _body(self, exchange: Exchange, route: Route) -> tuple[bytes, Body | None, int]:
-        """The body, or its beginning and the Body that has the rest; and how long it is in all."""
-        length, limit = exchange.content_length, route.limits.body
-        if not (length or exchange.is_chunked):
-            return b"", None, 0
-        if length > limit:
-            raise too_large(limit)
-        body = exchange.body = Body(exchange.receive, limit, self._body_seconds)
-        # WSGI knows no body without a length: what comes in chunks is gathered, and gets one.
-        first = await body.first(limit + 1 if exchange.is_chunked else HELD)
-        return first, body if body.has_more else None, len(first) if exchange.is_chunked else length
-
     def _head(self, exchange: Exchange, length: int) -> bytes:
         target = exchange.path + b"?" + exchange.query if exchange.query else exchange.path
         parts = [exchange.method.encode(), b" ", target, b" HTTP/1.1\r\n", self._forwarded]
@@ -78,7 +66,7 @@ class Proxy:
             parts += (name, b": ", value, b"\r\n")
         if exchange.principal is not None:
             parts += (b"authorization: Bearer ", exchange.principal.token.encode("latin-1"), b"\r\n")
-        if length or exchange.method not in {"GET", "HEAD", "OPTIONS"}:
+        if exchange.method not in SAFE:
             parts.append(b"content-length: %d\r\n" % length)
         parts += (
             b"x-forwarded-for: ", exchange.address.encode(), b"\r\nx-request-id: ", exchange.request_id,
@@ -102,7 +90,7 @@ async def _relay(answer: Connection, exchange: Exchange) -> None:
 
 
 async def _stream(answer: Connection, exchange: Exchange) -> None:
-    gone = asyncio.ensure_future(_gone(exchange))
+    gone = asyncio.ensure_future(exchange.wait_until_gone())
     try:
         while piece := await answer.read(PAUSE_SECONDS):
             async with asyncio.timeout(PAUSE_SECONDS):
@@ -112,11 +100,6 @@ async def _stream(answer: Connection, exchange: Exchange) -> None:
     finally:
         gone.cancel()
     await exchange.write(b"")
-
-
-async def _gone(exchange: Exchange) -> None:
-    while (await exchange.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _refusal(route: Route, error: ServiceError) -> Refusal:

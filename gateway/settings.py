@@ -26,6 +26,11 @@ class GatewayEnvironment(Environment):
     )
     head_seconds: float = Field(default=10.0, gt=0, description="time for a client to send a request's head")
     body_seconds: float = Field(default=30.0, gt=0, description="time for a client to send a request's body")
+    body_budget: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="bytes of request bodies that one process holds at once; what is beyond is refused with 503",
+    )
 
 
 env = GatewayEnvironment.of("gateway")

@@ -96,17 +96,17 @@ class Sharing:
         await self._show(exchange, kept)
 
     async def _take(self, answer: Connection, route: Route, seconds: float) -> Kept:
-        body = b""
+        pieces = []
         try:
             while piece := await answer.read(route.limits.seconds):
-                body += piece
+                pieces.append(piece)
         except ServiceError as error:
             raise ServiceBroke from error
         finally:
             self._proxy.release(answer, route)
         now = self._loop.time()
         headers = from_service(answer.headers, bodiless=False)
-        return Kept(headers, body, dict(headers)[b"etag"], now, now + seconds)
+        return Kept(headers, b"".join(pieces), dict(headers)[b"etag"], now, now + seconds)
 
     async def _show(self, exchange: Exchange, kept: Kept) -> None:
         headers = kept.headers_now(self._loop.time())
@@ -121,7 +121,7 @@ class Sharing:
 
 def _key(exchange: Exchange) -> Key | None:
     """What is asked for, where the answer may be shared; None where it may not."""
-    if exchange.principal is not None or exchange.content_length or exchange.is_chunked:
+    if exchange.principal is not None:
         return None
     accept = b""
     for name, value in exchange.headers.kept:

@@ -32,12 +32,15 @@ class Role(Enum):
 class Limits:
     """What one request may cost: seconds until the service begins its answer, bytes of the request's body.
 
+    The standard limit has room for the largest thing that is written here, a product with all its text. GET, HEAD
+    and OPTIONS take no body, whatever stands here.
+
     `counted` is whether it counts against the caller's rate limit; `shared` whether readers without a name get
     one answer, kept for a moment (`gateway.sharing`).
     """
 
     seconds: float = 10.0
-    body: int = 1024 * KIB
+    body: int = 128 * KIB
     counted: bool = True
     shared: bool = False
 

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,18 +17,17 @@ SAFE = {"GET", "HEAD", "OPTIONS"}  # RFC 9110, section 9.2.1
 
 @dataclass(slots=True)
 class Call:
-    """One request to a service. `rest` is what follows of the body; `seconds` until the answer begins."""
+    """One request to a service; `seconds` until the answer begins."""
 
     method: str
     head: bytes
     body: bytes
-    rest: AsyncIterator[bytes] | None
     seconds: float
 
     @property
     def is_repeatable(self) -> bool:
         """Whether sending it twice is the same as sending it once."""
-        return self.method in SAFE and self.rest is None
+        return self.method in SAFE
 
 
 class Upstream:
@@ -48,7 +46,7 @@ class Upstream:
     async def call(self, call: Call) -> Connection:
         """Send `call` and wait for the answer's head. The caller must `release` what is returned.
 
-        Raises Unreachable, Stale, Broken or TimedOut (gateway.http1), and whatever `call.rest` raises.
+        Raises Unreachable, Stale, Broken or TimedOut (gateway.http1).
         """
         if not self._breaker.lets_through(asyncio.get_running_loop().time()):
             raise Unreachable(f"{self.host}:{self.port} has not been answering")
@@ -84,8 +82,6 @@ class Upstream:
     async def _exchange(self, connection: Connection, call: Call) -> Connection:
         try:
             connection.begin(call.method, call.head + call.body)
-            if call.rest is not None:
-                await _send(connection, call.rest, call.seconds)
             await connection.head(call.seconds)
         except BaseException:
             connection.abort()
@@ -141,28 +137,3 @@ class Upstream:
             if not turn.done():
                 turn.set_result(None)
                 return
-
-
-async def _send(connection: Connection, rest: AsyncIterator[bytes], seconds: float) -> None:
-    """Send the rest of a body until it ends or the service answers, which it may do before it has all of it."""
-    sender = asyncio.ensure_future(_pump(connection, rest, seconds))
-    answer = asyncio.ensure_future(connection.head(float("inf")))
-    try:
-        await asyncio.wait({sender, answer}, return_when=asyncio.FIRST_COMPLETED)
-        if sender.done():
-            sender.result()
-        else:
-            connection.spoil()
-    finally:
-        await _end(sender, answer)
-
-
-async def _pump(connection: Connection, rest: AsyncIterator[bytes], seconds: float) -> None:
-    async for piece in rest:
-        await connection.write(piece, seconds)
-
-
-async def _end(*tasks: "asyncio.Task[None]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

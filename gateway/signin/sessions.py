@@ -126,7 +126,7 @@ class Sessions:
             f"content-type: application/x-www-form-urlencoded\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         async with asyncio.timeout(RENEWAL_SECONDS):
-            answer = await self._keycloak.call(Call("POST", head.encode(), body, None, RENEWAL_SECONDS))
+            answer = await self._keycloak.call(Call("POST", head.encode(), body, RENEWAL_SECONDS))
             try:
                 found = b""
                 while piece := await answer.read(RENEWAL_SECONDS):

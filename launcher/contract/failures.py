@@ -29,9 +29,9 @@ HEADERS: Mapping[int, Json] = {
     },
 }
 # What the gateway answers by itself, whatever the service would say.
-ALWAYS = ("bad-request", "unknown-host", "uri-too-long", "headers-too-large", "too-many-requests", "service-broke",
-          "service-unavailable", "service-timeout", "identity-unavailable")  # fmt: skip
-WITH_BODY = ("request-timeout", "content-too-large")
+ALWAYS = ("bad-request", "unknown-host", "content-too-large", "uri-too-long", "headers-too-large", "too-many-requests",
+          "service-broke", "service-unavailable", "service-timeout", "identity-unavailable", "overloaded")  # fmt: skip
+WITH_BODY = ("request-timeout",)
 
 
 def refusals(route: Route, method: str, known: Mapping[str, Json]) -> Iterator[Json]:

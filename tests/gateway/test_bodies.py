@@ -6,12 +6,15 @@ import time
 
 import pytest
 
+from gateway.body import Body, BodyBudget, ClientGone
+from gateway.errors import ContentTooLarge, Overloaded
 from tests.gateway.client import PATIENCE, as_customer, as_manager, receive, send_raw, status_of
+from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
 from tests.gateway.services import PIECE, EchoService
 
 MIB = 1024 * 1024
-LIMIT = MIB
+LIMIT = 128 * 1024
 IMPATIENCE = 9  # seconds: `hasty` gives a body one, and any gateway gives up one that has been idle for ten
 
 
@@ -24,7 +27,7 @@ def _chunked(*pieces: bytes) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000, 127 * 1024, 128 * 1024, 300_000, LIMIT])
+@pytest.mark.parametrize("size", [0, 1, 1000, LIMIT - 1, LIMIT])
 def test_a_body_within_the_limit_arrives_whole(
     size: int, gateway: GatewayProcess, service: EchoService
 ) -> None:
@@ -40,13 +43,13 @@ def test_a_post_without_a_body_has_length_nought(gateway: GatewayProcess, servic
 
 
 def test_chunks_are_gathered_and_get_a_length(gateway: GatewayProcess, service: EchoService) -> None:
-    pieces = [b"a" * 100_000, b"b", b"c" * 200_000]
+    pieces = [b"a" * 70_000, b"b", b"c" * 40_000]
     raw = send_raw(
         gateway.port, _post(b"Transfer-Encoding: chunked\r\nConnection: close\r\n", _chunked(*pieces))
     )
     assert status_of(raw) == 200
     assert service.seen[0].body == b"".join(pieces)
-    assert service.seen[0].header("Content-Length") == ["300001"]
+    assert service.seen[0].header("Content-Length") == ["110001"]
     assert service.seen[0].header("Transfer-Encoding") == []
 
 
@@ -87,8 +90,26 @@ def _send_for(seconds: float, connection: socket.socket) -> None:
         connection.sendall(PIECE)
 
 
-def test_where_no_body_belongs_none_is_taken(gateway: GatewayProcess) -> None:
-    assert gateway.call("GET", "/health/live", body=b"x").status in {200, 413}
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize(
+    "framed",
+    [b"Content-Length: 5\r\n\r\nGET /", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+    ids=["length", "chunks"],
+)
+@pytest.mark.parametrize("path", [b"/api/products/", b"/health/live", b"/"])
+def test_where_no_body_belongs_none_is_taken(
+    method: str, framed: bytes, path: bytes, gateway: GatewayProcess, service: EchoService
+) -> None:
+    """Red when the service gets such a request: a body that drips would keep one of its threads."""
+    raw = send_raw(gateway.port, b"%b %b HTTP/1.1\r\nHost: localhost\r\n%b" % (method.encode(), path, framed))
+    assert status_of(raw) == 413
+    assert raw.count(b"HTTP/1.1 ") == 1
+    assert b"<open>" not in raw
+    assert service.seen == []
+
+
+def test_a_length_of_nought_is_no_body(gateway: GatewayProcess) -> None:
+    assert gateway.call("GET", "/api/products/", body=b"").status == 200
 
 
 def test_a_refusal_leaves_the_connection_usable_after_a_small_body(gateway: GatewayProcess) -> None:
@@ -116,7 +137,7 @@ def test_a_client_that_waits_is_refused_without_being_asked(gateway: GatewayProc
 
 
 @pytest.mark.parametrize(
-    "headers", [b"Content-Length: 10\r\n", b"Transfer-Encoding: chunked\r\n", b"Content-Length: 300000\r\n"]
+    "headers", [b"Content-Length: 10\r\n", b"Transfer-Encoding: chunked\r\n", b"Content-Length: 120000\r\n"]
 )
 def test_a_body_that_does_not_come_is_not_waited_for(
     headers: bytes, hasty: GatewayProcess, service: EchoService
@@ -129,7 +150,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
 
 
 def test_a_body_that_stops_halfway_is_not_waited_for(hasty: GatewayProcess) -> None:
-    half = _post(b"Content-Length: 500000\r\n", b"x" * 200_000)
+    half = _post(b"Content-Length: 120000\r\n", b"x" * 100_000)
     assert status_of(send_raw(hasty.port, half, seconds=IMPATIENCE)) == 408
 
 
@@ -138,9 +159,9 @@ def test_a_body_that_stops_halfway_is_not_waited_for(hasty: GatewayProcess) -> N
     [
         (b"Content-Length: 1000\r\n", b"", b"x"),
         (b"Transfer-Encoding: chunked\r\n", b"", b"1\r\nx\r\n"),
-        (b"Content-Length: 500000\r\n", b"x" * 200_000, b"x"),
+        (b"Content-Length: 120000\r\n", b"x" * 100_000, b"x"),
     ],
-    ids=["with length", "in chunks", "on its way to the service"],
+    ids=["with length", "in chunks", "after the most of it"],
 )
 def test_a_body_that_drips_is_not_waited_for(
     headers: bytes, before: bytes, drop: bytes, hasty: GatewayProcess
@@ -157,27 +178,79 @@ def test_a_body_that_drips_is_not_waited_for(
     assert time.monotonic() - started > 0.9
 
 
-def test_a_service_is_not_bothered_before_a_small_body_is_there(
-    gateway: GatewayProcess, service: EchoService
+@pytest.mark.parametrize("size", [4, LIMIT])
+def test_a_service_is_not_bothered_before_the_body_is_whole(
+    size: int, gateway: GatewayProcess, service: EchoService
 ) -> None:
+    """Red when all but the last byte is enough: eight such requests would keep a service's eight threads."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
-        connection.sendall(_post(b"Content-Length: 4\r\nConnection: close\r\n", b"ab"))
+        connection.sendall(_post(b"Content-Length: %d\r\nConnection: close\r\n" % size, b"x" * (size - 1)))
+        assert gateway.call("GET", "/api/products/?another").status == 200
         time.sleep(0.3)
-        assert service.seen == []
-        connection.sendall(b"cd")
+        assert [seen.target for seen in service.seen] == ["/api/products/?another"]
+        connection.sendall(b"x")
         assert status_of(receive(connection)) == 200
+    assert len(service.seen[1].body) == size
 
 
-def test_a_large_body_is_passed_on_while_it_comes(gateway: GatewayProcess, service: EchoService) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
-        connection.sendall(_post(b"Content-Length: 400000\r\nConnection: close\r\n", b"x" * 200_000))
-        deadline = time.monotonic() + PATIENCE
-        while not service.seen and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert len(service.seen) == 1
-        connection.sendall(b"x" * 200_000)
-        assert status_of(receive(connection)) == 200
-    assert len(service.seen[0].body) == 400_000
+def test_all_bodies_that_wait_have_one_budget(start_gateway: StartGateway, service: EchoService) -> None:
+    """Ten clients leave out their last byte; one budget has room for eight. What they held is free when they go."""
+    with start_gateway(BODY_BUDGET=str(8 * LIMIT)) as gateway:
+        for _ in range(2):
+            waiting = [_all_but_the_last_byte(gateway) for _ in range(10)]
+            for connection in waiting:
+                connection.settimeout(0.1)
+            answers = _answers(waiting, 2)
+            assert [status_of(raw) for raw in answers] == [503, 503]
+            assert all(b"/problems/overloaded" in raw and b"retry-after: 2" in raw for raw in answers)
+            assert gateway.call("GET", "/api/products/").status == 200
+            for connection in waiting:
+                connection.close()
+            _wait_until_taken(gateway)
+    assert {seen.target for seen in service.seen if seen.method == "POST"} == {"/api/orders/"}
+
+
+def _all_but_the_last_byte(gateway: GatewayProcess) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE)
+    connection.sendall(_post(b"Content-Length: %d\r\n" % LIMIT, b"x" * (LIMIT - 1)))
+    return connection
+
+
+def _answers(waiting: list[socket.socket], count: int) -> list[bytes]:
+    """What the first `count` clients that are answered get."""
+    answers: list[bytes] = []
+    deadline = time.monotonic() + PATIENCE
+    while len(answers) < count and time.monotonic() < deadline:
+        answers += [raw for connection in waiting if (raw := receive(connection)) not in {b"<open>", b""}]
+    return answers
+
+
+def _wait_until_taken(gateway: GatewayProcess) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while gateway.call("POST", "/api/orders/", as_customer(), body=b"x" * LIMIT).status != 200:
+        assert time.monotonic() < deadline, "what the clients held is not given back"
+
+
+async def test_a_budget_is_given_back_whatever_ends_a_body() -> None:
+    budget = BodyBudget(10)
+
+    async def left() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def piece() -> dict[str, object]:
+        return {"type": "http.request", "body": b"1234", "more_body": True}
+
+    for receive_, limit, error in (
+        (left, 9, ClientGone),
+        (piece, 6, ContentTooLarge),
+        (piece, 99, Overloaded),
+    ):
+        body = Body(receive_, limit, PATIENCE, budget)
+        with pytest.raises(error):
+            await body.whole()
+        body.release()
+        body.release()
+        assert budget.held == 0
 
 
 def test_a_service_may_answer_before_it_has_the_body(gateway: GatewayProcess) -> None:
@@ -190,9 +263,9 @@ def test_a_service_may_answer_before_it_has_the_body(gateway: GatewayProcess) ->
 def test_a_client_that_leaves_in_mid_body_leaves_nothing_behind(
     gateway: GatewayProcess, service: EchoService
 ) -> None:
-    for sent in (b"", b"x" * 10, b"x" * 200_000):
+    for sent in (b"", b"x" * 10, b"x" * 100_000):
         with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
-            connection.sendall(_post(b"Content-Length: 400000\r\n", sent))
+            connection.sendall(_post(b"Content-Length: 110000\r\n", sent))
             time.sleep(0.1)
     assert gateway.call("GET", "/api/products/").status == 200
     assert all(seen.body == b"" for seen in service.seen)

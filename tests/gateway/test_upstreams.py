@@ -216,7 +216,7 @@ async def test_those_who_find_every_connection_taken_wait_for_their_turn(
 
     async def ask() -> bytes:
         head = b"GET / HTTP/1.1\r\nHost: stock\r\n\r\n"
-        answer = await service.call(Call("GET", head, b"", None, PATIENCE))
+        answer = await service.call(Call("GET", head, b"", PATIENCE))
         body = await answer.read(PATIENCE)
         service.release(answer)
         return body
