@@ -24,6 +24,7 @@ from gateway.routes import ROUTES
 from gateway.routing import Routing
 from gateway.sharing import Sharing
 from gateway.signin.sessions import Sessions
+from gateway.signin.tokens import cookie_name
 from gateway.upstream import Upstream
 from gateway.websocket import Sockets
 from shared.auth.verifier import verifier
@@ -54,11 +55,12 @@ class Building:
         self.sharing = self._sharing()
         self.listener = Listener(env.kafka, PRODUCT_EVENTS.name, self._heard)
         health = Health(self.upstreams, self.keycloak, urlsplit(env.issuer).path, self.redis, env.kafka)
-        sessions = Sessions(self.redis, self.keycloak, settings.SESSION_COOKIE_NAME, env.oidc_client_secret)
+        sessions = Sessions(self.redis, self.keycloak, cookie_name(), env.oidc_client_secret)
         self.front = FrontDoor(
             guard=Guard(Routing(ROUTES), frozenset(_hosts()), verifier(), sessions),
             by_address=Limiter(self.shares, "address", env.rate_limit, env.rate_seconds),
             by_user=Limiter(self.shares, "user", env.rate_limit, env.rate_seconds),
+            by_sign_in=Limiter(self.shares, "sign-in", env.sign_in_limit, env.sign_in_seconds),
             services=self.sharing,
             pages={
                 "/health": health.all,

@@ -36,7 +36,7 @@ class Exchange:
 
     __slots__ = (
         "address", "allowance", "body", "headers", "hop", "method", "path", "principal", "query", "receive",
-        "request_id", "route", "scope", "send", "started", "status",
+        "request_id", "route", "scope", "send", "session_key", "started", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,6 +50,7 @@ class Exchange:
         self.request_id = _request_id(self.headers.read.get(b"x-request-id"), self.hop)
         self.address = _address(scope, self.headers)
         self.principal: Principal | None = None
+        self.session_key: str | None = None  # of the browser, as its cookie says; it may have ended
         self.route: Route | None = None
         self.body: Body | None = None
         self.allowance: Allowance | None = None

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.access import AccessLog
+from gateway.addresses import network
 from gateway.body import BodyReader, ClientGone
 from gateway.errors import Refusal
 from gateway.exchange import Exchange, Receive, Scope, Send
@@ -32,6 +33,7 @@ class FrontDoor:
     guard: Guard
     by_address: Limiter
     by_user: Limiter
+    by_sign_in: Limiter
     services: Sharing
     pages: Mapping[str, Page]
     django: Application
@@ -60,7 +62,9 @@ class FrontDoor:
         self.guard.judge_host(exchange)
         exchange.route = route = self.guard.find_route(exchange)
         if route.limits.counted:
-            exchange.allowance = await self.by_address.admit(exchange.address)
+            exchange.allowance = await self.by_address.admit(network(exchange.address))
+        if route.limits.sign_in:
+            exchange.allowance = await self.by_sign_in.admit(network(exchange.address))
         exchange.principal = principal = await self.guard.identify(exchange)
         if principal is not None and route.limits.counted:
             exchange.allowance = await self.by_user.admit(principal.subject)
@@ -96,6 +100,7 @@ class FrontDoor:
             "scheme": public.scheme,
             "headers": [*headers, (b"host", public.netloc.encode())],
             "principal": exchange.principal,
+            "session_key": exchange.session_key,
         }
         await self.django(scope, _told(exchange, body), send)
 

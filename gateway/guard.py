@@ -1,6 +1,7 @@
 """Who is let through: the host, the framing, the address, the method, the token, the role, in this order."""
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 from gateway.body import too_large
@@ -25,6 +26,8 @@ from gateway.signin.sessions import Sessions, SessionsUnavailable
 from gateway.table import WEBSOCKET, Role, Route
 from gateway.upstream import SAFE
 from shared.auth import InvalidToken, KeysUnavailable, Principal, TokenVerifier
+
+logger = logging.getLogger(__name__)
 
 BEARER = b"bearer "
 PROBES = {b"/health/live", b"/health/ready"}  # whoever probes a pod knows its address and no name
@@ -101,7 +104,8 @@ class Guard:
     async def identify(self, exchange: Exchange) -> Principal | None:
         """The caller that the request's token or session names; None where it has neither.
 
-        A token that was sent must be good. A session that has ended is no session.
+        A token that was sent must be good. A session that has ended is no session, and one whose token is no longer
+        good is renewed, or is none: a browser is never refused for what the gateway keeps for it.
         """
         given = exchange.headers.read.get(b"authorization")
         if given is None:
@@ -112,19 +116,33 @@ class Guard:
 
     async def _identify_browser(self, exchange: Exchange) -> Principal | None:
         cookies = exchange.headers.read.get(b"cookie")
-        key = self._sessions.key(cookies) if cookies else None
+        key = exchange.session_key = self._sessions.key(cookies) if cookies else None
         if key is None:
             return None
         try:
-            access = await self._sessions.access_token(key)
-        except SessionsUnavailable:
-            if exchange.route is not None and exchange.route.who is Role.ANYONE:
-                return None
-            raise
+            return await self._identify_session(exchange, key)
+        except (SessionsUnavailable, IdentityUnavailable):
+            if exchange.route is None or exchange.route.who is not Role.ANYONE:
+                raise
+            proof.judge(exchange, key)
+            return None
+
+    async def _identify_session(self, exchange: Exchange, key: str) -> Principal | None:
+        access = await self._sessions.access_token(key)
         if access is None:
             return None
         proof.judge(exchange, key)
-        return await self.verify(access)
+        try:
+            return await self.verify(access)
+        except BadToken as error:  # the realm's keys were exchanged, or the realm itself
+            logger.info("A session's access token is no longer good: %s", error)
+        access = await self._sessions.replace(key, access)
+        try:
+            return await self.verify(access) if access else None
+        except BadToken as error:
+            logger.warning("A session's new access token is not good either: %s", error)
+            self._sessions.distrust(key)
+            return None
 
     async def verify(self, token: str) -> Principal:
         """The caller that `token` names; raises BadToken, and IdentityUnavailable where nothing can be said of it."""

@@ -22,6 +22,11 @@ logger = logging.getLogger(__name__)
 BLOCKS = 20  # a bucket is handed out in so many blocks
 REMEMBERED = 50_000  # callers; the ones seen first are forgotten and ask Redis again
 AWAY_SECONDS = 1.0  # so long Redis is not asked again after it failed
+WORDS = {
+    "address": "from this address",
+    "user": "from this user",
+    "sign-in": "for sign-in from this address",
+}
 
 # A bucket refills steadily; what is not there is never lent. Returns tokens granted, tokens left, ms until the next.
 TAKE = """
@@ -64,7 +69,7 @@ class Allowance:
 
 
 class Limiter:
-    """Hands out `requests` in `seconds` to each caller of one kind ("user", "address")."""
+    """Hands out `requests` in `seconds` to each caller of one kind (a name of `WORDS`)."""
 
     def __init__(self, redis: Redis, kind: str, requests: int, seconds: int) -> None:
         self._take = redis.register_script(TAKE)
@@ -137,7 +142,7 @@ class Limiter:
     def _refusal(self, wait: float) -> TooManyRequests:
         seconds = max(1, math.ceil(wait))
         return TooManyRequests(
-            f"More than {self._requests:,} requests in {self._seconds} s from this {self._kind}. "
+            f"More than {self._requests:,} requests in {self._seconds} s {WORDS[self._kind]}. "
             f"Wait {seconds} s; the RateLimit headers say what is left.",
             ((b"retry-after", b"%d" % seconds), *self.headers(0, seconds)),
         )

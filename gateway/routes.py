@@ -6,7 +6,7 @@ for its HEAD and its OPTIONS. `customer` means any signed-in customer: that an o
 notification is their own is for the service to judge, and a manager may do whatever a customer may.
 """
 
-from gateway.table import FORM, HERE, PAGE, PROBE, SHARED, WEBSOCKET, Role, Route
+from gateway.table import FORM, HERE, PAGE, PROBE, SHARED, SIGN_IN, WEBSOCKET, Role, Route
 
 anyone, customer, manager = Role.ANYONE, Role.CUSTOMER, Role.MANAGER
 
@@ -69,11 +69,11 @@ ROUTES = (
 
     # The gateway's own: pages, and sign-in for people with a browser
     Route(anyone,   "GET",              "/",                                            HERE, PAGE),
-    Route(anyone,   "GET",              "/login/",                                      HERE, PAGE),
-    Route(anyone,   "GET",              "/register/",                                   HERE, PAGE),
+    Route(anyone,   "GET",              "/login/",                                      HERE, SIGN_IN),
+    Route(anyone,   "GET",              "/register/",                                   HERE, SIGN_IN),
     Route(anyone,   "POST",             "/logout/",                                     HERE, FORM),
     Route(anyone,   "GET",              "/session/",                                    HERE, PAGE),
-    Route(anyone,   "GET",              "/oidc/callback/",                              HERE, PAGE),
+    Route(anyone,   "GET",              "/oidc/callback/",                              HERE, SIGN_IN),
     Route(anyone,   "POST",             "/oidc/backchannel-logout/",                    HERE, FORM),
     Route(anyone,   "GET",              "/oidc/frontchannel-logout/",                   HERE, PAGE),
     Route(anyone,   "GET",              "/health",                                      HERE, PAGE),

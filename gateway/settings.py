@@ -16,6 +16,11 @@ class GatewayEnvironment(Environment):
     )
     rate_limit: int = Field(default=2000, ge=1, description="requests of one user, or from one address …")
     rate_seconds: int = Field(default=10, ge=1, le=3600, description="… in so many seconds")
+    sign_in_limit: int = Field(default=120, ge=1, description="requests of sign-in from one address …")
+    sign_in_seconds: int = Field(default=60, ge=1, le=3600, description="… in so many seconds")
+    sessions_per_user: int = Field(
+        default=20, ge=1, description="signed-in browsers of one user; one more ends the oldest"
+    )
     rate_wait_seconds: float = Field(
         default=0.25,
         gt=0,
@@ -57,12 +62,15 @@ MIDDLEWARE = [
 WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing is collected, nothing can be out of date
 WHITENOISE_MAX_AGE = 3600
 
-SESSION_ENGINE = "django.contrib.sessions.backends.cache"
-SESSION_COOKIE_NAME = "__Host-session" if is_https else "session"
+# Django's session is only what a sign-in under way needs, and lies in the browser (ADR 0011): nothing is stored for
+# whoever asks for the sign-in page. Who has signed in has another cookie (`gateway.signin.tokens.cookie_name`). Both
+# have names of our own: all programs on localhost share their cookies.
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+SESSION_COOKIE_NAME = "__Host-microcommerce-sign-in" if is_https else "microcommerce-sign-in"
 SESSION_COOKIE_SECURE = is_https
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # the way back from Keycloak is a link from another site
-SESSION_COOKIE_AGE = 10 * 3600  # as the realm's longest session
+SESSION_COOKIE_AGE = 10 * 60  # so long somebody may take to sign in
 
 AUTHENTICATION_BACKENDS = ["gateway.signin.backend.RealmBackend"]
 _realm = f"{env.keycloak_url.rstrip('/')}{urlsplit(env.issuer).path}/protocol/openid-connect"

@@ -36,18 +36,21 @@ class Limits:
     and OPTIONS take no body, whatever stands here.
 
     `counted` is whether it counts against the caller's rate limit; `shared` whether readers without a name get
-    one answer, kept for a moment (`gateway.sharing`).
+    one answer, kept for a moment (`gateway.sharing`); `sign_in` whether it also counts against the address' small
+    limit for sign-in.
     """
 
     seconds: float = 10.0
     body: int = 128 * KIB
     counted: bool = True
     shared: bool = False
+    sign_in: bool = False
 
 
 STANDARD = Limits()
 PAGE = Limits(body=0)
 SHARED = Limits(shared=True)
+SIGN_IN = Limits(body=0, sign_in=True)  # each leads to Keycloak, or asks it for tokens
 FORM = Limits(body=64 * KIB)
 PROBE = Limits(body=0, counted=False)  # a prober that is refused would have the process killed
 

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 from gateway import refusals
+from gateway.addresses import network
 from gateway.errors import BadToken, Forbidden, NoSuchAddress, NotAuthenticated, Refusal, ServiceUnavailable
 from gateway.exchange import Exchange, Receive, Scope, Send
 from gateway.front import FrontDoor
@@ -92,7 +93,7 @@ class Sockets:
         if route is None:
             raise NoSuchAddress("This address does not speak WebSocket.")
         exchange.route = route
-        exchange.allowance = await front.by_address.admit(exchange.address)
+        exchange.allowance = await front.by_address.admit(network(exchange.address))
         self._judge_origin(exchange)
         principal = exchange.principal = await self._identify(exchange)
         judge_role(route, principal)

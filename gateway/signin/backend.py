@@ -51,8 +51,8 @@ class RealmBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
         """Nothing goes into Django's session: see `keeping`."""
 
     def get_or_create_user(self, access_token: str, id_token: str, payload: dict[str, Any]) -> Visitor:
-        """The visitor with their tokens."""
-        return Visitor(Tokens.from_answer(self._answer))
+        """The visitor with their tokens; `payload` are the claims of the id token."""
+        return Visitor(Tokens.from_answer(self._answer, subject=str(payload["sub"])))
 
 
 def signed_claims(token: str) -> dict[str, Any]:

@@ -21,9 +21,9 @@ class Recent:
         """The access token that was found."""
         return self._found[key][1]
 
-    def put(self, key: str, access: str | None) -> None:
-        """This was found just now."""
-        self._found[key] = (time.monotonic() + SECONDS, access)
+    def put(self, key: str, access: str | None, seconds: float = SECONDS) -> None:
+        """This was found just now, and is believed for so long."""
+        self._found[key] = (time.monotonic() + seconds, access)
         while len(self._found) > REMEMBERED:
             self._found.pop(next(iter(self._found)), None)
 

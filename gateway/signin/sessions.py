@@ -27,6 +27,9 @@ LOCK_SECONDS = 10  # longer than Keycloak is waited for
 WAIT_SECONDS = 4.5  # for another request to replace the tokens
 RENEWAL_SECONDS = 4.0  # for Keycloak to answer
 LOOK_EVERY_SECONDS = 0.05
+DISTRUST_SECONDS = (
+    5.0  # so long a session whose new token was not good either is none, and Keycloak is left alone
+)
 UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
 
 
@@ -48,12 +51,16 @@ class Sessions:
         self._unlock = redis.register_script(UNLOCK)
 
     def key(self, cookies: bytes) -> str | None:
-        """The session key in a Cookie header."""
+        """The session key in a Cookie header: the first of our name that can be one.
+
+        A browser may send several cookies of one name (RFC 6265, section 5.4), of other paths or other programs.
+        """
         for cookie in cookies.split(b";"):
             name = cookie.strip()
             if name.startswith(self._prefix):
                 found = name[len(self._prefix) :].decode("latin-1")
-                return found if is_session_key(found) else None
+                if is_session_key(found):
+                    return found
         return None
 
     async def access_token(self, key: str) -> str | None:
@@ -63,43 +70,58 @@ class Sessions:
         """
         if recent.knows(key):
             return recent.get(key)
+        return await self._look_up(key)
+
+    async def replace(self, key: str, bad: str) -> str | None:
+        """The session's access token in place of `bad`, which no longer verifies; None where the session has ended.
+
+        Raises SessionsUnavailable.
+        """
+        recent.forget(key)
+        return await self._look_up(key, bad)
+
+    def distrust(self, key: str) -> None:
+        """Nobody is signed in with this session for the next seconds."""
+        recent.put(key, None, DISTRUST_SECONDS)
+
+    async def _look_up(self, key: str, bad: str = "") -> str | None:
         try:
-            tokens = await self._current(key)
+            tokens = await self._current(key, bad)
         except (RedisError, OSError) as error:
             logger.warning("Sessions cannot be read: %s", error)
             raise SessionsUnavailable from error
         recent.put(key, tokens.access if tokens else None)
         return tokens.access if tokens else None
 
-    async def _current(self, key: str) -> Tokens | None:
+    async def _current(self, key: str, bad: str) -> Tokens | None:
         deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
         while True:
             tokens = await self._read(key)
-            if tokens is None or tokens.is_fresh:
+            if tokens is None or _is_good(tokens, bad):
                 return tokens
             mark = secrets.token_hex(8)
             if await self._redis.set(lock_name(key), mark, nx=True, ex=LOCK_SECONDS):
                 try:
-                    return await self._renewed(key)
+                    return await self._renewed(key, bad)
                 finally:
                     await self._unlock(keys=[lock_name(key)], args=[mark])
             if asyncio.get_running_loop().time() > deadline:
-                return _as_long_as_it_lasts(tokens)
+                return _as_long_as_it_lasts(tokens, bad)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _read(self, key: str) -> Tokens | None:
         found = await self._redis.get(record_name(key))
         return Tokens.from_json(found) if found else None
 
-    async def _renewed(self, key: str) -> Tokens | None:
+    async def _renewed(self, key: str, bad: str) -> Tokens | None:
         tokens = await self._read(key)  # another request may have been quicker
-        if tokens is None or tokens.is_fresh:
+        if tokens is None or _is_good(tokens, bad):
             return tokens
         try:
             status, body = await self._ask(tokens.refresh)
         except (ServiceError, TimeoutError) as error:
             logger.warning("Keycloak cannot be asked for new tokens: %s", error)
-            return _as_long_as_it_lasts(tokens)
+            return _as_long_as_it_lasts(tokens, bad)
         if status == HTTPStatus.OK:
             renewed = Tokens.from_answer(json.loads(body), tokens)
             # Only if it is still there: whoever signed out meanwhile stays signed out.
@@ -111,7 +133,7 @@ class Sessions:
             logger.info("A session ended with Keycloak", extra={"status": status})
             await self._redis.delete(record_name(key))
             return None
-        return _as_long_as_it_lasts(tokens)
+        return _as_long_as_it_lasts(tokens, bad)
 
     async def _ask(self, refresh_token: str) -> tuple[int, bytes]:
         form = {
@@ -136,7 +158,11 @@ class Sessions:
                 self._keycloak.release(answer)
 
 
-def _as_long_as_it_lasts(tokens: Tokens) -> Tokens:
-    if tokens.is_usable:
+def _is_good(tokens: Tokens, bad: str) -> bool:
+    return tokens.is_fresh and tokens.access != bad
+
+
+def _as_long_as_it_lasts(tokens: Tokens, bad: str) -> Tokens:
+    if tokens.is_usable and tokens.access != bad:
         return tokens
     raise SessionsUnavailable

@@ -1,18 +1,30 @@
 """What the gateway keeps for a signed-in browser, in Redis under the browser's session key.
 
-Django's session holds what a sign-in under way needs. The tokens lie beside it, in a form that the hot path
-reads with one round trip and without Django.
+In a form that the hot path reads with one round trip and without Django.
 """
 
 import json
 import re
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from django.conf import settings
+
 RENEW_SECONDS = 30.0  # an access token this close to its end is replaced before it is used
-_KEY = re.compile(r"[a-z0-9]{32}")  # as Django makes them
+_KEY = re.compile(r"[a-z0-9]{32}")
+
+
+def cookie_name() -> str:
+    """The name of the cookie that holds a signed-in browser's session key."""
+    return "__Host-microcommerce-session" if settings.SESSION_COOKIE_SECURE else "microcommerce-session"
+
+
+def new_session_key() -> str:
+    """A key for a new session: 128 random bits."""
+    return secrets.token_hex(16)
 
 
 def record_name(session_key: str) -> str:
@@ -30,6 +42,11 @@ def index_name(realm_session: str) -> str:
     return f"gateway:realm-session:{realm_session}"
 
 
+def user_name(subject: str) -> str:
+    """The name of the list of a user's sessions, oldest first."""
+    return f"gateway:sessions:{subject}"
+
+
 def is_session_key(text: str) -> bool:
     """Whether `text` could be a session's key at all."""
     return _KEY.fullmatch(text) is not None
@@ -37,7 +54,10 @@ def is_session_key(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of one signed-in browser. Times are seconds since the epoch; `realm_session` is Keycloak's `sid`."""
+    """The tokens of one signed-in browser. Times are seconds since the epoch.
+
+    `realm_session` is Keycloak's `sid`, `subject` its id of the user.
+    """
 
     access: str
     refresh: str
@@ -45,9 +65,12 @@ class Tokens:
     realm_session: str
     expires_at: float
     ends_at: float
+    subject: str = ""
 
     @classmethod
-    def from_answer(cls, answer: Mapping[str, Any], previous: Self | None = None) -> Self:
+    def from_answer(
+        cls, answer: Mapping[str, Any], previous: Self | None = None, *, subject: str = ""
+    ) -> Self:
         """From what the token endpoint said (RFC 6749, section 5.1); a renewal may leave out what stays the same."""
         now = time.time()
         return cls(
@@ -57,6 +80,7 @@ class Tokens:
             realm_session=str(answer.get("session_state") or (previous.realm_session if previous else "")),
             expires_at=now + float(answer.get("expires_in", 60)),
             ends_at=now + float(answer.get("refresh_expires_in", 1800)),
+            subject=previous.subject if previous else subject,
         )
 
     @classmethod

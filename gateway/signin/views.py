@@ -12,8 +12,9 @@ from django.views.decorators.cache import never_cache
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthenticationRequestView
 from requests.exceptions import RequestException
 
-from gateway.signin import keeping, proof, realm
+from gateway.signin import keeping, pending, proof, realm
 from gateway.signin.backend import BadIdToken, Visitor, signed_claims
+from gateway.signin.tokens import cookie_name
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,18 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
-    """Sends the browser to Keycloak's sign-in page; `?next=` says where it comes back to."""
+    """Sends the browser to Keycloak's sign-in page; `?next=` says where it comes back to.
+
+    What has to be remembered until then goes with the browser, in the signed cookie that is Django's session here.
+    """
+
+    http_method_names = ("get", "head")
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The way to Keycloak."""
+        answer: HttpResponse = super().get(request)
+        pending.remember_next(request.session)
+        return answer
 
 
 class Register(SignIn):
@@ -35,12 +47,14 @@ class Register(SignIn):
 class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
     """Keycloak sent the browser back with a code."""
 
+    http_method_names = ("get", "head")
     user: Visitor
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Exchange the code for tokens. What fails is said on a page with the way out."""
         if "error" in request.GET:
             return self.login_failure()
+        self._next = pending.next_of(request.session, request.GET.get("state", ""))
         try:
             answer: HttpResponse = super().get(request)
         except SuspiciousOperation as error:
@@ -54,11 +68,20 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         return answer
 
     def login_success(self) -> HttpResponse:
-        """From now on this browser is signed in, under a new session key that nobody can have planted."""
-        self.request.session.cycle_key()
-        key = self.request.session.session_key
-        keeping.keep(key, self.user.tokens)
+        """From now on this browser is signed in."""
+        if before := session_key_of(self.request):
+            keeping.end(before)
+        key = keeping.begin(self.user.tokens)
+        pending.write_again(self.request.session)
         answer = HttpResponseRedirect(self.success_url)
+        answer.set_cookie(
+            cookie_name(),
+            key,
+            max_age=keeping.LONGEST_SECONDS,
+            secure=settings.SESSION_COOKIE_SECURE,
+            samesite="Lax",  # the way back from Keycloak is a link from another site
+            httponly=True,
+        )
         answer.set_cookie(
             proof.COOKIE,
             proof.token(key),
@@ -68,9 +91,20 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         )
         return answer
 
+    @property
+    def success_url(self) -> str:
+        """Where this sign-in was to lead."""
+        return self._next or str(settings.LOGIN_REDIRECT_URL)
+
     def login_failure(self) -> HttpResponse:
         """Nothing came of it."""
         return _failed(self.request, HTTPStatus.BAD_REQUEST)
+
+
+def session_key_of(request: HttpRequest) -> str | None:
+    """The key of the browser's session, as the front door found it in the request's cookies."""
+    key: str | None = request.scope.get("session_key")  # type: ignore[attr-defined]
+    return key
 
 
 def _is_refusal(error: RequestException) -> bool:
@@ -85,10 +119,10 @@ def _failed(request: HttpRequest, status: HTTPStatus) -> HttpResponse:
 @never_cache
 def sign_out(request: HttpRequest) -> HttpResponse:
     """POST: end the session here, then with Keycloak."""
-    key = request.session.session_key
+    key = session_key_of(request)
     tokens = keeping.end(key) if key else None
-    request.session.flush()
     answer = HttpResponseRedirect(realm.end_of_session(tokens.id) if tokens else "/")
+    answer.delete_cookie(cookie_name())
     answer.delete_cookie(proof.COOKIE)
     return answer
 
@@ -99,7 +133,7 @@ def session(request: HttpRequest) -> JsonResponse:
     principal: Any = request.scope.get("principal")  # type: ignore[attr-defined]
     if principal is None:
         return JsonResponse({"is_signed_in": False})
-    key = request.session.session_key or ""
+    key = session_key_of(request) or ""
     return JsonResponse(
         {
             "is_signed_in": True,

@@ -54,8 +54,8 @@ SECURITY_SCHEMES: Json = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "session",
-        "description": "What a browser has after `/login/` (`__Host-session` behind HTTPS). Unsafe requests also need the "
+        "name": "microcommerce-session",
+        "description": "What a browser has after `/login/` (`__Host-microcommerce-session` behind HTTPS). Unsafe requests also need the "
         "header `X-CSRFToken`.",
     },
 }

@@ -10,6 +10,7 @@ from django.conf import settings
 from redis import Redis
 
 from shared.testing.tokens import make_token, sign
+from tests.gateway.browser import SESSION
 from tests.gateway.process import GatewayProcess
 from tests.gateway.realm import make_key
 
@@ -28,7 +29,7 @@ def browser(clean_redis: Redis) -> tuple[str, str]:
     }  # fmt: skip
     clean_redis.set(f"gateway:tokens:{key}", json.dumps(kept))
     clean_redis.set(f"gateway:realm-session:{SID}", key)
-    return ("Cookie", f"session={key}")
+    return ("Cookie", f"{SESSION}={key}")
 
 
 def _claims(**overrides: Any) -> dict[str, Any]:

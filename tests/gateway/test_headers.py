@@ -183,7 +183,7 @@ def test_behind_tls_browsers_are_told_to_stay_there(start_gateway: StartGateway)
         answer = gateway.call("GET", "/login/")
         assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
         cookie = answer.headers["Set-Cookie"].lower()
-        assert cookie.startswith("__host-session=")
+        assert cookie.startswith("__host-microcommerce-sign-in=")
         assert "; secure" in cookie
         assert "path=/" in cookie
         assert "https%3a%2f%2fshop.example%2foidc%2fcallback%2f" in answer.headers["Location"].lower()

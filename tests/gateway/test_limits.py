@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 from websockets.exceptions import InvalidStatus
 
+from gateway.addresses import network
 from tests.gateway.client import as_customer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess, free_port
@@ -92,6 +93,52 @@ def test_what_is_left_is_told(start_gateway: StartGateway, clean_redis: Redis) -
 
 def _left(gateway: GatewayProcess) -> int:
     return int(gateway.call("GET", "/api/products/").headers["RateLimit"].split("r=")[1].split(";")[0])
+
+
+def test_sign_in_has_a_small_share_of_its_own(start_gateway: StartGateway, clean_redis: Redis) -> None:
+    """Red when one address may ask for the sign-in page as often as for anything else."""
+    with start_gateway(SIGN_IN_LIMIT="4", SIGN_IN_SECONDS="600") as gateway:
+        paths = ("/login/", "/register/", "/oidc/callback/?code=a&state=b")
+        assert [gateway.call("GET", path).status for path in paths] == [302, 302, 400]
+        assert gateway.call("HEAD", "/login/").status == 302
+        for path in paths:
+            answer = gateway.call("GET", path)
+            assert (answer.status, answer.problem) == (429, "too-many-requests")
+            assert answer.headers["RateLimit-Policy"] == '"sign-in";q=4;w=600'
+            assert "for sign-in from this address" in answer.json()["detail"]
+        assert gateway.call("GET", "/api/products/").status == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::1", "::/64"),
+        ("", ""),
+        ("a:b", "a:b"),
+    ],
+)
+def test_an_ipv6_customer_is_one_customer(address: str, name: str) -> None:
+    assert network(address) == name
+
+
+def test_all_addresses_of_a_customer_share_one_bucket(
+    start_gateway: StartGateway, clean_redis: Redis
+) -> None:
+    """Red when each of the 2^64 addresses that one customer has gets a share."""
+    with start_gateway(RATE_LIMIT="4", RATE_SECONDS="600", TRUSTED_PROXIES="1") as gateway:
+        clean_redis.flushdb()
+        calls = [
+            gateway.call("GET", "/api/products/", ("X-Forwarded-For", f"2001:db8:0:{net}::{host}")).status
+            for net, hosts in ((1, 6), (2, 1))
+            for host in range(hosts)
+        ]
+        assert calls == [200] * 4 + [429] * 2 + [200]
 
 
 def test_processes_share_a_bucket(start_gateway: StartGateway, clean_redis: Redis) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from redis import Redis
 
-from tests.gateway.browser import Browser
+from tests.gateway.browser import SESSION, SIGN_IN, Browser
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess, free_port
 from tests.gateway.services import EchoService
@@ -52,14 +52,19 @@ def signed_in(member: Browser, service: EchoService) -> Browser:
 
 def record(redis: Redis, browser: Browser) -> dict[str, Any]:
     """What is kept for a browser."""
-    found: Any = redis.get(f"gateway:tokens:{browser.cookies['session']}")
+    found: Any = redis.get(f"gateway:tokens:{browser.cookies[SESSION]}")
     return dict(json.loads(found))
 
 
 def expire(redis: Redis, browser: Browser, *, seconds_ago: float = 1) -> None:
     """Make the gateway believe that the browser's access token has run out."""
-    kept = {**record(redis, browser), "expires_at": time.time() - seconds_ago}
-    redis.set(f"gateway:tokens:{browser.cookies['session']}", json.dumps(kept), keepttl=True)
+    rewrite(redis, browser, expires_at=time.time() - seconds_ago)
+
+
+def rewrite(redis: Redis, browser: Browser, **changed: Any) -> None:
+    """Keep something else for a browser."""
+    kept = {**record(redis, browser), **changed}
+    redis.set(f"gateway:tokens:{browser.cookies[SESSION]}", json.dumps(kept), keepttl=True)
     time.sleep(1.1)  # what was looked up a moment ago is forgotten
 
 
@@ -79,11 +84,132 @@ def test_sign_in_asks_keycloak_with_everything_that_makes_it_safe(real: GatewayP
     assert len(query["nonce"]) >= 32
 
 
-def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(real: GatewayProcess) -> None:
-    line = Browser(real).call("GET", "/login/").headers["Set-Cookie"].lower()
-    assert line.startswith("session=")
-    assert "httponly" in line
-    assert "samesite=lax" in line
+@pytest.mark.parametrize("path", ["/login/", "/register/"])
+def test_a_head_leads_to_keycloak_too(path: str, real: GatewayProcess) -> None:
+    """Red when a view of the library is asked for a method that the route table offers and it does not."""
+    answer = Browser(real).call("HEAD", path)
+    assert (answer.status, answer.body) == (302, b"")
+    assert answer.headers["Location"].startswith(settings.ENVIRONMENT.issuer)
+
+
+def test_the_cookies_are_out_of_reach_of_scripts_and_other_sites(real: GatewayProcess) -> None:
+    browser = Browser(real)
+    pending = browser.call("GET", "/login/").headers["Set-Cookie"].lower()
+    begun = browser.register().headers.get_all("Set-Cookie") or []
+    signed_in = next(line.lower() for line in begun if line.startswith(f"{SESSION}="))
+    for line, name, seconds in ((pending, SIGN_IN, 600), (signed_in, SESSION, 36000)):
+        assert line.startswith(f"{name}=")
+        assert "httponly" in line
+        assert "samesite=lax" in line
+        assert f"max-age={seconds};" in line
+
+
+def test_asking_for_the_sign_in_page_stores_nothing(real: GatewayProcess, clean_redis: Redis) -> None:
+    """Red when a session is made for whoever asks: that Redis evicts nothing, and the baskets are in it."""
+    before = _kept(clean_redis)
+    for path in ("/login/", "/register/?next=/api/basket/", "/oidc/callback/?code=a&state=b") * 20:
+        assert real.call("GET", path).status in {302, 400}
+    assert _kept(clean_redis) == before
+
+
+def _kept(redis: Redis) -> set[bytes]:
+    """The names in Redis, without those of the rate limits, which go by themselves."""
+    names: Any = redis.keys()
+    return {name for name in names if b":limit:" not in name}
+
+
+def test_one_user_has_so_many_sessions_and_no_more(start_gateway: StartGateway, clean_redis: Redis) -> None:
+    """Signing in again ends a browser's own session first, and one session too many ends the oldest."""
+    with start_gateway(KEYCLOAK_URL=settings.ENVIRONMENT.keycloak_url, SESSIONS_PER_USER="2") as gateway:
+        browsers = [Browser(gateway)]
+        browsers[0].register()
+        cookie = browsers[0].cookies[SESSION]
+        _again(browsers[0])
+        assert browsers[0].cookies[SESSION] != cookie
+        assert clean_redis.exists(f"gateway:tokens:{cookie}") == 0
+        for _ in range(2):
+            browsers.append(Browser(gateway, keycloak=browsers[0].keycloak))
+            _again(browsers[-1])
+        time.sleep(1.1)  # what was looked up a moment ago is forgotten
+        assert [browser.call("GET", BASKET).status for browser in browsers] == [401, 200, 200]
+        user = record(clean_redis, browsers[2])["subject"]
+        assert clean_redis.zcard(f"gateway:sessions:{user}") == 2
+        browsers[2].call("POST", "/logout/", ("X-CSRFToken", browsers[2].cookies["csrftoken"]), body=b"")
+        assert clean_redis.zcard(f"gateway:sessions:{user}") == 1
+
+
+def _again(browser: Browser) -> None:
+    """Sign in with the session that the browser has with Keycloak."""
+    browser.pass_through(browser.call("GET", "/login/").headers["Location"])
+
+
+def test_several_tabs_sign_in_and_each_comes_back_to_its_own_page(real: GatewayProcess) -> None:
+    """Red when a tab's sign-in takes the place of another's, or is lost when another one is done."""
+    browser = Browser(real)
+    browser.register()
+    wanted = ["/api/basket/?tab=0", "/api/orders/", "/api/basket/?tab=2"]
+    there = [browser.call("GET", f"/login/?next={page}").headers["Location"] for page in wanted]
+    for address, page in zip(there, wanted, strict=True):
+        assert browser.pass_through(address).headers["Location"] == page
+    assert SIGN_IN not in browser.cookies, "nothing is under way any more"
+
+
+def test_the_cookie_of_a_sign_in_stays_as_small_as_browsers_keep_it(real: GatewayProcess) -> None:
+    browser = Browser(real)
+    browser.register()
+    for number in range(20):
+        browser.call("GET", f"/login/?next=/{'%C3%A9' * 100}{number}")
+        assert len(browser.cookies[SIGN_IN]) < 4000
+    newest = browser.call("GET", "/login/?next=/" + "a" * 1900).headers["Location"]
+    browser.call("GET", "/login/?next=/" + "a" * 5000)  # longer than is remembered: to the home page
+    assert browser.pass_through(newest).headers["Location"] == "/" + "a" * 1900
+
+
+def test_a_sign_in_that_somebody_wrote_is_none(real: GatewayProcess) -> None:
+    """Red when the cookie is believed without its signature."""
+    browser = Browser(real)
+    location = browser.submit_registration()
+    payload, *signature = browser.cookies[SIGN_IN].split(":")
+    browser.cookies[SIGN_IN] = ":".join([payload[:-1] + ("A" if payload[-1] != "A" else "B"), *signature])
+    assert browser.come_back(location).status == 400
+
+
+@pytest.mark.parametrize("refresh", ["good", "bad"])
+def test_a_token_that_no_longer_verifies_is_renewed_or_forgotten(
+    refresh: str, real: GatewayProcess, clean_redis: Redis
+) -> None:
+    """As after the realm's keys were exchanged. Red when the browser is refused what anyone may see."""
+    browser = Browser(real)
+    browser.register()
+    rewrite(clean_redis, browser, access="a.b.c", **({} if refresh == "good" else {"refresh": "x"}))
+    time.sleep(1.1)  # what was looked up a moment ago is forgotten
+    assert browser.call("GET", "/login/").status == 302
+    assert browser.call("GET", "/session/").json()["is_signed_in"] is (refresh == "good")
+    answer = browser.call("GET", BASKET)
+    assert answer.status == (200 if refresh == "good" else 401)
+    if refresh == "bad":
+        assert answer.headers["WWW-Authenticate"] == "Bearer", "no token was sent"
+
+
+def test_a_bad_session_is_none_while_keycloak_is_away(
+    signed_in: Browser, start_gateway: StartGateway, clean_redis: Redis
+) -> None:
+    good = record(clean_redis, signed_in)["access"]
+    with start_gateway(KEYCLOAK_URL=f"http://127.0.0.1:{free_port()}") as cut_off:
+        browser = Browser(cut_off, dict(signed_in.cookies))
+        rewrite(clean_redis, signed_in, access="a.b.c")
+        assert browser.call("GET", "/login/").status == 302
+        assert browser.call("GET", "/api/products/").status == 200
+        assert browser.call("GET", BASKET).status == 503
+    rewrite(clean_redis, signed_in, access=good)
+    time.sleep(1.1)
+
+
+def test_a_cookie_of_another_program_locks_nobody_out(signed_in: Browser) -> None:
+    """Red when the first cookie of a name decides: all programs on localhost share their cookies."""
+    ours = f"{SESSION}={signed_in.cookies[SESSION]}"
+    for foreign in ("session=eyJfZmxhc2giOltdfQ.Zx", f"{SESSION}=eyJfZmxhc2giOltdfQ.Zx; {SESSION}=", "a=b"):
+        assert signed_in.gateway.call("GET", BASKET, ("Cookie", f"{foreign}; {ours}")).status == 200
 
 
 def test_whoever_registers_is_signed_in_as_a_customer(signed_in: Browser) -> None:
@@ -150,7 +276,7 @@ def test_a_bearer_token_needs_no_proof(signed_in: Browser, clean_redis: Redis) -
 
 
 @pytest.mark.parametrize(
-    "cookie", ["session=" + "a" * 32, "session=", "session=../../etc", "other=1", "session=é"]
+    "cookie", [f"{SESSION}=" + "a" * 32, f"{SESSION}=", f"{SESSION}=../../etc", "other=1", f"{SESSION}=é"]
 )
 def test_a_made_up_session_is_no_session(cookie: str, real: GatewayProcess) -> None:
     assert real.call("GET", BASKET, ("Cookie", cookie)).status == 401
@@ -207,7 +333,7 @@ def test_without_redis_a_browser_is_anonymous_where_anyone_may_look(
 
 
 def test_a_socket_opens_with_the_cookie(signed_in: Browser, service: EchoService, clean_redis: Redis) -> None:
-    cookie = ("Cookie", f"session={signed_in.cookies['session']}")
+    cookie = ("Cookie", f"{SESSION}={signed_in.cookies[SESSION]}")
     with opened(signed_in.gateway, cookie, origin=OURS) as socket:
         socket.send("a")
         assert socket.recv(timeout=SOON) == "echo a"
@@ -219,7 +345,7 @@ def test_a_socket_opens_with_the_cookie(signed_in: Browser, service: EchoService
 
 
 def test_a_socket_with_a_made_up_cookie_is_closed_with_4401(real: GatewayProcess) -> None:
-    with opened(real, ("Cookie", "session=" + "b" * 32), origin=OURS) as socket:
+    with opened(real, ("Cookie", f"{SESSION}=" + "b" * 32), origin=OURS) as socket:
         assert close_of(socket) == 4401
 
 
@@ -258,10 +384,10 @@ def test_a_code_works_once(real: GatewayProcess) -> None:
 def test_signing_in_changes_the_session_key(real: GatewayProcess) -> None:
     browser = Browser(real)
     location = browser.submit_registration()
-    planted = browser.cookies["session"]
+    planted = browser.cookies[SESSION] = "c" * 32
     browser.come_back(location)
-    assert browser.cookies["session"] != planted
-    assert real.call("GET", BASKET, ("Cookie", f"session={planted}")).status == 401
+    assert browser.cookies[SESSION] != planted
+    assert real.call("GET", BASKET, ("Cookie", f"{SESSION}={planted}")).status == 401
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_customer_signs_in_and_reads_their_orders(stranger: Window, platform: 
 
 def test_the_sessions_cookie_is_for_the_gateway_alone(customer: Window) -> None:
     """Scripts cannot read it and other sites' forms do not send it. Red when a flag is missing, or a token leaks."""
-    session, proof = customer.cookie("session"), customer.cookie("csrftoken")
+    session, proof = customer.cookie("microcommerce-session"), customer.cookie("csrftoken")
     assert (session["httpOnly"], session["sameSite"], session["path"]) == (True, "Lax", "/")
     assert (proof["httpOnly"], proof["sameSite"]) == (False, "Lax")
     assert customer.page.evaluate("document.cookie").startswith("csrftoken=")
