@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps.notification import operations, push
 from apps.notification.models import Notification
-from apps.notification.texts import TEXTS, money, name_of, title_and_body
+from apps.notification.texts import TEXTS, money, name_of, reason_of, title_and_body
 from shared import contracts
 from shared.contracts.topics import RETENTION_DAYS
 from shared.faults import crash_point
@@ -46,7 +46,7 @@ def _draft(event: contracts.OrderEvent) -> Notification:
             "number": event.number,
             "total": money(event.total),
             "currency": event.currency,
-            "reason": event.reason,
+            "reason": reason_of(event),
         },
     )
 

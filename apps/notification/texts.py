@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shared import contracts
+from shared.contracts.names import with_names
+
+UNNAMED = "one of the products"  # in an order of which nobody says what its products are called
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +51,22 @@ def name_of(event: contracts.OrderEvent) -> str:
 
 def title_and_body(event: contracts.OrderEvent) -> tuple[str, str]:
     """The words for `event`."""
-    text = TEXTS[type(event)]
-    body = f"{text.body} {text.because}" if event.reason and text.because else text.body
+    text, reason = TEXTS[type(event)], reason_of(event)
+    body = f"{text.body} {text.because}" if reason and text.because else text.body
     words = {
         "order": event.number or str(event.order_id)[:8],
         "total": money(event.total),
         "currency": event.currency,
-        "reason": event.reason,
+        "reason": reason,
     }
     return text.title.format_map(words), body.format_map(words)
+
+
+def reason_of(event: contracts.OrderEvent) -> str | None:
+    """Why it happened, for people: products by name, also where an earlier release sent their ids."""
+    return event.reason and with_names(
+        event.reason, {item.product_id: item.name or UNNAMED for item in event.items}
+    )
 
 
 def money(amount: Decimal) -> str:

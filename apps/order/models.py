@@ -18,6 +18,7 @@ from django.utils.functional import cached_property
 
 from apps.order.errors import WrongState
 from apps.order.identifiers import new_order_id, order_number
+from shared.contracts.names import with_names
 
 
 class Status(models.TextChoices):
@@ -92,6 +93,11 @@ class Order(models.Model):
     def bought(self) -> "list[OrderLine]":
         """The lines: they never change, so they are read once."""
         return list(self.lines.all())
+
+    @property
+    def reason(self) -> str:
+        """Why it is where it is, for people: products by the names they were bought under."""
+        return with_names(self.status_reason, {line.product_id: line.name for line in self.bought})
 
     @property
     def is_being_cancelled(self) -> bool:

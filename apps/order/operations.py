@@ -161,5 +161,5 @@ def event(kind: type[contracts.OrderEvent], order: Order) -> contracts.OrderEven
         ),
         total=order.total,
         currency=order.currency,
-        reason=order.status_reason or order.cancellation_reason or None,
+        reason=order.reason or order.cancellation_reason or None,
     )

@@ -1,14 +1,18 @@
 """The shapes of an order in the API: what comes in, what goes out."""
 
+from collections import Counter
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from apps.order.models import Order, OrderLine, Status
+from shared.contracts.message import LONGEST_REASON
 from shared.http.fields import MoneyField, StrictIntegerField, TextField
 
 MAX_LINES = 100
+DOUBLED = "This product stands there twice: make it one line."
 
 # What the API's description shows
 ADDRESS = {
@@ -73,13 +77,15 @@ class PlaceOrderSerializer(serializers.Serializer[dict[str, Any]]):
     expected_total = MoneyField(required=False)
 
     def validate_items(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """One line for each product."""
-        ids = [item["product_id"] for item in items]
-        doubled = {product_id for product_id in ids if ids.count(product_id) > 1}
+        """One line for each product; every line that repeats another is named by its place."""
+        counts = Counter(item["product_id"] for item in items)
+        doubled = {
+            str(place): {"product_id": [ErrorDetail(DOUBLED, "duplicate")]}
+            for place, item in enumerate(items)
+            if counts[item["product_id"]] > 1
+        }
         if doubled:
-            raise serializers.ValidationError(
-                f"These products stand there twice: {', '.join(sorted(doubled))}.", "duplicate"
-            )
+            raise serializers.ValidationError(doubled)
         return items
 
 
@@ -126,6 +132,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     number = serializers.CharField(read_only=True)
     items = LineSerializer(source="bought", many=True, read_only=True)
     status = serializers.ChoiceField(choices=Status.choices, read_only=True)
+    status_reason = serializers.CharField(source="reason", read_only=True, max_length=LONGEST_REASON)
     shipping_address = AddressField(read_only=True)
 
     class Meta:

@@ -10,6 +10,7 @@ from typing import Any
 from apps.saga.definition import Ask, Definition, Step
 from apps.saga.models import Saga, Status, StepStatus, stamp
 from shared.contracts import Message, StockRejected
+from shared.contracts.names import with_names
 
 Commands = list[Message]
 TIMED_OUT = "The answer did not come in time."
@@ -65,7 +66,7 @@ def _forward(saga: Saga, definition: Definition, event: Message, now: datetime) 
         _finish(saga.record(saga.step), StepStatus.DONE, now)
         return _begin(saga, definition, definition.index(saga.step) + 1, now)
     if isinstance(event, ask.refused):
-        why = _why(event)
+        why = with_names(_why(event), saga.product_names)
         saga.note(now, event.TYPE, why)
         _finish(saga.record(saga.step), StepStatus.REFUSED, now, error=why)
         return _turn_back(saga, definition, why, now)
@@ -191,8 +192,10 @@ def _blank(name: str) -> dict[str, Any]:
 
 
 def _why(event: Message) -> str:
+    if isinstance(event, StockRejected) and event.unavailable:
+        return f"no longer sold: {', '.join(event.unavailable)}"
     if isinstance(event, StockRejected) and event.shortages:
         return "; ".join(
             f"{s.product_id}: {s.requested} wanted, {s.available} available" for s in event.shortages
-        )[:500]
+        )
     return getattr(event, "reason", None) or "refused"

@@ -50,7 +50,9 @@ def _saga(received: Received[contracts.OrderSubmitted]) -> Saga:
         order_id=order.order_id,
         customer_id=order.customer_id,
         items=[
-            item.model_dump(include={"product_id", "quantity", "product_version"}, exclude_none=True)
+            item.model_dump(
+                include={"product_id", "quantity", "product_version", "name"}, exclude_defaults=True
+            )
             for item in order.items
         ],
         traceparent=received.traceparent or "",

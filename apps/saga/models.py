@@ -86,6 +86,11 @@ class Saga(models.Model):
         """The trace of the request that placed the order."""
         return self.traceparent[3:35]
 
+    @property
+    def product_names(self) -> dict[str, str]:
+        """Product id -> name of what was ordered, as far as the order said; for texts that customers read."""
+        return {item["product_id"]: item.get("name", "") for item in self.items}
+
     def record(self, name: str) -> dict[str, Any]:
         """What `steps` says of the step `name`."""
         found: dict[str, Any] = next(step for step in self.steps if step["name"] == name)

@@ -24,6 +24,7 @@ from shared.contracts.topics import Topic
 AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL keeps every character but this one
 LARGEST = 2**63 - 1  # of a whole number in PostgreSQL and MongoDB
+LONGEST_REASON = 500
 
 
 def _amount(value: Any) -> Decimal:
@@ -46,7 +47,7 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 ProductId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
 CustomerId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)]
-Reason = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
+Reason = Annotated[str, StringConstraints(max_length=LONGEST_REASON, pattern=NO_NUL)]
 Quantity = Annotated[int, Field(ge=1, le=999)]
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 

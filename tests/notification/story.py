@@ -12,6 +12,8 @@ from shared.messaging.envelope import Received
 from shared.messaging.ledger import SqlLedger
 from shared.testing.messages import received
 
+LAMP = contracts.OrderedItem(product_id="a" * 24, quantity=2, name="Lamp", unit_price=Decimal("9.75"))
+
 
 def happened(
     kind: type[contracts.OrderEvent], customer: str, order: uuid.UUID | None = None, **more: Any
@@ -20,12 +22,9 @@ def happened(
     event = kind(
         order_id=order or uuid.uuid4(),
         customer_id=customer,
-        items=(
-            contracts.OrderedItem(product_id="a" * 24, quantity=2, name="Lamp", unit_price=Decimal("9.75")),
-        ),
         total=Decimal("19.50"),
         currency="EUR",
-        **{"number": "2026-000017", **more},
+        **{"number": "2026-000017", "items": (LAMP,), **more},
     )
     return received(event)
 

@@ -61,6 +61,18 @@ def test_an_order_without_number_and_reason_still_reads_well(customer: str) -> N
     assert told.data["number"] is None
 
 
+@pytest.mark.parametrize(("name", "said"), [("Lamp", "Lamp"), ("", "one of the products")])
+def test_a_reason_names_products_and_not_their_ids(customer: str, name: str, said: str) -> None:
+    """Also where an earlier release's order service sent ids. Red without `with_names` in `reason_of`."""
+    items = (contracts.OrderedItem(product_id="a" * 24, quantity=2, name=name),)
+    hear(
+        happened(contracts.OrderRejected, customer, reason=f"{'a' * 24}: 2 wanted, 1 available", items=items)
+    )
+    told = Notification.objects.get(customer_id=customer)
+    assert told.data["reason"] == f"{said}: 2 wanted, 1 available"
+    assert told.body.endswith(told.data["reason"])
+
+
 def test_braces_in_a_reason_are_only_text(customer: str) -> None:
     hear(happened(contracts.OrderCancelled, customer, reason="{order.__class__} {0} }{"))
     assert "{order.__class__} {0} }{" in Notification.objects.get(customer_id=customer).body

@@ -1,5 +1,6 @@
 """An order after it was placed: commands from the saga, cancelling, shipping, who sees it."""
 
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from apps.order.models import TRANSITIONS, Order, ProductCopy, Status
 from shared import contracts as c
 from shared.messaging.models import OutboxMessage
 from shared.testing.messages import received
-from tests.order.conftest import TEA, product
+from tests.order.conftest import CUP, TEA, UNKNOWN, product
 from tests.order.test_placing import place, slug
 
 pytestmark = pytest.mark.usefixtures("shop")
@@ -86,6 +87,16 @@ def test_a_confirmation_that_crosses_a_cancellation_is_not_announced(
     assert order.status == "submitted"
     command(c.CancelOrder, order)
     assert told() == ["order.cancellation-requested.v1", "order.cancelled.v1"]
+
+
+def test_a_reason_names_products_and_not_their_ids(order: Order, customer_client: APIClient) -> None:
+    """Also where an earlier release's saga says only ids. Red without `with_names` in `Order.reason`."""
+    command(c.RejectOrder, order, f"{TEA}: 5 wanted, 2 available; {UNKNOWN}x, {CUP}")
+    said = f"aaa: 5 wanted, 2 available; {UNKNOWN}x, bbb"
+    for path in (f"/api/orders/{order.id}/", "/api/orders/"):
+        shown = customer_client.get(path).json()
+        assert (shown.get("results") or [shown])[0]["status_reason"] == said
+    assert json.loads(OutboxMessage.objects.get().payload)["reason"] == said
 
 
 def test_a_whole_batch_at_once(customer_client: APIClient) -> None:

@@ -228,7 +228,7 @@ BAD_BODIES: list[tuple[str, Any, list[str]]] = [
     ("items-text", {**BODY, "items": "x"}, ["items"]),
     ("items-object", {**BODY, "items": {"product_id": TEA}}, ["items"]),
     ("too-many", {**BODY, "items": [{"product_id": f"{n:024x}", "quantity": 1} for n in range(101)]}, ["items"]),
-    ("doubled", {**BODY, "items": [{"product_id": TEA, "quantity": 1}] * 2}, ["items"]),
+    ("doubled", {**BODY, "items": [{"product_id": TEA, "quantity": 1}] * 2}, ["items.0.product_id", "items.1.product_id"]),
     ("unknown", {**BODY, "items": [{"product_id": UNKNOWN, "quantity": 1}]}, ["items.0.product_id"]),
     ("id-number", {**BODY, "items": [{"product_id": 5, "quantity": 1}]}, ["items.0.product_id"]),
     ("id-operator", {**BODY, "items": [{"product_id": {"$ne": ""}, "quantity": 1}]}, ["items.0.product_id"]),

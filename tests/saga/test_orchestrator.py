@@ -43,6 +43,18 @@ def _submitted(order_id: UUID) -> c.OrderSubmitted:
     )
 
 
+def test_a_saga_remembers_what_the_products_are_called() -> None:
+    """Red without `name` in `handlers._saga`: the customer would read ids."""
+    named, nameless = uuid4(), uuid4()
+    order = _submitted(named)
+    items = (c.OrderedItem(product_id=PRODUCT, quantity=2, name="Tea"),)
+    with transaction.atomic():
+        handlers.start([received(order.model_copy(update={"items": items}))])
+    submit(nameless)
+    assert Saga.objects.get(order_id=named).product_names == {PRODUCT: "Tea"}
+    assert Saga.objects.get(order_id=nameless).product_names == {PRODUCT: ""}
+
+
 def tell(*events: c.StockReserved | c.StockCommitted) -> None:
     with transaction.atomic():
         handlers.keep([received(event) for event in events])
