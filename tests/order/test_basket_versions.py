@@ -153,7 +153,7 @@ def test_what_an_earlier_release_rejected_is_freed(customer_client: APIClient) -
         place(customer_client, {**BODY, "items": [{"product_id": "a" * 24, "quantity": 1}]})
         Order.objects.filter(pk=newest().pk).update(status=status, basket_version=version)
     free: Callable[[Any, Any], None] = importlib.import_module(
-        "apps.order.migrations.0002_free_baskets_of_rejected_orders"
+        "apps.order.migrations.0003_free_baskets_of_rejected_orders"
     ).free_baskets
     free(apps, None)
     found = {(order.status, order.basket_version) for order in Order.objects.all()}

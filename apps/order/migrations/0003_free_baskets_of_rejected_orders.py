@@ -21,5 +21,5 @@ class Migration(migrations.Migration):
     """Only data."""
 
     atomic = False
-    dependencies: ClassVar = [("order", "0001_initial")]
+    dependencies: ClassVar = [("order", "0002_quoted_version")]
     operations: ClassVar = [migrations.RunPython(free_baskets, migrations.RunPython.noop)]
