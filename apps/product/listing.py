@@ -12,6 +12,9 @@ from django_mongodb_backend.queryset import RawQuerySet
 
 from apps.product.store import mongo
 
+RANK = "rank"
+UNSEEN = ["words", "name_key", RANK]  # what no list shows need not be sent
+
 M = TypeVar("M", bound=Model)
 
 Match = dict[str, Any]
@@ -24,6 +27,7 @@ class Listing(Generic[M]):
     model: type[M]
     match: Match
     order: dict[str, int]
+    rank: Match | None = None  # an expression that `order` may name by RANK
 
     def count(self) -> int:
         """How many there are."""
@@ -42,7 +46,9 @@ class Listing(Generic[M]):
         first = part.start or 0
         return [
             {"$match": self.match},
+            *([{"$addFields": {RANK: self.rank}}] if self.rank else []),
             {"$sort": self.order},
             {"$skip": first},
             {"$limit": part.stop - first},
+            {"$unset": UNSEEN},
         ]

@@ -6,10 +6,11 @@ from django.db import models
 from django.utils import timezone
 from django_mongodb_backend.fields import ArrayField, ObjectIdAutoField, ObjectIdField
 
-from apps.product.words import words_of
+from apps.product.search_terms import plain, words_of
 
 MAX_NAME = 200
 MAX_SLUG = 200
+MAX_KEY = 18 * MAX_NAME  # one character may stand for eighteen (U+FDFA)
 
 
 class Category(models.Model):
@@ -18,16 +19,23 @@ class Category(models.Model):
     id = ObjectIdAutoField(primary_key=True)
     name = models.CharField(max_length=MAX_NAME)
     slug = models.SlugField(max_length=MAX_SLUG, unique=True)
+    name_key = models.CharField(max_length=MAX_KEY, default="", editable=False)
 
     class Meta:
         indexes: ClassVar = [
             # The unique index is a partial one, which look-ups cannot use (parts.md, traps).
             models.Index(fields=["slug"], name="category_slug"),
-            models.Index(fields=["name", "id"], name="category_by_name"),
+            models.Index(fields=["name", "id"], name="category_by_name"),  # the release before sorts by it
+            models.Index(fields=["name_key", "id"], name="category_by_key"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, in its place among the others."""
+        self.name_key = plain(self.name)
+        super().save(*args, **kwargs)
 
 
 class Product(models.Model):
@@ -44,11 +52,13 @@ class Product(models.Model):
     is_active = models.BooleanField(default=True)
     version = models.PositiveBigIntegerField(default=1)
     words = ArrayField(models.CharField(max_length=64), default=list, editable=False)
+    name_key = models.CharField(max_length=MAX_KEY, default="", editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        # One index for each order of a list, alone and within a category; read backwards for `-`.
+        # One index for each order of a list, alone and within a category; read backwards for `-`. By `name` itself
+        # sorts the release before: MongoDB puts every capital before every small letter.
         indexes: ClassVar = [
             models.Index(fields=["slug"], name="product_slug"),
             models.Index(fields=["is_active", "created_at", "id"], name="product_by_age"),
@@ -64,6 +74,10 @@ class Product(models.Model):
                 fields=["categories", "is_active", "price", "id"], name="product_in_category_by_price"
             ),
             models.Index(fields=["is_active", "words"], name="product_words"),
+            models.Index(fields=["is_active", "name_key", "id"], name="product_by_key"),
+            models.Index(
+                fields=["categories", "is_active", "name_key", "id"], name="product_in_category_by_key"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -85,8 +99,9 @@ class Product(models.Model):
         return bool(different)
 
     def index(self) -> None:
-        """Note the words that a search finds it by."""
+        """Note the words that a search finds it by, and what it is sorted by."""
         self.words = words_of(self.name, self.description)
+        self.name_key = plain(self.name)
 
 
 class Revision(models.Model):

@@ -1,7 +1,7 @@
 """Reads of the catalogue."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypedDict
 
@@ -10,23 +10,24 @@ from bson.errors import InvalidId
 from django.db.models import Model
 
 from apps.product.errors import CategoryNotFound, ProductNotFound
-from apps.product.listing import Listing, Match
+from apps.product.listing import RANK, Listing, Match
 from apps.product.models import Category, Product, Revision
+from apps.product.search_terms import Term, plain, terms_of
 from apps.product.store import mongo
-from apps.product.words import words_of
 
 ID = re.compile(r"[0-9a-f]{24}")
 CATALOGUE = "catalogue"
 NOBODY = ObjectId(bytes(12))
 ORDERINGS = {
-    "name": {"name": 1, "_id": 1},
-    "-name": {"name": -1, "_id": -1},
+    "name": {"name_key": 1, "_id": 1},
+    "-name": {"name_key": -1, "_id": -1},
     "price": {"price": 1, "_id": 1},
     "-price": {"price": -1, "_id": -1},
     "created_at": {"created_at": 1, "_id": 1},
     "-created_at": {"created_at": -1, "_id": -1},
 }
 NEWEST = "-created_at"
+BEYOND = "\U0010ffff"  # after every letter
 
 
 class Wanted(TypedDict, total=False):
@@ -49,15 +50,23 @@ def revision() -> ObjectId | None:
 
 
 def products(wanted: Wanted) -> Listing[Product]:
-    """The products that `wanted` describes, active ones unless it says otherwise, newest first unless told."""
+    """The products that `wanted` describes, active ones unless it says otherwise.
+
+    Newest first unless told; of a search what has it in its name comes before what has it in its description.
+    """
     match: Match = {"is_active": wanted.get("is_active", True)}
     if "category" in wanted:
         match["categories"] = _category_id(wanted["category"])
     if prices := _between(wanted.get("min_price"), wanted.get("max_price")):
         match["price"] = prices
-    if "search" in wanted:
-        match["$and"] = _search(wanted["search"])
-    return Listing(Product, match, ORDERINGS[wanted.get("ordering", NEWEST)])
+    order = ORDERINGS[wanted.get("ordering", NEWEST)]
+    if "search" not in wanted:
+        return Listing(Product, match, order)
+    terms = terms_of(wanted["search"])
+    match["$and"] = [_has(term) for term in terms] or [{"_id": NOBODY}]
+    if "ordering" in wanted or not terms:
+        return Listing(Product, match, order)
+    return Listing(Product, match, {RANK: 1, **order}, _rank(plain(wanted["search"]), terms))
 
 
 def _category_id(slug: str) -> ObjectId:
@@ -71,9 +80,36 @@ def _between(low: Decimal | None, high: Decimal | None) -> dict[str, Decimal128]
     return {sign: Decimal128(limit) for sign, limit in limits.items() if limit is not None}
 
 
-def _search(text: str) -> list[Match]:
-    # Words hold letters and digits only, so there is nothing to escape; anchored, an index answers them.
-    return [{"words": {"$regex": f"^{word}"}} for word in words_of(text)] or [{"_id": NOBODY}]
+def _has(term: Term) -> Match:
+    if not term.parts:
+        return _word(term.literal)
+    return {"$or": [_word(term.literal), {"$and": [_word(part) for part in term.parts]}]}
+
+
+def _word(text: str) -> Match:
+    # A range and no regular expression: nothing of what people type needs escaping, and an index answers it.
+    if len(text) == 1:
+        return {"words": text}
+    return {"words": {"$elemMatch": {"$gte": text, "$lt": text + BEYOND}}}
+
+
+def _rank(search: str, terms: Sequence[Term]) -> Match:
+    """0: the name begins with what was typed; 1: it has every term; 2: the description has one of them."""
+    branches = [
+        {"case": {"$eq": [_place(search), 0]}, "then": 0},
+        {"case": {"$and": [_is_in_name(term) for term in terms]}, "then": 1},
+    ]
+    return {"$switch": {"branches": branches, "default": 2}}
+
+
+def _is_in_name(term: Term) -> Match:
+    ways = [[term.literal], *([term.parts] if term.parts else [])]
+    return {"$or": [{"$and": [{"$gte": [_place(text), 0]} for text in way]} for way in ways]}
+
+
+def _place(text: str) -> Match:
+    # A document that the release before wrote has no `name_key`.
+    return {"$indexOfCP": [{"$ifNull": ["$name_key", ""]}, {"$literal": text}]}
 
 
 def product(product_id: str | ObjectId) -> Product:
@@ -101,7 +137,7 @@ def _id(text: str | ObjectId) -> ObjectId:
 
 def categories() -> Listing[Category]:
     """Every category, by name."""
-    return Listing(Category, {}, {"name": 1, "_id": 1})
+    return Listing(Category, {}, {"name_key": 1, "_id": 1})
 
 
 def categories_of(found: Iterable[Product]) -> Mapping[ObjectId, Category]:

@@ -71,10 +71,21 @@ def test_a_list_is_read_from_an_index_in_its_order(wanted: queries.Wanted) -> No
     assert not {"COLLSCAN", "SORT", "$sort"} & set(names)
 
 
-@pytest.mark.parametrize("wanted", [{"search": "coffee"}, {"search": "cof mug"}], ids=str)
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"search": "coffee"},
+        {"search": "cof mug"},
+        {"search": "C++ (white)"},
+        {"search": "pour-over"},
+        {"search": "%"},
+    ],
+    ids=str,
+)
 def test_a_search_reads_only_what_it_finds(wanted: queries.Wanted) -> None:
     names = {(stage["stage"], stage.get("indexName")) for stage in explained(queries.products(wanted))}
     assert ("IXSCAN", "product_words") in names
+    assert {index for stage, index in names if stage == "IXSCAN"} == {"product_words"}
     assert "COLLSCAN" not in {name for name, _ in names}
 
 

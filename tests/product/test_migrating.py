@@ -60,7 +60,7 @@ def test_a_migration_that_was_killed_is_run_again(database: Database[Any]) -> No
     """Wherever it was killed. Red with `CreateModel` in place of `CreateCollection`: the collection is there already."""
     from apps.product.store import mongo
 
-    for killed_after in (3, 9):
+    for killed_after in (3, 9, 17):
         assert migrate(database, killed_after) == -signal.SIGKILL
     assert migrate(database, NEVER) == 0
     found = indexes(database)
@@ -72,3 +72,22 @@ def test_a_migration_that_was_killed_is_run_again(database: Database[Any]) -> No
     }
     assert any(index.get("unique") for index in found["product_category"].values())
     assert found == indexes(mongo.database)
+
+
+def test_what_is_there_is_indexed_by_the_migration(make_product: Any, make_category: Any) -> None:
+    """As a release without sort keys left it. Red when `fill` leaves out what has none, or words of another kind."""
+    from django.core.management import call_command
+
+    from apps.product.store import mongo
+
+    make_product("\u00c4hre C++")
+    make_category("\u00d6l")
+    products, categories = mongo.database["product_product"], mongo.database["product_category"]
+    whole = list(products.find()), list(categories.find())
+    products.update_many({}, {"$unset": {"name_key": ""}, "$set": {"words": ["ahre", "c"]}})
+    categories.update_many({}, {"$set": {"name_key": ""}})
+
+    call_command("index_catalogue", verbosity=0)
+
+    assert (list(products.find()), list(categories.find())) == whole
+    assert whole[0][0]["name_key"] == "ahre c++"

@@ -153,10 +153,19 @@ def test_filters_narrow_together(
         ("milk", True),  # of the description
         ("500", True),
         ("espresso tea", False),
-        ("presso", False),  # a word is found by its beginning
+        ("presso", True),  # of the name any part is found
+        ("teams", False),  # of the description a word's beginning
+        ("o", False),  # a single letter begins a word
+        ("e", True),
+        (",", True),
+        (".", True),
+        ("espresso, machine!", True),  # signs around words are not meant
+        ("“espresso”", True),
+        ("espresso-machine", True),
         (".*", False),
         ("$", False),
-        ("^e", True),  # signs are no part of a word
+        ("^e", False),
+        ("machine +", False),
         ("esp.*sso", False),
         ("(", False),
         ("{$gt: 1}", False),
@@ -166,6 +175,91 @@ def test_search(anonymous_client: "APIClient", make_product: "MakeProduct", sear
     make_product("Espresso Machine Café 500", description="Steams milk,\ntoo.")
     response = anonymous_client.get("/api/products/", {"search": search})
     assert response.json()["count"] == int(found)
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [
+        ("C++", ["C++ Primer"]),
+        ("c+", ["C++ Primer"]),
+        ("C#", ["C# in Depth"]),
+        ("%", ["Milk 3.5%"]),
+        ("3.5%", ["Milk 3.5%"]),
+        (".", ["Milk 3.5%"]),
+        ("(white)", ["Mug (white)"]),
+        ("white", ["White Mug", "Mug (white)"]),
+        ("🎉", ["Party Hat 🎉"]),
+        ("t-shirt", ["T-Shirt", "Shirt, size T"]),
+        ("t shirt", ["T-Shirt", "Shirt, size T"]),
+        ("o'neill", ["O\u2019Neill Jacket"]),
+        ("smorrebrod", ["Smørrebrød"]),
+        ("STRASSE", ["Straßenkarte"]),
+        ("maschine", ["Espressomaschine"]),
+        ("杯", ["咖啡杯"]),
+        ("杯子", []),
+        ("C", ["C# in Depth", "C++ Primer"]),
+    ],
+)
+def test_a_search_finds_what_people_mean(
+    anonymous_client: "APIClient", make_product: "MakeProduct", search: str, expected: list[str]
+) -> None:
+    """Signs count, and a part within a word is found. Red when a word is letters and digits and begins with the term."""
+    names_of_products = [
+        "C++ Primer",
+        "C# in Depth",
+        "Milk 3.5%",
+        "Mug (white)",
+        "White Mug",
+        "Party Hat 🎉",
+        "Shirt, size T",
+        "T-Shirt",
+        "O\u2019Neill Jacket",
+        "Smørrebrød",
+        "Straßenkarte",
+        "Espressomaschine",
+        "咖啡杯",
+    ]
+    for name in names_of_products:
+        make_product(name)
+    response = anonymous_client.get("/api/products/", {"search": search})
+    assert [product["name"] for product in response.json()["results"]] == expected
+
+
+def test_what_has_it_in_its_name_is_found_first(
+    anonymous_client: "APIClient", make_product: "MakeProduct"
+) -> None:
+    """Unless another order is asked for. Red when a search is sorted by age alone."""
+    make_product("C++ Primer", price=Decimal(3))
+    make_product("The C++ Standard Library", price=Decimal(2))
+    make_product("Compiler Handbook", description="For C++ and others.", price=Decimal(1))
+    make_product("Coffee")
+    by_rank = ["C++ Primer", "The C++ Standard Library", "Compiler Handbook"]
+    assert names(anonymous_client, "?search=C%2B%2B") == by_rank
+    assert names(anonymous_client, "?search=C%2B%2B&ordering=price") == by_rank[::-1]
+    pages = [names(anonymous_client, f"?search=C%2B%2B&page_size=1&page={page}") for page in (1, 2, 3)]
+    assert pages == [[name] for name in by_rank]
+
+
+def test_names_are_sorted_as_people_sort(
+    anonymous_client: "APIClient",
+    manager_client: "APIClient",
+    make_product: "MakeProduct",
+    make_category: "MakeCategory",
+) -> None:
+    """Case and accents part nobody. Red when MongoDB compares bytes: Zebra came before apple, Ähre after all."""
+    expected = ["Ähre", "apple", "Avocado", "\u00c9clair", "eel", "Øl", "oma", "zebra", "Zucker"]
+    for name in reversed(expected):
+        make_product(name)
+        make_category(name)
+    assert names(anonymous_client, "?ordering=name") == expected
+    assert names(anonymous_client, "?ordering=-name") == expected[::-1]
+    categories = anonymous_client.get("/api/categories/").json()["results"]
+    assert [category["name"] for category in categories] == expected
+    zebra = anonymous_client.get("/api/products/?search=zebra").json()["results"][0]["id"]
+    assert manager_client.patch(f"/api/products/{zebra}/", {"name": "aardvark"}).status_code == 200
+    assert manager_client.patch(f"/api/categories/{categories[0]['id']}/", {"name": "Zz"}).status_code == 200
+    assert names(anonymous_client, "?ordering=name")[0] == "aardvark"
+    assert anonymous_client.get("/api/categories/").json()["results"][-1]["name"] == "Zz"
 
 
 def test_an_archived_product_is_in_no_list_and_still_answers_by_its_id(
