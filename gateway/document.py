@@ -1,11 +1,12 @@
 """The OpenAPI document of the whole platform, as `manage_all.py schema` wrote it, at `/api/schema/`."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from gateway.errors import PreconditionFailed
 from gateway.exchange import Exchange
+from shared.http.preconditions import Verdict, strong_tag
 
 FILE = Path(__file__).with_name("openapi.json")
 A_MINUTE = b"public, max-age=60"
@@ -22,13 +23,15 @@ class Document:
     def read(cls) -> Self:
         """The document as the file holds it."""
         body = FILE.read_bytes()
-        return cls(body, b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode())
+        return cls(body, strong_tag(body).encode())
 
     async def answer(self, exchange: Exchange) -> None:
         """The document, or 304 for who has it."""
         headers = [(b"etag", self.tag), (b"cache-control", A_MINUTE)]
-        known = dict(exchange.headers.kept).get(b"if-none-match", b"")
-        if {b"*", self.tag} & {each.strip().removeprefix(b"W/") for each in known.split(b",")}:
+        verdict = exchange.headers.preconditions.verdict(exchange.method, self.tag.decode())
+        if verdict is Verdict.FAILED:
+            raise PreconditionFailed(headers=((b"etag", self.tag),))
+        if verdict is Verdict.NOT_MODIFIED:
             await exchange.begin(304, headers)
             await exchange.write(b"")
             return

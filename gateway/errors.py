@@ -101,6 +101,15 @@ class Forbidden(Refusal):
     status, slug = 403, "forbidden"
 
 
+class PreconditionFailed(Refusal):
+    """What is there is not what the request is about (RFC 9110, section 13)."""
+
+    status = 412
+    slug = "precondition-failed"
+    title = "It has changed"
+    detail = "What is there is not what If-Match asks for. Read it again and repeat with its new ETag."
+
+
 class SlowRequest(Refusal):
     """The client began a request and did not finish it in time."""
 

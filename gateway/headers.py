@@ -8,6 +8,8 @@ identity or a forwarding are dropped, whatever they hold. Hop-by-hop headers end
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shared.http.preconditions import Preconditions
+
 Header = tuple[bytes, bytes]
 
 HOP_BY_HOP = frozenset(
@@ -50,6 +52,15 @@ class ClientHeaders:
     read: dict[bytes, bytes]
     kept: list[Header]
     doubled: bytes = b""
+
+    @property
+    def preconditions(self) -> Preconditions:
+        """What the client makes its request depend on."""
+        return Preconditions(self._list(b"if-match"), self._list(b"if-none-match"))
+
+    def _list(self, name: bytes) -> str | None:
+        values = [value for each, value in self.kept if each == name]
+        return b",".join(values).decode("latin-1") if values else None
 
 
 def sort(headers: Iterable[Header]) -> ClientHeaders:

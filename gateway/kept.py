@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.headers import Header
+from shared.http.preconditions import Preconditions, Verdict
 
 KEPT_BYTES = 16 * 1024 * 1024
 LARGEST_BODY = 256 * 1024
@@ -32,10 +33,9 @@ class Kept:
         """Its headers with its age in seconds (RFC 9111, section 5.1)."""
         return [*self.headers, (b"age", b"%d" % (now - self.since))]
 
-    def is_known(self, if_none_match: bytes) -> bool:
-        """Whether the caller has it already (RFC 9110, section 13.1.2: weak comparison)."""
-        tags = [tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")]
-        return b"*" in tags or self.tag.removeprefix(b"W/") in tags
+    def is_known(self, method: str, conditions: Preconditions) -> bool:
+        """Whether the caller has it already; no request with `If-Match` gets here."""
+        return conditions.verdict(method, self.tag.decode("latin-1")) is Verdict.NOT_MODIFIED
 
 
 class Keep:

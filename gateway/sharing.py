@@ -110,8 +110,7 @@ class Sharing:
 
     async def _show(self, exchange: Exchange, kept: Kept) -> None:
         headers = kept.headers_now(self._loop.time())
-        known = [value for name, value in exchange.headers.kept if name == b"if-none-match"]
-        if known and kept.is_known(b",".join(known)):
+        if kept.is_known(exchange.method, exchange.headers.preconditions):
             await exchange.begin(304, [header for header in headers if header[0] in GOES_WITH_304])
             await exchange.write(b"")
         else:
@@ -127,8 +126,10 @@ def _key(exchange: Exchange) -> Key | None:
     for name, value in exchange.headers.kept:
         if name == b"accept":
             accept += value
-        elif name == b"range" or (name in {b"cache-control", b"pragma"} and b"no-" in value.lower()):
-            return None  # a part, or the newest at any price
+        elif name in {b"range", b"if-match"} or (
+            name in {b"cache-control", b"pragma"} and b"no-" in value.lower()
+        ):
+            return None  # a part, one state and no other, or the newest at any price
     # The order between names says nothing; the order of one name's values may.
     pieces = sorted([piece for piece in exchange.query.split(b"&") if piece], key=_name)
     query = b"&".join(pieces)

@@ -33,7 +33,7 @@ class MixedCurrencies(Problem):
 
 
 class BasketChanged(Problem):
-    """`If-Match` names another version; `version` is the one that holds now."""
+    """`If-Match` or `If-None-Match` does not hold; `version` is the one that is there now."""
 
     slug = "precondition-failed"
     status_code = 412

@@ -1,6 +1,7 @@
 """Changing a basket: every change is one script in Redis, so two tabs of one customer lose nothing.
 
-`versions` are the versions that the caller is willing to change, parted by spaces; "" for any.
+`versions` are the versions that the caller is willing to change, parted by spaces; "" for any, "!7 8" for all but
+those.
 """
 
 from collections.abc import Sequence

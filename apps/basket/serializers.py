@@ -9,7 +9,8 @@ from rest_framework import serializers
 
 from apps.basket import catalogue
 from apps.basket.store import MAX_LINES, MAX_QUANTITY, Basket, Line
-from shared.http.fields import StrictIntegerField
+from shared.http.bodies import BodySerializer
+from shared.http.fields import OBJECT_ID, ObjectIdField, StrictIntegerField
 
 # What the API's description shows
 LAMP = {
@@ -19,27 +20,13 @@ LAMP = {
     "quantity": 2,
     "line_total": "99.80",
 }
-PRODUCT_ID = re.compile(r"^[0-9a-f]{24}\Z")
-
-
-class ProductIdField(serializers.RegexField):
-    """24 lower-case hexadecimal characters; a number of 24 digits is not taken for one."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(PRODUCT_ID, trim_whitespace=False, **kwargs)
-
-    def to_internal_value(self, data: Any) -> str:
-        """The id, unchanged."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 @extend_schema_serializer(
     component_name="BasketQuantity",
     examples=[OpenApiExample("two of them", {"quantity": 2}, request_only=True)],
 )
-class LineQuantitySerializer(serializers.Serializer[dict[str, int]]):
+class LineQuantitySerializer(BodySerializer[dict[str, int]]):
     """The body of `PUT /api/basket/items/{product_id}/`."""
 
     quantity = StrictIntegerField(min_value=1, max_value=MAX_QUANTITY)
@@ -49,7 +36,7 @@ class LineQuantitySerializer(serializers.Serializer[dict[str, int]]):
 class BasketItemSerializer(LineQuantitySerializer):
     """A line of `PUT /api/basket/`."""
 
-    product_id = ProductIdField()
+    product_id = ObjectIdField()
 
     default_error_messages: ClassVar = {
         "does_not_exist": "There is no such product, or it is not sold any more.",
@@ -75,7 +62,7 @@ class BasketItemSerializer(LineQuantitySerializer):
         )
     ],
 )
-class ReplaceBasketSerializer(serializers.Serializer[dict[str, Any]]):
+class ReplaceBasketSerializer(BodySerializer[dict[str, Any]]):
     """The body of `PUT /api/basket/`: every wrong line is named in one answer."""
 
     items = BasketItemSerializer(many=True, max_length=MAX_LINES)  # type: ignore[call-arg] # the list takes it
@@ -147,5 +134,7 @@ def _product_ids(body: Any) -> list[str]:
     lines = items[:MAX_LINES] if isinstance(items, list) else []
     found = [line.get("product_id") for line in lines if isinstance(line, dict)]
     return [
-        product_id for product_id in found if isinstance(product_id, str) and PRODUCT_ID.match(product_id)
+        product_id
+        for product_id in found
+        if isinstance(product_id, str) and re.fullmatch(OBJECT_ID, product_id)
     ]

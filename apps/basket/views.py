@@ -18,14 +18,8 @@ from apps.basket.preconditions import etag_of, versions_to_change
 from apps.basket.serializers import BasketSerializer, LineQuantitySerializer, ReplaceBasketSerializer
 from apps.basket.store import Basket
 from shared.auth.drf import IsCustomer, principal_of
-from shared.http.described import ETAG, may_fail
+from shared.http.described import ETAG, IF_MATCH, may_fail
 
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    str,
-    OpenApiParameter.HEADER,
-    description="Change the basket only if this is still its ETag; 412 otherwise.",
-)
 PRODUCT_ID = OpenApiParameter(
     "product_id", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, OpenApiParameter.PATH
 )

@@ -9,7 +9,8 @@ from rest_framework.exceptions import ErrorDetail
 
 from apps.order.models import Order, OrderLine, Status
 from shared.contracts.message import LONGEST_REASON
-from shared.http.fields import MoneyField, StrictIntegerField, TextField
+from shared.http.bodies import BodySerializer
+from shared.http.fields import MoneyField, ObjectIdField, StrictIntegerField, TextField
 
 MAX_LINES = 100
 DOUBLED = "This product stands there twice: make it one line."
@@ -39,7 +40,7 @@ PLACED = {
 
 
 @extend_schema_serializer(component_name="ShippingAddress")
-class AddressSerializer(serializers.Serializer[dict[str, str]]):
+class AddressSerializer(BodySerializer[dict[str, str]]):
     """Where the order goes."""
 
     name = TextField(max_length=100)
@@ -51,10 +52,10 @@ class AddressSerializer(serializers.Serializer[dict[str, str]]):
 
 
 @extend_schema_serializer(component_name="OrderItem")
-class ItemSerializer(serializers.Serializer[dict[str, Any]]):
+class ItemSerializer(BodySerializer[dict[str, Any]]):
     """So many of one product."""
 
-    product_id = serializers.RegexField(r"^[0-9a-f]{24}\Z")
+    product_id = ObjectIdField()
     quantity = StrictIntegerField(min_value=1, max_value=999)
 
 
@@ -69,7 +70,7 @@ class ItemSerializer(serializers.Serializer[dict[str, Any]]):
         ),
     ],
 )
-class PlaceOrderSerializer(serializers.Serializer[dict[str, Any]]):
+class PlaceOrderSerializer(BodySerializer[dict[str, Any]]):
     """The body of `POST /api/orders/`."""
 
     shipping_address = AddressSerializer()
@@ -93,7 +94,7 @@ class PlaceOrderSerializer(serializers.Serializer[dict[str, Any]]):
     component_name="OrderCancellation",
     examples=[OpenApiExample("with a reason", {"reason": "Found a nicer one."}, request_only=True)],
 )
-class CancelSerializer(serializers.Serializer[dict[str, Any]]):
+class CancelSerializer(BodySerializer[dict[str, Any]]):
     """The body of `POST /api/orders/{id}/cancel/`."""
 
     reason = TextField(max_length=500, required=False, allow_blank=True, default="")

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.product import operations
-from apps.product.entity_tags import conditional, refuse_stale, tag_of
 from apps.product.pages import SHELF
 from apps.product.serializers import Shown
+from shared.http.preconditions import Preconditions, conditional, refuse_failed, strong_tag
 from shared.http.renderers import JSONRenderer
 
 
@@ -36,15 +36,15 @@ def answer_write(
         return Response(shown, status=status, headers=headers)
     body = encoded(shown)
     response = _json(body, status, headers)
-    response["ETag"] = tag_of(body)
+    response["ETag"] = strong_tag(body)
     return response
 
 
 def precondition(request: Request, show: Callable[[Any], Shown]) -> operations.Precondition:
-    """What `If-Match` demands of the thing that `show` shows, read in the transaction that changes it."""
-    if "If-Match" not in request.headers:
+    """What the request demands of the thing that `show` shows, read in the transaction that changes it."""
+    if Preconditions.of(request.headers).are_none:
         return operations.whatever_it_is
-    return lambda found: refuse_stale(request, tag_of(encoded(show(found))))
+    return lambda found: refuse_failed(request, strong_tag(encoded(show(found))))
 
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

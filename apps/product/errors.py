@@ -1,19 +1,12 @@
 """What can go wrong with the catalogue, one class for each, with its status and the way out."""
 
+from collections.abc import Container, Iterable
+from typing import ClassVar
+
+from bson import ObjectId
 from rest_framework.exceptions import ValidationError
 
 from shared.http.problems import Problem
-
-
-class StaleVersion(Problem):
-    """`If-Match` names another state than the one that the product or category is in."""
-
-    slug = "precondition-failed"
-    status_code = 412
-    title = "It has changed"
-    default_detail = (
-        "This is not any more what you read. Read it again and repeat your change with its new ETag."
-    )
 
 
 class ProductNotFound(Problem):
@@ -62,10 +55,13 @@ class SlugTaken(ValidationError):
 
 
 class UnknownCategories(ValidationError):
-    """A product was to be put in categories that do not exist."""
+    """A product was to be put in categories of which `missing` do not exist; names each at its place."""
 
-    def __init__(self) -> None:
-        super().__init__({"categories": ["A category that you name does not exist."]}, code="does_not_exist")
+    TEXT: ClassVar = "There is no category with this id."
+
+    def __init__(self, ids: Iterable[ObjectId], missing: Container[ObjectId]) -> None:
+        wrong = {str(place): [self.TEXT] for place, each in enumerate(ids) if each in missing}
+        super().__init__({"categories": wrong}, code="does_not_exist")
 
 
 class UnknownProduct(ValidationError):

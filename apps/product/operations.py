@@ -198,8 +198,9 @@ def renew() -> None:
 
 
 def _check_categories(ids: Iterable[ObjectId]) -> None:
-    if queries.missing_categories(ids):
-        raise UnknownCategories
+    wanted = list(ids)
+    if missing := queries.missing_categories(wanted):
+        raise UnknownCategories(wanted, missing)
 
 
 def _check_slug(item: Product | Category) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bson import ObjectId
 
 from apps.product import queries
-from apps.product.entity_tags import tag_of
+from shared.http.preconditions import strong_tag
 
 KEPT_BYTES = 16 * 1024 * 1024
 LONGEST_KEY = 500  # characters of an address: nobody asks a longer one twice
@@ -44,7 +44,7 @@ class Shelf:
         page = self._find(revision, key)
         if page is None:
             body = render()
-            page = Page(body, tag_of(body))
+            page = Page(body, strong_tag(body))
             self._keep(revision, key, page)
         return page
 

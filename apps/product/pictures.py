@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 
 from apps.product.demo import catalogue
 from apps.product.demo.catalogue import DemoProduct
-from apps.product.entity_tags import conditional, tag_of
+from shared.http.preconditions import PreconditionFailed, conditional, strong_tag
+from shared.http.problems import answer_of
 
 MOTIFS = Path(__file__).with_name("demo") / "motifs.svg"
 SVG = "http://www.w3.org/2000/svg"
@@ -34,7 +35,10 @@ def picture(request: HttpRequest, slug: str) -> HttpResponse:
     body = draw(product)
     response = HttpResponse(body, content_type="image/svg+xml")
     response["Content-Length"] = len(body)
-    response = conditional(request, response, tag_of(body))
+    try:
+        response = conditional(request, response, strong_tag(body))
+    except PreconditionFailed as refused:
+        return answer_of(request, refused)
     response["Cache-Control"] = f"public, max-age={A_MONTH}"
     # Opened by itself an SVG is a page: it gets nothing to run or load.
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"

@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.product import addresses, queries
-from apps.product.errors import SlugTaken
+from apps.product.errors import SlugTaken, UnknownCategories
 from apps.product.fields import (
     CurrencyField,
     FlagField,
@@ -19,6 +19,7 @@ from apps.product.fields import (
     SlugField,
 )
 from apps.product.models import MAX_NAME, MAX_SLUG, Category, Product
+from shared.http.bodies import BodySerializer
 from shared.http.fields import MoneyField, TextField
 
 MAX_CATEGORIES = 20
@@ -59,7 +60,7 @@ def _free(model: type[Product | Category], slug: str, instance: Product | Catego
         )
     ]
 )
-class ProductInput(serializers.Serializer[Product]):
+class ProductInput(BodySerializer[Product]):
     """The body that makes or changes a product. What is not named stays as it is."""
 
     name = TextField(max_length=MAX_NAME)
@@ -79,15 +80,13 @@ class ProductInput(serializers.Serializer[Product]):
 
     def validate_categories(self, ids: list[ObjectId]) -> list[ObjectId]:
         """They exist."""
-        missing = queries.missing_categories(ids)
-        if missing:
-            names = ", ".join(sorted(map(str, missing)))
-            raise serializers.ValidationError(f"These categories do not exist: {names}.", "does_not_exist")
+        if missing := queries.missing_categories(ids):
+            raise serializers.ValidationError(UnknownCategories(ids, missing).detail["categories"])  # type: ignore[call-overload]
         return list(dict.fromkeys(ids))
 
 
 @extend_schema_serializer(examples=[OpenApiExample("lighting", {"name": "Lighting"}, request_only=True)])
-class CategoryInput(serializers.Serializer[Category]):
+class CategoryInput(BodySerializer[Category]):
     """The body that makes or changes a category."""
 
     name = TextField(max_length=MAX_NAME)
@@ -104,7 +103,7 @@ class CategoryInput(serializers.Serializer[Category]):
     component_name="CategoryMembership",
     examples=[OpenApiExample("the desk lamp", {"product_id": LAMP["id"]}, request_only=True)],
 )
-class MembershipInput(serializers.Serializer[Any]):
+class MembershipInput(BodySerializer[Any]):
     """The body that puts a product in a category."""
 
     product_id = ReferenceField()
@@ -118,13 +117,19 @@ class ProductFilters(serializers.Serializer[Any]):
         min_value=1, max_value=10**9, required=False, help_text="At most 100 count."
     )
     search = TextField(
-        max_length=200, required=False, help_text="Each word begins a word of the name or description."
+        max_length=200,
+        required=False,
+        help_text="Each word has to stand in the name, or begin a word of the description; a single letter has to begin a word. Case and accents do not matter, signs do (`C++`).",
     )
     category = SlugField(max_length=MAX_SLUG, required=False, help_text="The slug of a category.")
-    min_price = MoneyField(required=False)
-    max_price = MoneyField(required=False)
+    min_price = MoneyField(required=False, help_text="At least this much, itself included.")
+    max_price = MoneyField(required=False, help_text="At most this much, itself included.")
     is_active = serializers.BooleanField(required=False, help_text="false: archived products, for managers.")
-    ordering = serializers.ChoiceField(choices=list(queries.ORDERINGS), required=False)
+    ordering = serializers.ChoiceField(
+        choices=list(queries.ORDERINGS),
+        required=False,
+        help_text="Newest first unless told; what a search finds in names then comes before what it finds in descriptions. Names are sorted without case and accents.",
+    )
 
 
 class CategoryFilters(serializers.Serializer[Any]):

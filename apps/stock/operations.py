@@ -1,6 +1,7 @@
 """What managers do to levels, and the stock that a demonstration starts with."""
 
 import zlib
+from collections.abc import Callable
 
 from django.db import IntegrityError, transaction
 
@@ -16,10 +17,24 @@ DEMO_STOCK = range(25, 501)
 DEMO_BATCH = 1000  # products in one transaction
 
 
+Precondition = Callable[[StockItem], None]
+
+
+def whatever_it_is(_: StockItem) -> None:
+    """The precondition of a caller who named none."""
+
+
 @transaction.atomic
-def set_on_hand(product_id: str, on_hand: int, actor: str) -> StockItem:
-    """Somebody counted: so many there are. Raises UnknownProduct, BelowReserved."""
+def set_on_hand(
+    product_id: str, on_hand: int, actor: str, precondition: Precondition = whatever_it_is
+) -> StockItem:
+    """Somebody counted: so many there are.
+
+    `precondition` is shown the level under its lock. Raises UnknownProduct, BelowReserved and what it raises.
+    """
     shelves = _lock_one(product_id)
+    if precondition is not whatever_it_is:
+        precondition(StockItem.objects.get(pk=product_id))
     delta = on_hand - shelves[product_id].on_hand
     if delta:
         _move(shelves, Movement(product_id=product_id, kind=Kind.SET, delta=delta, actor=actor))

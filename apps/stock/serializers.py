@@ -7,7 +7,8 @@ from rest_framework import serializers
 
 from apps.stock.models import Kind, Movement, StockItem
 from apps.stock.operations import MAX_ON_HAND
-from shared.http.fields import StrictIntegerField, TextField
+from shared.http.bodies import BodySerializer
+from shared.http.fields import ObjectIdField, StrictIntegerField, TextField
 
 MAX_IDS = 100
 LAMP = "65f0c0ffee65f0c0ffee65f0"  # which the API's description shows
@@ -45,7 +46,7 @@ class StockItemSerializer(serializers.Serializer[StockItem]):
 @extend_schema_serializer(
     component_name="StockOnHand", examples=[OpenApiExample("ten", {"on_hand": 10}, request_only=True)]
 )
-class OnHandSerializer(serializers.Serializer[dict[str, int]]):
+class OnHandSerializer(BodySerializer[dict[str, int]]):
     """The body of `PUT /api/stock/{product_id}/`."""
 
     on_hand = StrictIntegerField(min_value=0, max_value=MAX_ON_HAND)
@@ -76,7 +77,7 @@ class DeltaField(StrictIntegerField):
         OpenApiExample("two broke", {"delta": -2, "reason": "Broken in the warehouse"}, request_only=True)
     ],
 )
-class AdjustmentSerializer(serializers.Serializer[dict[str, Any]]):
+class AdjustmentSerializer(BodySerializer[dict[str, Any]]):
     """The body of `POST /api/stock/{product_id}/adjustments/`."""
 
     delta = DeltaField(help_text="so many more, or fewer")
@@ -129,7 +130,7 @@ class ProductIdsSerializer(serializers.Serializer[dict[str, Any]]):
     """The query of `GET /api/stock/`."""
 
     product_id = serializers.ListField(
-        child=serializers.RegexField(r"^[0-9a-f]{24}\Z"),
+        child=ObjectIdField(),
         max_length=MAX_IDS,
         required=False,
         help_text="repeat it, up to 100 times",

@@ -1,9 +1,11 @@
 """The stock API: who may do what, and which operation or query does it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -24,8 +26,16 @@ from apps.stock.serializers import (
 )
 from shared.auth import Principal
 from shared.auth.drf import IsManager, ReadOnly, principal_of
-from shared.http.described import IDEMPOTENCY_KEY, may_fail
+from shared.http.described import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, UNCHANGED, may_fail
 from shared.http.pagination import PagePagination, WalkPagination
+from shared.http.preconditions import (
+    PreconditionFailed,
+    Preconditions,
+    conditional,
+    refuse_failed,
+    strong_tag,
+)
+from shared.http.renderers import JSONRenderer
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 PRODUCT_ID = OpenApiParameter(
@@ -86,20 +96,36 @@ class StockDetail(StockView):
         """The level of the path's product; OPTIONS asks for it, too."""
         return queries.stock_item(self.kwargs["product_id"])
 
-    @extend_schema(auth=ANYONE, parameters=[PRODUCT_ID])
-    def get(self, request: Request, product_id: str) -> Response:
-        """The level."""
-        return Response(self.get_serializer(self.get_object()).data)
+    @may_fail(PreconditionFailed)
+    @extend_schema(
+        auth=ANYONE,
+        parameters=[PRODUCT_ID, IF_NONE_MATCH, ETAG],
+        responses={200: StockItemSerializer, 304: UNCHANGED},
+    )
+    def get(self, request: Request, product_id: str) -> HttpResponseBase:
+        """The level.
 
-    @may_fail(BelowReserved)
-    @extend_schema(parameters=[PRODUCT_ID], request=OnHandSerializer, responses=StockItemSerializer)
+        A manager's ETag is its version.
+        """
+        item = self.get_object()
+        shown = self.get_serializer(item).data
+        if request.accepted_renderer.format != "json":  # a page for people is another representation
+            return Response(shown)
+        return conditional(request, Response(shown), _tag(item, shown))
+
+    @may_fail(BelowReserved, PreconditionFailed)
+    @extend_schema(
+        parameters=[PRODUCT_ID, IF_MATCH, ETAG], request=OnHandSerializer, responses=StockItemSerializer
+    )
     def put(self, request: Request, product_id: str) -> Response:
         """Say how many are on hand; never fewer than are reserved."""
         body = OnHandSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         actor = principal_of(request).subject
-        item = operations.set_on_hand(product_id, body.validated_data["on_hand"], actor)
-        return Response(self.get_serializer(item).data)
+        item = operations.set_on_hand(
+            product_id, body.validated_data["on_hand"], actor, _precondition(request)
+        )
+        return Response(self.get_serializer(item).data, headers={"ETag": _version_tag(item)})
 
 
 class Adjustments(GenericAPIView[Any]):
@@ -140,6 +166,22 @@ class Movements(ListAPIView[Movement]):
     def get_queryset(self) -> "QuerySet[Movement]":
         """Newest first."""
         return queries.movements_of(self.kwargs["product_id"])
+
+
+def _version_tag(item: StockItem) -> str:
+    """A manager is shown the version: it changes with all else that is shown."""
+    return f'"{item.version}"'
+
+
+def _tag(item: StockItem, shown: Mapping[str, Any]) -> str:
+    # Others do not see the version, so their tag must not tell it, nor change where nothing they see does.
+    return _version_tag(item) if "version" in shown else strong_tag(JSONRenderer().render(shown))
+
+
+def _precondition(request: Request) -> operations.Precondition:
+    if Preconditions.of(request.headers).are_none:
+        return operations.whatever_it_is
+    return lambda item: refuse_failed(request, _version_tag(item))
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -24,9 +24,29 @@ def openapi_faults(document: Json) -> Iterator[str]:
     yield from (f"Two operations are called {name}." for name in set(names) if names.count(name) > 1)
     for path, place in document["paths"].items():
         for method, operation in place.items():
+            for name in _not_nullable(operation, document) if method != "patch" else ():
+                yield f"{method.upper()} {path}: `{name}` may be left out, so it must take null as well."
             for content in _contents(operation):
                 for fault in _misfits(content["schema"], content.get("examples", {}), document):
                     yield f"{method.upper()} {path}: {fault}"
+
+
+def _not_nullable(operation: Json, document: Json) -> Iterator[str]:
+    """The optional members of a body, however deep, that do not take null (`shared.http.bodies`)."""
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        yield from _not_nullable_in(content["schema"], document)
+
+
+def _not_nullable_in(schema: Json, document: Json) -> Iterator[str]:
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for name, member in schema.get("properties", {}).items():
+        judged = Draft202012Validator({**member, "components": document["components"]})
+        if name not in schema.get("required", ()) and not judged.is_valid(None):
+            yield name
+        yield from _not_nullable_in(member, document)
+    if "items" in schema:
+        yield from _not_nullable_in(schema["items"], document)
 
 
 def _contents(operation: Json) -> Iterator[Json]:

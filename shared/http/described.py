@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.exceptions import APIException
 from rest_framework.serializers import ListSerializer
 
@@ -36,6 +36,19 @@ ETAG = OpenApiParameter(
     response=[200, 201, 304],
     description="The strong entity tag of this state, for If-Match and If-None-Match.",
 )
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag that was read: 412 where it does not hold any more.",
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="An ETag that is known: 304 where it still holds.",
+)
+UNCHANGED = OpenApiResponse(description="What If-None-Match names still holds.")
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
@@ -141,8 +154,10 @@ class Operation(AutoSchema):
         return str(self.get_description()).split("\n")[0].rstrip(".") or None
 
     def _map_serializer_field(self, field: Any, *args: Any, **kwargs: Any) -> Any:
-        """With how many items a list may have, where the items are serializers."""
+        """With null among the values of an optional choice, and how many items a list of serializers may have."""
         schema = super()._map_serializer_field(field, *args, **kwargs)  # type: ignore[no-untyped-call]
+        if "enum" in schema and "null" in schema.get("type", ()) and None not in schema["enum"]:
+            schema["enum"] = [*schema["enum"], None]
         if isinstance(field, ListSerializer):
             least = getattr(field, "min_length", None) or (0 if field.allow_empty else 1)
             most = getattr(field, "max_length", None)

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 MAX_DIGITS = 12
 MAX_MONEY = Decimal(10) ** (MAX_DIGITS - 2)
+OBJECT_ID = "^[0-9a-f]{24}$"
 AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 # Regular expressions that Python, ECMAScript and JSON Schema read alike; whoever has the document sees them.
@@ -20,15 +21,25 @@ LINE_WITH_TEXT = f"^[{SPACES}]*[^{UNSEEN}{SPACES}][^{UNSEEN}]*$"
 
 
 class MoneyField(serializers.DecimalField):
-    """An amount as a decimal string with two places, such as "12.50"; never negative unless told."""
+    """An amount as a decimal string with two places, such as "12.50"; never negative unless told.
+
+    A JSON number is none: most programs read it as a binary fraction, and send 0.1 + 0.2 as 0.30000000000000004.
+    """
+
+    default_error_messages: ClassVar = {
+        "number": 'Money is a decimal string: send it as a string, "12.50", not as a number.',
+        "invalid": 'This is not an amount: send it as a string of digits with a point, such as "12.50".',
+    }
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("min_value", Decimal(0))
         super().__init__(max_digits=MAX_DIGITS, decimal_places=2, **kwargs)
 
     def to_internal_value(self, data: Any) -> Decimal:
-        """The amount; refuses exponents, floats and true/false, which DecimalField would let through."""
-        if isinstance(data, bool | float) or (isinstance(data, str) and not AMOUNT.fullmatch(data)):
+        """The amount; refuses exponents, numbers and true/false, which DecimalField would let through."""
+        if isinstance(data, int | float) and not isinstance(data, bool):
+            self.fail("number")
+        if not isinstance(data, str) or not AMOUNT.fullmatch(data):
             self.fail("invalid")
         return super().to_internal_value(data)
 
@@ -41,6 +52,21 @@ class StrictIntegerField(serializers.IntegerField):
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class ObjectIdField(serializers.CharField):
+    """The id of a document of MongoDB as text; a number of 24 digits is not taken for one."""
+
+    default_error_messages: ClassVar = {"invalid": "An id is 24 lower-case hexadecimal digits."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The id, unchanged."""
+        if not isinstance(data, str) or not re.fullmatch(OBJECT_ID, data):
+            self.fail("invalid")
+        return data
 
 
 class TextField(serializers.CharField):

@@ -27,16 +27,45 @@ class PagePagination(PageNumberPagination):
     page_size_query_param = "page_size"
     max_page_size = 100
     page_query_description = "Which page, from 1 on. After the last one there is 404."
-    page_size_query_description = "How many on a page: 20 unless told, at most 100."
+    page_size_query_description = "How many on a page: 20 unless told; more than 100 is 100."
+    invalid_page_message = "This list has no such page: it ends before. Follow `next`, or begin with page=1."
 
     def get_page_size(self, request: Request) -> int | None:
-        """What the query asks for, as far as it may; raises ValidationError for what is no size."""
-        if wanted := request.query_params.get(self.page_size_query_param):
+        """What the query asks for, as far as it may; raises ValidationError for what is no size or no page."""
+        size = self._asked(request)[self.page_size_query_param]
+        return self.page_size if size is None else min(size, self.max_page_size)
+
+    def get_page_number(self, request: Request, paginator: Any) -> int:
+        """Which page the query asks for; raises ValidationError for what is no page."""
+        return self._asked(request)[self.page_query_param] or 1
+
+    def get_next_link(self) -> str | None:
+        """The page after this one, of the size that this one has."""
+        return self._sized(super().get_next_link())
+
+    def get_previous_link(self) -> str | None:
+        """The page before this one, of the size that this one has."""
+        return self._sized(super().get_previous_link())
+
+    def _asked(self, request: Request) -> dict[str, int | None]:
+        """Both numbers as the query has them, None where it has not; all that is wrong is said at once."""
+        asked, errors = dict[str, int | None](), {}
+        for name in (self.page_query_param, self.page_size_query_param):
             try:
-                NUMBER.run_validation(wanted)
+                given = request.query_params.get(name)
+                asked[name] = NUMBER.run_validation(given) if given else None
             except NotValid as error:
-                raise NotValid({self.page_size_query_param: error.detail}) from error
-        return super().get_page_size(request)
+                errors[name] = error.detail
+        if errors:
+            raise NotValid(errors)
+        return asked
+
+    def _sized(self, link: str | None) -> str | None:
+        """`link` with the size that was used, where the query asked for one: it may have asked for too much."""
+        request: Any = self.request
+        if link and request.query_params.get(self.page_size_query_param):
+            return replace_query_param(link, self.page_size_query_param, self.get_page_size(request))
+        return link
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """With the limits of both numbers."""
@@ -143,11 +172,11 @@ class WalkPagination(PagePagination):
         cursor |= {"schema": {"type": "string"}, NOT_EMPTY: True}
         return [*super().get_schema_operation_parameters(view), cursor]
 
-    def _link(self, *, back: bool) -> str:
+    def _link(self, *, back: bool) -> str | None:
         row = self._rows[0 if back else -1]
         place = [str(row.serializable_value(name)) for name in self._fields]
         url = remove_query_param(self._address, self.page_query_param)
-        return replace_query_param(url, self.cursor_query_param, _packed(int(back), *place))
+        return self._sized(replace_query_param(url, self.cursor_query_param, _packed(int(back), *place)))
 
     def _read(self, cursor: str, queryset: QuerySet[Any]) -> tuple[bool, list[Any]]:
         fields = [queryset.model._meta.get_field(name) for name in self._fields]

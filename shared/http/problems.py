@@ -152,12 +152,18 @@ def _plain(request: HttpRequest, status: int, slug: str, detail: str) -> JsonRes
     return JsonResponse(document, status=status, content_type=CONTENT_TYPE)
 
 
+def answer_of(request: HttpRequest, error: exceptions.APIException) -> JsonResponse:
+    """The answer to `error` of a view that is not DRF's."""
+    document = _document(error, request.path)
+    return JsonResponse(
+        document, status=error.status_code, headers=_headers(error), content_type=CONTENT_TYPE
+    )
+
+
 def not_valid(request: HttpRequest, errors: dict[str, str], code: str) -> JsonResponse:
     """The answer to wrong values that are found before any view is reached; `errors` has a sentence for each field."""
     detail = {name: [exceptions.ErrorDetail(text, code)] for name, text in errors.items()}
-    error = exceptions.ValidationError(detail)
-    document = _document(error, request.path)
-    return JsonResponse(document, status=error.status_code, content_type=CONTENT_TYPE)
+    return answer_of(request, exceptions.ValidationError(detail))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 
 from shared.http.documents import CONTENT_TYPE
-from shared.http.fields import TextField
+from shared.http.fields import OBJECT_ID, ObjectIdField, TextField
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -20,7 +20,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class Amounts(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Money: what is sent always has two places, what is taken may have fewer or be a whole number."""
+    """Money: what is sent always has two places, what is taken may have fewer; both are strings."""
 
     target_class = "rest_framework.fields.DecimalField"
     match_subclasses = True
@@ -31,12 +31,20 @@ class Amounts(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
         if direction == "response":
             return {"type": "string", "format": "decimal", "pattern": rf"^\d{{1,{digits}}}\.\d{{2}}$"}
         return {
-            "type": ["string", "integer"],
+            "type": "string",
             "format": "decimal",
             "pattern": rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,2}})?$",
-            "minimum": 0,
-            "maximum": 10**digits - 1,
         }
+
+
+class Ids(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Ids of products and categories."""
+
+    target_class = ObjectIdField
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """The schema of an id."""
+        return {"type": "string", "pattern": OBJECT_ID}
 
 
 class Texts(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

@@ -67,9 +67,9 @@ def test_a_version_is_not_repeated_after_redis_was_emptied(redis: Any) -> None:
     assert operations.set_line(ALICE, PEN, 1).version > max(before)
 
 
-def change(client: APIClient, what: str, if_match: str) -> int:
-    """Send one kind of change with an `If-Match`; returns the status."""
-    headers = {"If-Match": if_match}
+def change(client: APIClient, what: str, tags: str, header: str = "If-Match") -> int:
+    """Send one kind of change with a precondition; returns the status."""
+    headers = {header: tags}
     sent = {
         "set": lambda: client.put(item_url(PEN), {"quantity": 7}, headers=headers),
         "replace": lambda: client.put(BASKET, {"items": []}, headers=headers),
@@ -102,6 +102,19 @@ def test_a_good_if_match_lets_the_change_through(
     after = customer_client.get(BASKET).json()
     assert quantities(after) == ({PEN: 7} if what == "set" else {})
     assert after["version"] > version
+
+
+@pytest.mark.parametrize("what", ["set", "replace", "remove", "clear"])
+def test_a_change_of_any_basket_but_this_one_changes_nothing(customer_client: APIClient, what: str) -> None:
+    """Red when If-None-Match is not read for a change."""
+    now = customer_client.put(item_url(PEN), {"quantity": 1}).json()
+    tag = f'"{now["version"]}"'
+
+    for tags in ("*", tag, f"W/{tag}", f'"1", {tag}'):
+        assert change(customer_client, what, tags, "If-None-Match") == 412, tags
+
+    assert customer_client.get(BASKET).json() == now
+    assert change(customer_client, what, f'"{now["version"]}0"', "If-None-Match") < 300
 
 
 def test_a_refusal_names_the_version_that_holds(customer_client: APIClient) -> None:

@@ -20,6 +20,9 @@ def test_the_description_is_served_and_need_not_be_fetched_twice(gateway: Gatewa
         again = gateway.call("GET", "/api/schema/", ("If-None-Match", known))
         assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
     assert gateway.call("GET", "/api/schema/", ("If-None-Match", '"other"')).status == 200
+    refused = gateway.call("GET", "/api/schema/", ("If-Match", '"other"'))
+    assert (refused.status, refused.problem, refused.headers["ETag"]) == (412, "precondition-failed", tag)
+    assert gateway.call("GET", "/api/schema/", ("If-Match", tag)).status == 200
 
 
 def test_its_page_has_everything_from_here_and_no_script_inside(gateway: GatewayProcess) -> None:

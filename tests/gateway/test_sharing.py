@@ -78,6 +78,15 @@ def test_who_has_the_answer_is_told_so(door: GatewayProcess, service: EchoServic
     assert seen.header("If-None-Match") == []
 
 
+def test_who_wants_one_state_and_no_other_is_answered_by_the_service(
+    door: GatewayProcess, service: EchoService
+) -> None:
+    """Red when what is kept is shown whatever If-Match says."""
+    read(door, LIST)
+    read(door, LIST, ("If-Match", '"v0"'))
+    assert [seen.header("If-Match") for seen in service.seen] == [[], ['"v0"']]
+
+
 def test_who_says_who_they_are_is_answered_by_the_service(door: GatewayProcess, service: EchoService) -> None:
     """And what they are told is told to nobody else. Red when a token's answer is kept, or a kept one is theirs."""
     bodies = [read(door, LIST, *who).body for who in ([as_customer()], [], [as_manager()], [])]

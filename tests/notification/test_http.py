@@ -95,9 +95,11 @@ def test_after_stands_there_once(client: APIClient) -> None:
     assert client.get(f"{URL}?after=1&after=2").status_code == 400
 
 
-@pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999999999999", "2"])
-def test_a_page_that_does_not_exist_is_not_found(client: APIClient, page: str) -> None:
-    assert client.get(URL, {"page": page}).status_code == 404
+@pytest.mark.parametrize(
+    ("page", "status"), [("0", 400), ("-1", 400), ("x", 400), ("99999999999999999999", 400), ("2", 404)]
+)
+def test_a_page_that_does_not_exist_is_not_shown(client: APIClient, page: str, status: int) -> None:
+    assert client.get(URL, {"page": page}).status_code == status
 
 
 def test_others_see_nothing_of_it(client: APIClient, other_client: APIClient, customer: str) -> None:
@@ -179,7 +181,7 @@ def test_the_browsable_api_stands_on_the_gateways_address(client: APIClient, cus
     assert answer.status_code == 200
     assert "is confirmed" in page
     assert "http://localhost:8000/api/notifications/?page=2" in page
-    assert "8005" not in page
+    assert ":8005" not in page
 
 
 def test_the_api_document_has_no_warnings(tmp_path: "Path") -> None:

@@ -1,6 +1,7 @@
 """An order after it was placed: commands from the saga, cancelling, shipping, who sees it."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -236,6 +237,28 @@ class TestSeeing:
         answer = customer_client.get(f"/api/orders/?{query}")
         assert answer.status_code in {400, 404}
         assert answer["Content-Type"] == "application/problem+json"
+
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            "2020-01-01T00:00:00.5Z",
+            "2020-01-01t00:00:00.5z",
+            "2020-01-01T01:00:00.5%2B01:00",
+            "2020-01-01T01:00:00.5+01:00",  # a blank when it arrives
+        ],
+    )
+    def test_filters_are_inclusive_in_every_spelling(
+        self, order: Order, customer_client: APIClient, moment: str
+    ) -> None:
+        """Red where small letters are refused, or a filter leaves out the moment that it names."""
+        Order.objects.update(created_at=datetime(2020, 1, 1, 0, 0, 0, 500_000, UTC))
+        for name in ("created_after", "created_before"):
+            assert customer_client.get(f"/api/orders/?{name}={moment}").json()["count"] == 1
+
+    def test_a_wrong_time_is_told_the_format(self, customer_client: APIClient) -> None:
+        (error,) = customer_client.get("/api/orders/?created_after=yesterday").json()["errors"]
+        assert error["field"] == "created_after"
+        assert "2026-11-22T17:30:00Z" in error["detail"]
 
     def test_lookups_in_the_query_are_not_lookups(self, order: Order, customer_client: APIClient) -> None:
         assert (

@@ -103,6 +103,25 @@ def test_a_page_can_still_be_asked_for_by_its_number(customer_client: "APIClient
     assert ids(customer_client.get(second["previous"]).json()) == placed[:2:-1]
 
 
+def test_links_say_the_size_that_was_used(customer_client: "APIClient") -> None:
+    place(101)
+    first = customer_client.get("/api/orders/?page_size=5000").json()
+    assert len(first["results"]) == 100
+    assert "page_size=100&" in first["next"] + "&"
+    last = customer_client.get(first["next"]).json()
+    assert len(last["results"]) == 1
+    assert "page_size=100&" in last["previous"] + "&"
+
+
+@pytest.mark.parametrize("wrong", ["0", "x", "-1"])
+def test_what_is_no_page_is_refused_whatever_the_cursor(customer_client: "APIClient", wrong: str) -> None:
+    place(3)
+    link = customer_client.get("/api/orders/?page_size=1").json()["next"]
+    for address in (f"/api/orders/?page={wrong}", f"{link}&page={wrong}"):
+        (error,) = customer_client.get(address).json()["errors"]
+        assert error["field"] == "page"
+
+
 def test_a_cursor_shows_nobody_elses_orders(customer_client: "APIClient", other_client: "APIClient") -> None:
     place(4)
     theirs = place(2, BOB)

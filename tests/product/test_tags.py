@@ -104,3 +104,32 @@ def test_a_categorys_tag_guards_it_too(
     assert manager_client.get(place)["ETag"] == tag
     assert getattr(manager_client, method)(place, body, HTTP_IF_MATCH=tag).status_code in {200, 204}
     assert getattr(manager_client, method)(place, body, HTTP_IF_MATCH=tag).status_code in {404, 412}
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+@pytest.mark.parametrize("given", ["any", "current", "weak"])
+def test_a_change_only_of_what_is_not_there_changes_nothing(
+    manager_client: "APIClient", mug: "Product", method: str, given: str
+) -> None:
+    """Red when If-None-Match is not read for a change."""
+    tag = manager_client.get(address(mug))["ETag"]
+    header = {"any": "*", "current": f"{STALE}, {tag}", "weak": f"W/{tag}"}[given]
+    body = {"name": "New", "price": "1.00"}
+    refused = getattr(manager_client, method)(address(mug), body, HTTP_IF_NONE_MATCH=header)
+    assert (refused.status_code, refused["ETag"]) == (412, tag)
+    assert manager_client.get(address(mug))["ETag"] == tag
+    done = getattr(manager_client, method)(address(mug), body, HTTP_IF_NONE_MATCH=STALE)
+    assert done.status_code in {200, 204}
+
+
+@pytest.mark.parametrize(
+    "place", ["product", "/api/products/", "/api/categories/", "/media/products/pocket-kite.svg"]
+)
+def test_a_read_of_one_state_and_no_other(anonymous_client: "APIClient", mug: "Product", place: str) -> None:
+    """Red when If-Match is not read for GET: the second part of an answer would come from another state."""
+    place = address(mug) if place == "product" else place
+    tag = anonymous_client.get(place)["ETag"]
+    assert anonymous_client.get(place, HTTP_IF_MATCH=tag).status_code == 200
+    refused = anonymous_client.get(place, HTTP_IF_MATCH=STALE)
+    assert (refused.status_code, refused["ETag"]) == (412, tag)
+    assert refused["Content-Type"] == "application/problem+json"

@@ -50,7 +50,7 @@ def test_a_product_comes_into_the_catalogue(
 
 def test_what_is_not_given_is_made_up(manager_client: "APIClient") -> None:
     first = manager_client.post("/api/products/", {"name": "Mug", "price": "1.00"}).json()
-    second = manager_client.post("/api/products/", {"name": "Mug", "price": 2}).json()
+    second = manager_client.post("/api/products/", {"name": "Mug", "price": "2"}).json()
     third = manager_client.post("/api/products/", {"name": "杯子", "price": "0.00"}).json()
     assert (first["slug"], first["currency"], first["is_active"], first["categories"]) == (
         "mug",

@@ -1,6 +1,7 @@
 """The endpoints of stock as the contract fixes them."""
 
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,7 +86,8 @@ def test_those_asked_for_come_in_pages_when_told(anonymous_client: "APIClient") 
     last = anonymous_client.get(f"{asked}&page_size=2&page=2").json()
 
     assert (last["count"], len(last["results"]), last["next"]) == (3, 1, None)
-    problem(anonymous_client.get(f"{asked}&page=-1"), 404, "not-found")
+    problem(anonymous_client.get(f"{asked}&page=-1"), 400, "validation-error")
+    problem(anonymous_client.get(f"{asked}&page=5"), 404, "not-found")
     problem(anonymous_client.get(f"{asked}&page_size=0"), 400, "validation-error")
 
 
@@ -259,3 +261,60 @@ def test_the_service_says_when_it_is_ready(client: "APIClient") -> None:
     assert (ready.status_code, ready.json()["checks"]) == (200, {"database": "ok"})
     assert client.get("/health/live").status_code == 200
     assert b"http_requests_total" in client.get("/metrics").content
+
+
+def test_a_manager_who_read_an_older_level_changes_nothing(manager_client: "APIClient") -> None:
+    """Red when PUT does not read If-Match: the later of two counts would undo the earlier."""
+    put(a=10)
+    read = manager_client.get(ITEM)
+    assert read["ETag"] == f'"{read.json()["version"]}"'
+    first = manager_client.put(ITEM, {"on_hand": 8}, HTTP_IF_MATCH=read["ETag"])
+    assert (first.status_code, first["ETag"]) == (200, f'"{first.json()["version"]}"')
+
+    second = manager_client.put(ITEM, {"on_hand": 9}, HTTP_IF_MATCH=read["ETag"])
+
+    problem(second, 412, "precondition-failed")
+    assert second["ETag"] == first["ETag"]
+    assert level("a")[0] == 8
+    assert manager_client.put(ITEM, {"on_hand": 9}, HTTP_IF_MATCH=first["ETag"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "value"), [("If-Match", "stale"), ("If-Match", 'W/"1"'), ("If-None-Match", "*")]
+)
+def test_a_precondition_that_fails_changes_no_level(
+    manager_client: "APIClient", header: str, value: str
+) -> None:
+    put(a=10)
+    problem(manager_client.put(ITEM, {"on_hand": 8}, headers={header: value}), 412, "precondition-failed")
+    assert level("a")[0] == 10
+    assert manager_client.put(ITEM, {"on_hand": 8}, headers={"If-Match": "*"}).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_of_many_who_read_the_same_level_sets_it(manager_client: "APIClient") -> None:
+    """The version is judged under the row's lock. Red when it is judged before."""
+    put(a=10)
+    tag, answers = manager_client.get(ITEM)["ETag"], list[int]()
+
+    def setting(on_hand: int) -> None:
+        answers.append(manager_client.put(ITEM, {"on_hand": on_hand}, HTTP_IF_MATCH=tag).status_code)
+
+    at_once([partial(setting, 20 + n) for n in range(4)])
+    assert sorted(answers) == [200, 412, 412, 412]
+
+
+def test_a_level_that_is_known_is_not_sent_again(
+    manager_client: "APIClient", anonymous_client: "APIClient"
+) -> None:
+    """Each by the tag of what they see; nobody but a manager learns the version."""
+    put(a=10)
+    tags = [client.get(ITEM)["ETag"] for client in (manager_client, anonymous_client)]
+    for client, tag in zip((manager_client, anonymous_client), tags, strict=True):
+        known = client.get(ITEM, HTTP_IF_NONE_MATCH=tag)
+        assert (known.status_code, known.content, known["ETag"]) == (304, b"", tag)
+        assert "Authorization" in known["Vary"]
+    assert tags[0] != tags[1]
+    manager_client.put(ITEM, {"on_hand": 9})
+    for client, tag in zip((manager_client, anonymous_client), tags, strict=True):
+        assert client.get(ITEM, HTTP_IF_NONE_MATCH=tag).status_code == 200

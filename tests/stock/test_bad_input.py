@@ -75,7 +75,7 @@ QUERIES = [
             "../" * 8,
         )
     ),
-    *(("page", value) for value in ("0", "-1", "x", "1.5", "9999999", "1" * 40, "\x00")),
+    *(("page", value) for value in ("0", "-1", "x", "1.5", "1" * 40, "\x00")),
 ]
 ADDRESSES = [
     "0" * 23,
@@ -137,11 +137,8 @@ def test_another_content_type(manager_client: "APIClient", content_type: str) ->
 def test_a_wrong_query(manager_client: "APIClient", name: str, value: str) -> None:
     response = manager_client.get(STOCK, {name: value})
 
-    if name == "product_id":
-        errors = problem(response, 400, "validation-error")["errors"]
-        assert errors[0]["field"].startswith("product_id")
-    else:
-        problem(response, 404, "not-found")
+    errors = problem(response, 400, "validation-error")["errors"]
+    assert errors[0]["field"].split(".")[0] == name
 
 
 def test_more_ids_than_one_question_may_have(manager_client: "APIClient") -> None:

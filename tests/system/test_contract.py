@@ -55,7 +55,7 @@ class TestProducts:
     def test_one(self, shop: Shop, anybody: Shopper) -> None:
         """GET shows these fields and a strong tag; HEAD the same without the body.
 
-        Red without a field of `show_product`, or without the `ETag` of `entity_tags.conditional`.
+        Red without a field of `show_product`, or without the `ETag` of `preconditions.conditional`.
         """
         path = f"/api/products/{shop.product(stock=0).id}/"
         answer = anybody.send("GET", path)
@@ -75,7 +75,7 @@ class TestProducts:
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
     def test_a_stale_tag(self, method: str, shop: Shop) -> None:
-        """`If-Match` with a stale tag is 412, with the current one it is done. Red without `StaleVersion` in `refuse_stale`."""
+        """`If-Match` with a stale tag is 412, with the current one it is done. Red without the `raise` of `refuse_failed`."""
         path = f"/api/products/{shop.product(stock=0).id}/"
         tag = shop.manager.send("GET", path).headers["ETag"]
         body = {"name": f"Changed {uuid.uuid4().hex[:8]}", "price": "2.00"}

@@ -36,9 +36,12 @@ local function save(basket, seconds)
   redis.call('SET', basket.key, table.concat(words, ' '), 'EX', seconds)
 end
 
--- `versions`: the versions that the caller would change, parted by spaces; '' for any.
+-- `versions`: the versions that the caller would change, parted by spaces; '' for any, '!' before those that are not.
 local function is_stale(basket, versions)
-  return versions ~= '' and not string.find(' ' .. versions .. ' ', ' ' .. digits(basket.version) .. ' ', 1, true)
+  local is_refusal = string.sub(versions, 1, 1) == '!'
+  local named = ' ' .. string.gsub(versions, '^!', '') .. ' '
+  local is_named = string.find(named, ' ' .. digits(basket.version) .. ' ', 1, true) ~= nil
+  return versions ~= '' and is_named == is_refusal
 end
 
 local function place_of(basket, product)

@@ -13,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
 from apps.product.answers import answer_read, answer_write, precondition
-from apps.product.errors import Contended, StaleVersion
+from apps.product.errors import Contended
 from apps.product.models import Category
 from apps.product.serializers import (
     CategoryFilters,
@@ -25,9 +25,10 @@ from apps.product.serializers import (
     show_category,
     show_product,
 )
-from apps.product.views.described import CATEGORY_ID, DONE, IF_MATCH, IF_NONE_MATCH, PRODUCT_ID, UNCHANGED
+from apps.product.views.described import CATEGORY_ID, DONE, PRODUCT_ID
 from shared.auth.drf import IsManager, ReadOnly
-from shared.http.described import ETAG, LOCATION, may_fail
+from shared.http.described import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, UNCHANGED, may_fail
+from shared.http.preconditions import PreconditionFailed
 
 
 class CategoryViewSet(GenericViewSet[Category]):
@@ -48,6 +49,7 @@ class CategoryViewSet(GenericViewSet[Category]):
         """The body that the browsable API offers a form for."""
         return MembershipInput if self.action == "put_product" else CategoryInput
 
+    @may_fail(PreconditionFailed)
     @extend_schema(
         parameters=[CategoryFilters, IF_NONE_MATCH, ETAG],
         responses={200: CategoryOutput(many=True), 304: UNCHANGED},
@@ -56,6 +58,7 @@ class CategoryViewSet(GenericViewSet[Category]):
         """A page of categories, by name."""
         return answer_read(request, self._render)
 
+    @may_fail(PreconditionFailed)
     @extend_schema(
         parameters=[CATEGORY_ID, IF_NONE_MATCH, ETAG], responses={200: CategoryOutput, 304: UNCHANGED}
     )
@@ -71,19 +74,19 @@ class CategoryViewSet(GenericViewSet[Category]):
         location = reverse("category-detail", args=[category.pk], request=request)
         return answer_write(request, show_category(category), 201, {"Location": location})
 
-    @may_fail(StaleVersion, Contended)
+    @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[CATEGORY_ID, IF_MATCH, ETAG], responses=CategoryOutput)
     def update(self, request: Request, category_id: str) -> HttpResponseBase:
         """Change a category; `name` is required, what is not named stays."""
         return self._change(request, category_id, partial=False)
 
-    @may_fail(StaleVersion, Contended)
+    @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[CATEGORY_ID, IF_MATCH, ETAG], responses=CategoryOutput)
     def partial_update(self, request: Request, category_id: str) -> HttpResponseBase:
         """Change what is named."""
         return self._change(request, category_id, partial=True)
 
-    @may_fail(StaleVersion, Contended)
+    @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[CATEGORY_ID, IF_MATCH], responses={204: DONE})
     def destroy(self, request: Request, category_id: str) -> Response:
         """Delete a category. Its products stay, and are in it no more."""

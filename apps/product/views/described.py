@@ -11,17 +11,4 @@ def id_parameter(name: str) -> OpenApiParameter:
 
 
 CATEGORY_ID, PRODUCT_ID = id_parameter("category_id"), id_parameter("product_id")
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    str,
-    OpenApiParameter.HEADER,
-    description="The ETag that was read: 412 where it does not hold any more.",
-)
-IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match",
-    str,
-    OpenApiParameter.HEADER,
-    description="An ETag that is known: 304 where it still holds.",
-)
 DONE = OpenApiResponse(description="Done.")
-UNCHANGED = OpenApiResponse(description="What If-None-Match names still holds.")

@@ -12,7 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
 from apps.product.answers import answer_read, answer_write, precondition
-from apps.product.errors import Contended, ManagersChoose, StaleVersion
+from apps.product.errors import Contended, ManagersChoose
 from apps.product.models import Product
 from apps.product.serializers import (
     ProductFilters,
@@ -22,10 +22,11 @@ from apps.product.serializers import (
     show_product,
     show_products,
 )
-from apps.product.views.described import DONE, IF_MATCH, IF_NONE_MATCH, PRODUCT_ID, UNCHANGED
+from apps.product.views.described import DONE, PRODUCT_ID
 from shared.auth.drf import IsManager, ReadOnly
 from shared.auth.principal import Principal
-from shared.http.described import ETAG, LOCATION, may_fail
+from shared.http.described import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, UNCHANGED, may_fail
+from shared.http.preconditions import PreconditionFailed
 
 
 def shown(product: Product) -> Shown:
@@ -47,7 +48,7 @@ class ProductViewSet(GenericViewSet[Product]):
         """The product of the path."""
         return queries.product(self.kwargs["product_id"])
 
-    @may_fail(ManagersChoose)
+    @may_fail(ManagersChoose, PreconditionFailed)
     @extend_schema(
         parameters=[ProductFilters, IF_NONE_MATCH, ETAG],
         responses={200: ProductOutput(many=True), 304: UNCHANGED},
@@ -57,6 +58,7 @@ class ProductViewSet(GenericViewSet[Product]):
         self._refuse_archive(request)
         return answer_read(request, self._render)
 
+    @may_fail(PreconditionFailed)
     @extend_schema(
         parameters=[PRODUCT_ID, IF_NONE_MATCH, ETAG], responses={200: ProductOutput, 304: UNCHANGED}
     )
@@ -72,19 +74,19 @@ class ProductViewSet(GenericViewSet[Product]):
         location = reverse("product-detail", args=[product.pk], request=request)
         return answer_write(request, shown(product), 201, {"Location": location})
 
-    @may_fail(StaleVersion, Contended)
+    @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH, ETAG], responses=ProductOutput)
     def update(self, request: Request, product_id: str) -> HttpResponseBase:
         """Change a product; `name` and `price` are required, what is not named stays."""
         return self._change(request, product_id, partial=False)
 
-    @may_fail(StaleVersion, Contended)
+    @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH, ETAG], responses=ProductOutput)
     def partial_update(self, request: Request, product_id: str) -> HttpResponseBase:
         """Change what is named."""
         return self._change(request, product_id, partial=True)
 
-    @may_fail(StaleVersion, Contended)
+    @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], responses={204: DONE})
     def destroy(self, request: Request, product_id: str) -> Response:
         """Archive a product: it leaves the lists and is not sold any more. Safe to repeat."""

@@ -11,12 +11,12 @@ from shared.http.fields import MAX_MONEY, MoneyField, StrictIntegerField, TextFi
 BAD_MONEY = [
     "", " ", "x", "1,50", "1.505", "0.001", "1e3", "1E-2", "-0.01", "-1", "+1", "12.50 ", " 12.50", "1 000", "0x10",
     "NaN", "Infinity", "-Infinity", "1_000", "12.5.0", ".", "-", "¹", "٣", "１", 12.5, 0.1, 1e3, 1e300, float("nan"), float("inf"),
-    True, False, [], ["1"], {}, {"$gt": "0"}, "9" * 11, 10**10, 10**400, "1" * 5000, f"{MAX_MONEY}",
+    True, False, [], ["1"], {}, {"$gt": "0"}, "9" * 11, 10**10, 10**400, "1" * 5000, f"{MAX_MONEY}", 7, 0,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "amount"), [
-    ("0", "0.00"), ("0.00", "0.00"), ("12.5", "12.50"), ("12.50", "12.50"), ("0012.50", "12.50"), (7, "7.00"),
+    ("0", "0.00"), ("0.00", "0.00"), ("12.5", "12.50"), ("12.50", "12.50"), ("0012.50", "12.50"), ("7", "7.00"),
     ("9999999999.99", "9999999999.99"),
 ])  # fmt: skip
 def test_money_is_a_decimal_string(data: Any, amount: str) -> None:
@@ -31,6 +31,14 @@ def test_money_is_a_decimal_string(data: Any, amount: str) -> None:
 def test_nothing_else_is_money(data: Any) -> None:
     with pytest.raises(ValidationError):
         MoneyField().run_validation(data)
+
+
+@pytest.mark.parametrize("data", [1, 0, -1, 10**400, 1.5, 1e300, float("nan")], ids=repr)
+def test_money_as_a_number_is_told_what_to_send(data: float) -> None:
+    """Whole or not. Red when 1 is taken and 1.5 refused without a word about strings."""
+    with pytest.raises(ValidationError, match="send it as a string") as caught:
+        MoneyField().run_validation(data)
+    assert caught.value.get_codes() == ["number"]
 
 
 def test_money_may_be_negative_where_a_field_says_so() -> None:
