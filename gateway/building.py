@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from gateway import explained
 from gateway.access import AccessLog
 from gateway.body import BodyBudget, BodyReader
+from gateway.connection_limits import ConnectionLimits
 from gateway.document import Document
 from gateway.events import Listener
 from gateway.front import Application, FrontDoor
@@ -76,7 +77,8 @@ class Building:
             gateway_url=settings.GATEWAY_URL,
             bodies=self.bodies,
         )
-        self.sockets = Sockets(self.front, env.upstreams)
+        socket_limits = ConnectionLimits(env.max_sockets, env.max_sockets_per_address)
+        self.sockets = Sockets(self.front, env.upstreams, socket_limits)
 
     def _sharing(self) -> Sharing:
         env = settings.ENVIRONMENT

@@ -76,7 +76,7 @@ class UpgradeRequired(Refusal):
 
     status, slug = 426, "upgrade-required"
     detail = "This address speaks WebSocket: connect to it with a WebSocket client."
-    headers = ((b"upgrade", b"websocket"),)
+    headers = ((b"upgrade", b"websocket"), (b"sec-websocket-version", b"13"))
 
 
 class NotAuthenticated(Refusal):
@@ -134,6 +134,15 @@ class TooManyRequests(Refusal):
     """The caller has used up their share for now."""
 
     status, slug = 429, "too-many-requests"
+
+
+class TooManyConnections(Refusal):
+    """The caller's address has as many connections open as one may have."""
+
+    status, slug, is_final = 429, "too-many-connections", True
+    title = "Too many connections"
+    detail = "Too many connections from your address are open. Close some, and use each for several requests."
+    headers = (RETRY_AFTER,)
 
 
 class HeadersTooLarge(Refusal):

@@ -12,6 +12,7 @@ from django.conf import settings
 from gateway import refusals
 from gateway.body import Body
 from gateway.errors import Refusal
+from gateway.head import expects_continue
 from gateway.headers import ClientHeaders, Header, sort
 from gateway.limits import Allowance
 from gateway.protection import PROTECTION
@@ -120,14 +121,19 @@ class Exchange:
         await self._linger()
         await self.write(b"")
 
+    @property
+    def _waits_to_be_asked(self) -> bool:
+        expect = self.headers.read.get(b"expect")
+        return expect is not None and expects_continue(expect) and self.scope["http_version"] != "1.0"
+
     def _leaves_much_unread(self) -> bool:
         if self.body is not None and not self.body.has_more:
             return False
-        waits = b"expect" in self.headers.read  # the client sends no body now, but its length was announced
-        return self.is_chunked or waits or self.content_length > SMALL
+        # A client that waits to be asked sends no body now, but its length was announced.
+        return self.is_chunked or self._waits_to_be_asked or self.content_length > SMALL
 
     async def _linger(self) -> None:
-        if not self.has_body or b"expect" in self.headers.read:
+        if not self.has_body or self._waits_to_be_asked:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER_SECONDS):

@@ -1,5 +1,6 @@
 """The head of one request as it is read: its address and its headers, within their limits."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from gateway.errors import BadRequest, HeadersTooLarge, UriTooLong
@@ -30,21 +31,22 @@ class Head:
     def add_header(self, name: bytes, value: bytes) -> None:
         """One header."""
         name = name.lower()
-        if name == b"expect":
-            self.expects = value.lower() == b"100-continue"
+        if name == b"expect" and expects_continue(value):
+            self.expects = True
         self.headers.append((name, value))
         self._size += len(name) + len(value)
         if self._size > MAX_BYTES or len(self.headers) > MAX_HEADERS:
             raise HeadersTooLarge
 
-    @property
-    def wants_socket(self) -> bool:
-        """Whether the client asks for a WebSocket."""
-        return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in self.headers)
+    def all(self, name: bytes) -> list[bytes]:
+        """Every value of a header, whose name is in lower case."""
+        return [value for found, value in self.headers if found == name]
 
     def scope(self, method: bytes, version: str, client: tuple[str, int] | None) -> dict[str, Any]:
         """The request as ASGI describes it. The path is not decoded: none that would have to be is let through."""
         url = self.url if self.url.startswith(b"/") else self._origin_form()
+        if not url.isascii():
+            raise BadRequest("The address holds bytes that belong into no address.")
         path, _, query = url.partition(b"?")
         return {
             "type": "http",
@@ -61,11 +63,12 @@ class Head:
             "server": None,
         }
 
-    def raw(self, method: bytes) -> bytes:
-        """The head as it would stand on the wire, for a protocol that wants to read it again."""
-        lines = [method, b" ", self.url, b" HTTP/1.1\r\n"]
+    def without_upgrade(self, method: bytes, version: str) -> bytes:
+        """The head as it would stand on the wire if its client had asked for no upgrade."""
+        lines = [method, b" ", self.url, b" HTTP/", version.encode(), b"\r\n"]
         for name, value in self.headers:
-            lines += (name, b": ", value, b"\r\n")
+            if name != b"upgrade":
+                lines += (name, b": ", value, b"\r\n")
         return b"".join([*lines, b"\r\n"])
 
     def _origin_form(self) -> bytes:
@@ -77,3 +80,13 @@ class Head:
         if (b"host", authority) not in self.headers:
             raise BadRequest("The address and the Host header name different hosts.")
         return slash + path
+
+
+def tokens(values: Iterable[bytes]) -> set[bytes]:
+    """The words of a header that is a list, in lower case; `values` are those of all its lines."""
+    return {token.strip(b" \t").lower() for value in values for token in value.split(b",")}
+
+
+def expects_continue(value: bytes) -> bool:
+    """Whether an `Expect` header asks for 100 Continue, beside whatever else (RFC 9110, section 10.1.1)."""
+    return b"100-continue" in tokens([value])

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from gateway.body import BodyBudget
+from gateway.connection_limits import client_connections
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 NO_ROUTE = "-"
@@ -54,6 +55,9 @@ class Metrics(Collector):
         shared.add_metric(["hit"], self.shared_hits)
         shared.add_metric(["miss"], self.shared_misses)
         yield shared
+        yield GaugeMetricFamily(
+            "client_connections", "Client connections that are open", value=client_connections().count
+        )
         yield GaugeMetricFamily(
             "request_body_bytes", "Bytes of request bodies that are held", value=self._bodies.held
         )

@@ -8,20 +8,27 @@ request's head and no time for it to arrive, and takes the trailers of a chunked
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 from django.conf import settings
 
+from gateway.addresses import network
 from gateway.alarm import Alarm
+from gateway.client_transport import ClientTransport
+from gateway.connection_limits import client_connections, refused_connections
 from gateway.cycle import Cycle
 from gateway.errors import BadRequest, HeadersTooLarge, Refusal, SlowRequest
+from gateway.handshake import is_handshake, judge_handshake, plain_handshake
 from gateway.head import MAX_BYTES, Head
 from gateway.refusals import raw
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
+
+    from gateway.socket_protocol import SocketProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +55,7 @@ class FrontProtocol(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: Any = None
         self._client: tuple[str, int] | None = None
+        self._opens_socket = False  # the request that has just been read does
         self._cycle: Cycle | None = None  # whose answer is due or under way
         self._reading: Cycle | None = None  # whose body is coming in
         self._waiting: deque[Cycle] = deque()  # requests that came before the one before them was answered
@@ -62,13 +70,25 @@ class FrontProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected: its first request must come in time."""
-        self._transport = transport
         self._client = transport.get_extra_info("peername")
+        counted_as = network(self._client[0] if self._client else "")
+        limits = client_connections()
+        try:
+            limits.enter(counted_as)
+        except Refusal as refusal:
+            self._turn_away(transport, counted_as, refusal)
+            return
+        self._transport = self._wrap(transport, lambda: limits.leave(counted_as))
         self._state.connections.add(self)  # type: ignore[arg-type]
         self._alarm.set(settings.ENVIRONMENT.head_seconds)
 
+    def _wrap(self, transport: asyncio.BaseTransport, lost: Callable[[], None]) -> ClientTransport:
+        seconds = settings.ENVIRONMENT.write_seconds
+        return ClientTransport(cast("asyncio.Transport", transport), self.loop, seconds, lost)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
+        self._transport.lost()
         self._leave()
         self.resume_writing()
         for cycle in (self._cycle, *self._waiting):
@@ -77,27 +97,35 @@ class FrontProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client; those that follow a refusal are thrown away."""
-        if self._is_deaf:
-            return
         self._begun_now = False
+        left = memoryview(data)
+        while left and not self._is_deaf:
+            left = self._parse(left)
+        if self._in_head and not self._is_deaf:
+            self._judge_head(len(data))
+
+    def _parse(self, data: memoryview) -> memoryview:
+        """Have bytes parsed. Returns those that the parser has left."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             self.refuse(_cause(error))
         except httptools.HttpParserError as error:
             self.refuse(BadRequest(f"This is not HTTP/1.1: {error}."))
-        except httptools.HttpParserUpgrade:
-            self._upgrade()
-        else:
-            if self._in_head:
-                self._judge_head(len(data))
+        except httptools.HttpParserUpgrade as upgrade:
+            left = data[upgrade.args[0] :]
+            self._upgrade(left)
+            return left
+        return data[:0]
 
     def pause_writing(self) -> None:
         """The client does not read as quickly as it is written to."""
         self.writable = self.loop.create_future()
+        self._transport.paused()
 
     def resume_writing(self) -> None:
         """It does again, or is gone."""
+        self._transport.resumed()
         if self.writable is not None and not self.writable.done():
             self.writable.set_result(None)
         self.writable = None
@@ -115,7 +143,7 @@ class FrontProtocol(asyncio.Protocol):
         self._transport.write(data)
 
     def close(self) -> None:
-        """Close the connection when what was written has left."""
+        """Close the connection when what was written has left, or the client does not take it."""
         self._transport.close()
 
     def pause_reading(self) -> None:
@@ -167,13 +195,16 @@ class FrontProtocol(asyncio.Protocol):
         """The request can be judged."""
         self._in_head, self._head_bytes = False, 0
         self._alarm.clear()
-        if self._parser.should_upgrade() and self._head.wants_socket:
+        method, version = self._parser.get_method(), self._parser.get_http_version()
+        if self._parser.should_upgrade() and method != b"CONNECT":
             self._reading = None
+            self._opens_socket = is_handshake(self._head, method, version)
+            if self._opens_socket:
+                judge_handshake(self._head)
             return
-        version = self._parser.get_http_version()
         keep_alive = version == "1.1" and self._parser.should_keep_alive()
-        scope = self._head.scope(self._parser.get_method(), version, self._client)
-        cycle = Cycle(self, scope, keep_alive=keep_alive, expects=self._head.expects)
+        scope = self._head.scope(method, version, self._client)
+        cycle = Cycle(self, scope, keep_alive=keep_alive, expects=self._head.expects and version == "1.1")
         self._reading = cycle
         if self._cycle is None or self._cycle.is_complete:
             self._start(cycle)
@@ -200,24 +231,35 @@ class FrontProtocol(asyncio.Protocol):
 
     # -- WebSocket and other upgrades
 
-    def _upgrade(self) -> None:
-        self._is_deaf = True
-        if (
-            self._reading is not None
-        ):  # answered as if nothing had been asked, but the parser cannot go on from here
+    def _upgrade(self, left: memoryview) -> None:
+        """The parser has stopped behind a head that asks for an upgrade, and takes what is `left` for no body."""
+        if self._reading is not None:  # CONNECT: it is refused, and whatever follows is no request
+            self._is_deaf = True
             self._reading.keep_alive = False
-        elif self._cycle is not None and not self._cycle.is_complete:
-            self.refuse(BadRequest("A WebSocket cannot be opened before the last request is answered."))
+        elif not self._opens_socket:
+            self._ignore_upgrade()
+        elif left or (self._cycle is not None and not self._cycle.is_complete):
+            self.refuse(
+                BadRequest("A WebSocket's opening comes alone: answers before it, nothing behind it.")
+            )
         else:
             self._become_socket()
+
+    def _ignore_upgrade(self) -> None:
+        """Read the head again as if no upgrade were asked for, so that its body is read as a body."""
+        head = self._head.without_upgrade(self._parser.get_method(), self._parser.get_http_version())
+        self._parser = httptools.HttpRequestParser(self)
+        self._parse(memoryview(head))
 
     def _become_socket(self) -> None:
         self._leave()
         make: Any = self._config.ws_protocol_class
-        socket = make(config=self._config, server_state=self._state, app_state=self._app_state)
+        socket: SocketProtocol = make(
+            config=self._config, server_state=self._state, app_state=self._app_state
+        )
         socket.connection_made(self._transport)
         self._transport.set_protocol(socket)
-        socket.data_received(self._head.raw(self._parser.get_method()))
+        socket.open(plain_handshake(self._head))
 
     def _leave(self) -> None:
         self._state.connections.discard(self)
@@ -242,6 +284,19 @@ class FrontProtocol(asyncio.Protocol):
             self._alarm.set(settings.ENVIRONMENT.head_seconds)
 
     # -- refusals
+
+    def _turn_away(self, transport: asyncio.BaseTransport, counted_as: str, refusal: Refusal) -> None:
+        """There is no room for this connection: say so, where not too many are being told so already."""
+        self._is_deaf = True
+        explained = refused_connections()
+        try:
+            explained.enter(counted_as)
+        except Refusal:
+            transport.close()
+            self._transport = self._wrap(transport, lambda: None)
+        else:
+            self._transport = self._wrap(transport, lambda: explained.leave(counted_as))
+            self._say_last(refusal)
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with a problem document, close, and listen no more."""

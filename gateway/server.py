@@ -1,11 +1,18 @@
 """The server process: uvicorn's, with our protocol, one event loop in each worker."""
 
+import logging
+import resource
+
+from django.conf import settings
 from uvicorn import Config, Server
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
 
 from gateway.protocol import FrontProtocol
+from gateway.socket_protocol import SocketProtocol
 
+logger = logging.getLogger(__name__)
+
+OTHER_FILES = 500  # connections to services and stores, logs
 GRACE_SECONDS = 8  # for requests under way when the process is told to stop
 MAX_CLIENT_MESSAGE = 64 * 1024  # bytes of one WebSocket message from a client
 PING_SECONDS = 20.0
@@ -19,7 +26,7 @@ def configure(host: str, port: int, workers: int) -> Config:
         port=port,
         workers=workers,
         http=FrontProtocol,
-        ws=WebSocketsSansIOProtocol,
+        ws=SocketProtocol,
         loop="uvloop",
         lifespan="on",
         log_config=None,
@@ -38,8 +45,23 @@ def configure(host: str, port: int, workers: int) -> Config:
 
 def run(host: str, port: int, workers: int) -> None:
     """Serve until SIGTERM or SIGINT."""
+    _allow_files()
     config = configure(host, port, workers)
     if workers == 1:
         Server(config).run()
     else:
         Multiprocess(config, [config.bind_socket()]).run()
+
+
+def _allow_files() -> None:
+    """As many open files as the machine lets a process have: many shells start one with no more than 1,024."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    wanted = (
+        settings.ENVIRONMENT.max_connections + settings.ENVIRONMENT.max_sockets
+    )  # a WebSocket has two ends
+    if most != resource.RLIM_INFINITY and most < wanted + OTHER_FILES:
+        logger.warning(
+            "The machine allows %d open files, and %d connections need more: see MICROCOMMERCE_MAX_CONNECTIONS",
+            most, wanted,
+        )  # fmt: skip

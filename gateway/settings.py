@@ -1,8 +1,9 @@
 """What differs here from every other service: no SQL database, limits, browser sessions, sign-in."""
 
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.settings import Environment, service_settings
 
@@ -31,11 +32,32 @@ class GatewayEnvironment(Environment):
     )
     head_seconds: float = Field(default=10.0, gt=0, description="time for a client to send a request's head")
     body_seconds: float = Field(default=30.0, gt=0, description="time for a client to send a request's body")
+    write_seconds: float = Field(
+        default=30.0, gt=0, description="time for a client to take at least 16 kB of what was written to it"
+    )
+    max_connections: int = Field(
+        default=4096, ge=16, description="client connections of one process, WebSockets among them …"
+    )
+    max_connections_per_address: int = Field(
+        default=1024, ge=1, description="… and those from one address; not counted behind trusted proxies"
+    )
+    max_sockets: int = Field(default=2048, ge=1, description="WebSockets of one process …")
+    max_sockets_per_address: int = Field(default=512, ge=1, description="… and those from one address")
     body_budget: int = Field(
         default=64 * 1024 * 1024,
         ge=1024 * 1024,
         description="bytes of request bodies that one process holds at once; what is beyond is refused with 503",
     )
+
+    @model_validator(mode="after")
+    def _a_part_is_no_more_than_the_whole(self) -> Self:
+        if self.max_connections_per_address > self.max_connections:
+            raise ValueError("MAX_CONNECTIONS_PER_ADDRESS is more than MAX_CONNECTIONS")
+        if self.max_sockets > self.max_connections:
+            raise ValueError("MAX_SOCKETS is more than MAX_CONNECTIONS: each WebSocket is a connection")
+        if self.max_sockets_per_address > self.max_sockets:
+            raise ValueError("MAX_SOCKETS_PER_ADDRESS is more than MAX_SOCKETS")
+        return self
 
 
 env = GatewayEnvironment.of("gateway")

@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 
 from gateway import refusals
 from gateway.addresses import network
+from gateway.connection_limits import ConnectionLimits
 from gateway.errors import BadToken, Forbidden, NoSuchAddress, NotAuthenticated, Refusal, ServiceUnavailable
 from gateway.exchange import Exchange, Receive, Scope, Send
 from gateway.front import FrontDoor
@@ -49,8 +50,9 @@ class ForeignOrigin(Forbidden):
 class Sockets:
     """Opens connections to the services at `urls` (http://host:port) for clients that the front door lets in."""
 
-    def __init__(self, front: FrontDoor, urls: Mapping[str, str]) -> None:
+    def __init__(self, front: FrontDoor, urls: Mapping[str, str], limits: ConnectionLimits) -> None:
         self._front = front
+        self._limits = limits
         self._urls = {name: url.replace("http", "ws", 1) for name, url in urls.items()}
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,6 +76,14 @@ class Sockets:
 
     async def _serve(self, exchange: Exchange) -> None:
         route, principal = await self._admit(exchange)
+        counted_as = network(exchange.address)
+        self._limits.enter(counted_as)
+        try:
+            await self._connect(exchange, route, principal)
+        finally:
+            self._limits.leave(counted_as)
+
+    async def _connect(self, exchange: Exchange, route: Route, principal: Principal) -> None:
         service = await self._open(exchange, route, principal)
         try:
             await _accept(exchange)

@@ -30,7 +30,8 @@ HEADERS: Mapping[int, Json] = {
 }
 # What the gateway answers by itself, whatever the service would say.
 ALWAYS = ("bad-request", "unknown-host", "content-too-large", "uri-too-long", "headers-too-large", "too-many-requests",
-          "service-broke", "service-unavailable", "service-timeout", "identity-unavailable", "overloaded")  # fmt: skip
+          "service-broke", "service-unavailable", "service-timeout", "identity-unavailable", "overloaded",
+          "too-many-connections")  # fmt: skip
 WITH_BODY = ("request-timeout",)
 
 

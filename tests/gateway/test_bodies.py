@@ -129,6 +129,26 @@ def test_a_client_that_waits_to_be_asked_is_asked(gateway: GatewayProcess, servi
     assert service.seen[0].header("Expect") == []
 
 
+@pytest.mark.parametrize("expect", [b"100-Continue", b"100-continue, foo", b"foo,100-continue"])
+def test_a_client_that_expects_more_is_asked_as_well(
+    expect: bytes, gateway: GatewayProcess, service: EchoService
+) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+        connection.sendall(_post(b"Content-Length: 2\r\nConnection: close\r\nExpect: " + expect + b"\r\n"))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{}")
+        assert status_of(receive(connection)) == 200
+
+
+def test_a_client_of_http_1_0_is_not_asked(gateway: GatewayProcess, service: EchoService) -> None:
+    """It would take the interim answer for the answer (RFC 9110, section 10.1.1)."""
+    request = _post(b"Content-Length: 2\r\nExpect: 100-continue\r\n", b"{}").replace(b"HTTP/1.1", b"HTTP/1.0")
+    raw = send_raw(gateway.port, request)
+    assert raw.count(b"HTTP/1.1 ") == 1
+    assert status_of(raw) == 200
+    assert service.seen[0].body == b"{}"
+
+
 def test_a_client_that_waits_is_refused_without_being_asked(gateway: GatewayProcess) -> None:
     head = b"POST /api/products/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     raw = send_raw(gateway.port, head)

@@ -1,6 +1,7 @@
 """WebSocket connections: the ways to authenticate, close codes, and everything that passes through."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -192,6 +193,97 @@ def test_an_unknown_host_is_refused(gateway: GatewayProcess, service: EchoServic
     )
     assert status_of(send_raw(gateway.port, head.format(*as_customer()).encode())) == 400
     assert service.sockets == []
+
+
+GOOD = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+NO_HANDSHAKE: dict[str, tuple[dict[str, str | None], int, str]] = {
+    "a body": ({"Content-Length": "5"}, 400, "bad-request"),
+    "a body in chunks": ({"Transfer-Encoding": "chunked"}, 400, "bad-request"),
+    "an old version": ({"Sec-WebSocket-Version": "8"}, 426, "upgrade-required"),
+    "two versions": ({"Sec-WebSocket-Version": "13, 8"}, 426, "upgrade-required"),
+    "no version": ({"Sec-WebSocket-Version": None}, 426, "upgrade-required"),
+    "no key": ({"Sec-WebSocket-Key": None}, 400, "bad-request"),
+    "a short key": ({"Sec-WebSocket-Key": "YWJj"}, 400, "bad-request"),
+    "a key that is no base64": ({"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=!"}, 400, "bad-request"),
+    "a key that is no ASCII": ({"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQü=="}, 400, "bad-request"),
+    "a list of nothing": ({"Sec-WebSocket-Protocol": "a,,b"}, 400, "bad-request"),
+    "a protocol that is no word": ({"Sec-WebSocket-Protocol": "a b"}, 400, "bad-request"),
+    "a long line": ({"X-Long": "x" * 9000}, 431, "headers-too-large"),
+    "a host twice": ({"host": "localhost"}, 400, "bad-request"),
+}
+
+
+def handshake(changed: dict[str, str | None], version: str = "1.1", path: str = PATH) -> bytes:
+    """A handshake with some of its headers replaced."""
+    headers = {"Host": "localhost", **GOOD, **dict([as_customer()]), **changed}
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items() if value is not None]
+    return f"GET {path} HTTP/{version}\r\n{''.join(lines)}\r\n".encode("latin-1")
+
+
+@pytest.mark.parametrize("behind", [b"", b"abcde", b"5\r\nabcde\r\n0\r\n\r\n"])
+@pytest.mark.parametrize("kind", NO_HANDSHAKE)
+def test_what_is_no_handshake_is_refused_with_a_problem(
+    kind: str, behind: bytes, gateway: GatewayProcess, service: EchoService
+) -> None:
+    """Red when it is answered in plain text, or never and never closed."""
+    changed, status, slug = NO_HANDSHAKE[kind]
+    raw = send_raw(gateway.port, handshake(changed) + behind)
+    assert raw.count(b"HTTP/1.1 ") == 1
+    assert b"<open>" not in raw
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in head.lower()
+    assert (status_of(raw), json.loads(body)["type"].rpartition("/")[2]) == (status, slug)
+    if status == 426:
+        assert b"sec-websocket-version: 13" in head.lower()
+    assert service.sockets == []
+
+
+def test_what_follows_a_handshake_unasked_ends_it(gateway: GatewayProcess, service: EchoService) -> None:
+    raw = send_raw(gateway.port, handshake({}) + b"\x81\x80\x00\x00\x00\x00")
+    assert status_of(raw) == 400
+    assert b"<open>" not in raw
+    assert service.sockets == []
+
+
+@pytest.mark.parametrize("upgrade", ["websocket, foo", "foo, WebSocket", "websocket,h2c"])
+def test_websocket_may_be_offered_beside_others(
+    upgrade: str, gateway: GatewayProcess, service: EchoService
+) -> None:
+    request = handshake({"Upgrade": upgrade, "Sec-WebSocket-Extensions": ";;", "Content-Length": "0"})
+    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as connection:
+        connection.sendall(request)
+        assert connection.recv(12) == b"HTTP/1.1 101"
+    assert len(service.sockets) == 1
+
+
+def test_http_1_0_gets_no_websocket(gateway: GatewayProcess, service: EchoService) -> None:
+    raw = send_raw(gateway.port, handshake({}, version="1.0"))
+    assert status_of(raw) == 426
+    assert b"application/problem+json" in raw
+    assert b"<open>" not in raw
+    assert service.sockets == []
+
+
+@pytest.mark.parametrize("path", ["http://localhost/ws/notifications/", "/ws/notifications/?after=1"])
+def test_a_handshakes_address_may_be_absolute(
+    path: str, gateway: GatewayProcess, service: EchoService
+) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as connection:
+        connection.sendall(handshake({}, path=path))
+        assert connection.recv(12) == b"HTTP/1.1 101"
+    assert service.sockets[0].target == path.removeprefix("http://localhost")
+
+
+def test_an_address_with_strange_bytes_is_refused(gateway: GatewayProcess) -> None:
+    for request in (handshake({}, path="/ws/ü"), b"GET /\xfc HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+        raw = send_raw(gateway.port, request)
+        assert status_of(raw) == 400
+        assert b"application/problem+json" in raw
 
 
 def test_the_services_close_code_comes_through(gateway: GatewayProcess) -> None:
