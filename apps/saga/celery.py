@@ -12,4 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apps.saga.settings")
 
 app = Celery("saga")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Read from the app under this very name, without a namespace: left out, each task opens a connection of its own to
+# PostgreSQL. A connection is kept until it breaks, which `close_old_connections` looks for as a task begins.
+app.conf.CELERY_DB_REUSE_MAX = 10**9
 app.autodiscover_tasks(["apps.saga"])

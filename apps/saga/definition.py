@@ -61,18 +61,27 @@ class Definition:
     """A kind of saga: its steps in order, what cancels it, and what answers an answer that comes too late."""
 
     kind: str
+    # Raised with every change of the steps: an earlier release leaves sagas alone that a later one has moved.
+    version: int
     steps: tuple[Step, ...]
     cancelled_by: Kinds
     # An event that arrives when everything was undone, and the command that undoes it again.
     too_late: dict[type[Message], Command]
 
     def step(self, name: str) -> Step:
-        """The step of that name."""
+        """The step of that name; raises KeyError."""
         return self.steps[self.index(name)]
 
     def index(self, name: str) -> int:
-        """Its place in the order of steps."""
-        return next(i for i, step in enumerate(self.steps) if step.name == name)
+        """Its place in the order of steps; raises KeyError."""
+        for index, step in enumerate(self.steps):
+            if step.name == name:
+                return index
+        raise KeyError(name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a step of that name: a saga may have begun under a definition with others."""
+        return any(step.name == name for step in self.steps)
 
     def is_after_pivot(self, name: str) -> bool:
         """Whether the step comes after the point of no return."""

@@ -2,10 +2,14 @@
 
 No clock, no database, no broker: what happened and what time it is come in, so a recorded history can be
 replayed against today's code.
+
+A saga may have begun under a definition with other steps. A step that its record does not know was not done: it is
+begun when it comes next, and is not undone. A step that the definition does not have any more, or that has nothing
+left to ask, is left behind as soon as anything happens to the saga (docs/adding-a-saga-step.md).
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from apps.saga.definition import Ask, Definition, Step
 from apps.saga.models import Saga, Status, StepStatus, stamp
@@ -14,29 +18,37 @@ from shared.contracts.names import with_names
 
 Commands = list[Message]
 TIMED_OUT = "The answer did not come in time."
+GONE = "The step does not exist any more."
 
 
 def start(saga: Saga, definition: Definition, now: datetime) -> Commands:
-    """The order was submitted: the first step is done, the next begins."""
+    """The order was submitted: the first step is done, the next begins. A saga that has begun stays as it is."""
+    if saga.steps:
+        return []
     saga.steps = [_blank(step.name) for step in definition.steps]
-    first = saga.record(definition.steps[0].name)
-    first.update(status=StepStatus.DONE, started_at=stamp(now), finished_at=stamp(now))
+    _record(saga, definition, definition.steps[0].name).update(
+        status=StepStatus.DONE, started_at=stamp(now), finished_at=stamp(now)
+    )
     saga.note(now, "started")
     return _begin(saga, definition, 1, now)
 
 
 def apply(saga: Saga, definition: Definition, event: Message, now: datetime) -> Commands:
     """Something happened: go on, go back, or leave it."""
-    kind = type(event)
-    if kind in definition.cancelled_by:
+    if isinstance(event, definition.cancelled_by):
         return _cancel(saga, definition, event, now)
+    commands = _leave_gone_step(saga, definition, now)
+    return commands + _apply(saga, definition, event, now)
+
+
+def _apply(saga: Saga, definition: Definition, event: Message, now: datetime) -> Commands:
     if saga.status == Status.RUNNING:
         return _forward(saga, definition, event, now)
     if saga.status == Status.COMPENSATING:
         return _backward(saga, definition, event, now)
     if saga.status == Status.COMPENSATED:
         return _late(saga, definition, event, now)
-    saga.note(now, kind.TYPE, "known already")
+    saga.note(now, event.TYPE, "known already")
     return []
 
 
@@ -46,7 +58,9 @@ def wake(saga: Saga, definition: Definition, now: datetime, *, by_hand: bool = F
         return []
     if not by_hand and (saga.deadline is None or saga.deadline > now):
         return []
-    ask, record = _current(saga, definition), saga.record(saga.step)
+    if _is_gone(saga, definition):
+        return _leave_gone_step(saga, definition, now)
+    ask, record = _current(saga, definition), _record(saga, definition, saga.step)
     if by_hand or record["attempts"] <= ask.patience.retries:
         saga.note(now, "woken by hand" if by_hand else "timed out", f"{saga.step}: asked again")
         return [_ask(saga, record, ask, now)]
@@ -63,12 +77,12 @@ def _forward(saga: Saga, definition: Definition, event: Message, now: datetime) 
     ask = _current(saga, definition)
     if isinstance(event, ask.done):
         saga.note(now, event.TYPE)
-        _finish(saga.record(saga.step), StepStatus.DONE, now)
+        _finish(_record(saga, definition, saga.step), StepStatus.DONE, now)
         return _begin(saga, definition, definition.index(saga.step) + 1, now)
     if isinstance(event, ask.refused):
         why = with_names(_why(event), saga.product_names)
         saga.note(now, event.TYPE, why)
-        _finish(saga.record(saga.step), StepStatus.REFUSED, now, error=why)
+        _finish(_record(saga, definition, saga.step), StepStatus.REFUSED, now, error=why)
         return _turn_back(saga, definition, why, now)
     saga.note(now, event.TYPE, "not waited for")
     return []
@@ -80,7 +94,7 @@ def _begin(saga: Saga, definition: Definition, index: int, now: datetime) -> Com
         if step.forward is None:
             continue
         saga.step = step.name
-        record = saga.record(step.name)
+        record = _record(saga, definition, step.name)
         record.update(status=StepStatus.RUNNING, started_at=stamp(now))
         commands.append(_ask(saga, record, step.forward, now))
         if step.forward.done:
@@ -104,8 +118,9 @@ def _cancel(saga: Saga, definition: Definition, event: Message, now: datetime) -
 def _turn_back(saga: Saga, definition: Definition, reason: str, now: datetime) -> Commands:
     saga.status, saga.reason = Status.COMPENSATING, reason[:500]
     saga.note(now, "compensating", reason)
-    if saga.step and saga.record(saga.step)["status"] == StepStatus.RUNNING:
-        saga.record(saga.step)["status"] = StepStatus.FAILED
+    current = saga.record(saga.step)
+    if current and current["status"] == StepStatus.RUNNING:
+        current["status"] = StepStatus.FAILED
     return _undo_next(saga, definition, len(definition.steps), now)
 
 
@@ -116,7 +131,8 @@ def _backward(saga: Saga, definition: Definition, event: Message, now: datetime)
     saga.note(now, event.TYPE)
     step = definition.step(saga.step)
     for name in (step.name, *step.covers):
-        _finish(saga.record(name), StepStatus.COMPENSATED, now, keep_error=True)
+        if record := saga.record(name):
+            _finish(record, StepStatus.COMPENSATED, now, keep_error=True)
     return _undo_next(saga, definition, definition.index(saga.step), now)
 
 
@@ -137,7 +153,7 @@ def _undo_next(saga: Saga, definition: Definition, before: int, now: datetime) -
         if step.backward is None or not _must_be_undone(saga, step):
             continue
         saga.step, saga.is_stuck = step.name, False
-        record = saga.record(step.name)
+        record = _record(saga, definition, step.name)
         record.update(status=StepStatus.COMPENSATING, attempts=0)
         return [_ask(saga, record, step.backward, now)]
     for record in saga.steps:
@@ -149,7 +165,47 @@ def _undo_next(saga: Saga, definition: Definition, before: int, now: datetime) -
 
 def _must_be_undone(saga: Saga, step: Step) -> bool:
     # A step that failed may have had its effect all the same; one that was refused or never begun has none.
-    return saga.record(step.name)["status"] in {StepStatus.DONE, StepStatus.RUNNING, StepStatus.FAILED}
+    record = saga.record(step.name)
+    return record is not None and record["status"] in {StepStatus.DONE, StepStatus.RUNNING, StepStatus.FAILED}
+
+
+def _record(saga: Saga, definition: Definition, name: str) -> dict[str, Any]:
+    """What the saga says of a step of the definition; where it began without the step, it has a line from now on."""
+    if found := saga.record(name):
+        return found
+    earlier = {step.name for step in definition.steps[: definition.index(name)]}
+    place = max((i for i, record in enumerate(saga.steps, 1) if record["name"] in earlier), default=0)
+    saga.steps.insert(place, _blank(name))
+    return cast("dict[str, Any]", saga.steps[place])
+
+
+def _is_gone(saga: Saga, definition: Definition) -> bool:
+    """Whether the saga waits for a step that the definition has no longer, or that has nothing to ask any more."""
+    if not saga.step:
+        return False
+    return not definition.has(saga.step) or _asked(saga, definition.step(saga.step)) is None
+
+
+def _leave_gone_step(saga: Saga, definition: Definition, now: datetime) -> Commands:
+    """Go on, or back, from where a step was that does not exist any more; whether it was done nobody can tell."""
+    if not _is_gone(saga, definition):
+        return []
+    saga.note(now, "left behind", saga.step)
+    if record := saga.record(saga.step):
+        _finish(record, StepStatus.FAILED, now, error=GONE)
+    before = _steps_before(saga, definition)
+    if saga.status == Status.RUNNING:
+        return _begin(saga, definition, before, now)
+    return _undo_next(saga, definition, before, now)
+
+
+def _steps_before(saga: Saga, definition: Definition) -> int:
+    """How many of the definition's steps stand before the saga's current one."""
+    names = [record["name"] for record in saga.steps]
+    earlier = names[: names.index(saga.step)] if saga.step in names else names
+    if definition.has(saga.step):
+        earlier = [step.name for step in definition.steps[: definition.index(saga.step) + 1]]
+    return max((definition.index(name) + 1 for name in earlier if definition.has(name)), default=0)
 
 
 def _ask(saga: Saga, record: dict[str, Any], ask: Ask, now: datetime) -> Message:
@@ -160,11 +216,14 @@ def _ask(saga: Saga, record: dict[str, Any], ask: Ask, now: datetime) -> Message
 
 
 def _current(saga: Saga, definition: Definition) -> Ask:
-    step = definition.step(saga.step)
-    ask = step.forward if saga.status == Status.RUNNING else step.backward
+    ask = _asked(saga, definition.step(saga.step))
     if ask is None:
         raise ValueError(f"The step {saga.step} has nothing to ask while {saga.status}.")
     return ask
+
+
+def _asked(saga: Saga, step: Step) -> Ask | None:
+    return step.forward if saga.status == Status.RUNNING else step.backward
 
 
 def _finish(

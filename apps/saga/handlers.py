@@ -1,8 +1,6 @@
 """From message to handler: every event that a saga waits for is written down, then Celery is woken once."""
 
 from collections.abc import Sequence
-from functools import partial
-from uuid import UUID
 
 from django.db import transaction
 
@@ -39,8 +37,7 @@ def keep(batch: Events) -> None:
 
 def _store(batch: Events) -> None:
     SagaEvent.objects.bulk_create([_event(received) for received in batch])
-    ids: set[UUID] = {received.message.order_id for received in batch}
-    transaction.on_commit(partial(wake, ids))
+    transaction.on_commit(wake)
 
 
 def _saga(received: Received[contracts.OrderSubmitted]) -> Saga:

@@ -55,6 +55,11 @@ class Saga(models.Model):
     steps = models.JSONField(default=list)
     history = models.JSONField(default=list)
     traceparent = models.CharField(max_length=60, blank=True)
+    # The definition that moved it last: a process of an earlier release leaves it alone.
+    version = models.PositiveSmallIntegerField(default=1, db_default=1)
+    # Moving it failed so often in a row, and is tried again then.
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    retry_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -91,10 +96,9 @@ class Saga(models.Model):
         """Product id -> name of what was ordered, as far as the order said; for texts that customers read."""
         return {item["product_id"]: item.get("name", "") for item in self.items}
 
-    def record(self, name: str) -> dict[str, Any]:
-        """What `steps` says of the step `name`."""
-        found: dict[str, Any] = next(step for step in self.steps if step["name"] == name)
-        return found
+    def record(self, name: str) -> dict[str, Any] | None:
+        """What `steps` says of the step `name`; None where the saga began under a definition without it."""
+        return next((step for step in self.steps if step["name"] == name), None)
 
     def note(self, now: datetime, event: str, detail: str = "") -> None:
         """Add a line to the history."""

@@ -1,20 +1,24 @@
 """Brings the engine and the database together: lock, apply what waits, write the next commands, commit.
 
-One transaction for a whole batch of sagas. What a saga does is decided in memory, so one that fails is left
-alone with its events and holds up none of its neighbours.
+One transaction for a whole batch of sagas. What a saga does is decided in memory, so one that fails is put off
+by itself, with its events, and holds up none of its neighbours. Workers share what waits: each takes the oldest
+that no other has locked.
 """
 
+import json
 import logging
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from apps.saga import engine
+from apps.saga.definition import Definition
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import DEFINITIONS
 from shared.contracts import BY_TYPE, OrderSubmitted
@@ -25,70 +29,154 @@ from shared.messaging.outbox import Outgoing
 logger = logging.getLogger(__name__)
 
 BATCH = 200  # sagas in one transaction
-UNSEEN = timedelta(seconds=1)  # an event that waits longer lost its wake-up, or stands in a queue
-HOPEFUL = timedelta(seconds=60)  # one that waits longer is not taken along by its neighbours' wake-ups
+LONGEST_BACKOFF = 300.0  # seconds
+STORE_AWAY = (OperationalError, InterfaceError)  # no fault of any saga
 CHANGING = [
-    "status", "is_stuck", "step", "deadline", "reason", "cancel_requested", "steps", "history", "updated_at",
+    "status", "is_stuck", "step", "deadline", "reason", "cancel_requested", "steps", "history", "version",
+    "failures", "retry_at", "updated_at",
 ]  # fmt: skip
+
+Pick = Callable[[], list[Saga]]
+
+# A saga that a later release has moved is for that release's processes; one that failed waits for its time.
+FIT = """
+    JOIN json_to_recordset(%(known)s::json) AS known (kind text, version int)
+        ON known.kind = saga.kind AND saga.version <= known.version
+    {} AND (saga.retry_at IS NULL OR saga.retry_at <= %(now)s)
+"""
+WITH_EVENTS = f"""
+    SELECT saga.* FROM saga_saga AS saga
+    JOIN (SELECT order_id, min(id) AS oldest FROM saga_sagaevent GROUP BY order_id) AS waiting
+        ON waiting.order_id = saga.order_id
+    {FIT.format("WHERE true")}
+    ORDER BY waiting.oldest LIMIT %(limit)s FOR UPDATE OF saga SKIP LOCKED
+"""  # noqa: S608 - texts of our own
+WITH_DEADLINE = f"""
+    SELECT saga.* FROM saga_saga AS saga
+    {FIT.format("WHERE saga.deadline <= %(now)s")}
+    ORDER BY saga.deadline LIMIT %(limit)s FOR UPDATE OF saga SKIP LOCKED
+"""  # noqa: S608 - texts of our own
+
+
+def drain(seconds: float) -> bool:
+    """Move every saga that has waiting events, oldest event first, until a pass finds none.
+
+    False when something may be left after `seconds`.
+    """
+    return _passes(lambda: _pick(WITH_EVENTS), seconds)
+
+
+def sweep(seconds: float) -> bool:
+    """Wake every saga whose deadline has passed, longest ago first, then do what `drain` does.
+
+    What a lost wake-up left behind is found so. False when something may be left after `seconds`.
+    """
+    began = time.monotonic()
+    done = _passes(lambda: _pick(WITH_DEADLINE), seconds)
+    return done and drain(seconds - (time.monotonic() - began))
 
 
 def advance(order_ids: Iterable[UUID]) -> int:
-    """Apply everything that waits for these orders' sagas. Safe to call at any time; returns how many moved."""
+    """Apply what waits for these orders' sagas now, also where one failed before; returns how many moved or failed."""
     ids = sorted(set(order_ids))
-    moved = sum(_advance_batch(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
+    batches = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+    return sum(_pass(lambda batch=batch: _locked(batch)) for batch in batches)  # type: ignore[misc]
+
+
+def _passes(pick: Pick, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while _pass(pick):
+        if time.monotonic() >= until:
+            return False
+    return True
+
+
+def _pick(query: str) -> list[Saga]:
+    known = [{"kind": each.kind, "version": each.version} for each in DEFINITIONS.values()]
+    values = {"known": json.dumps(known), "now": timezone.now(), "limit": BATCH}
+    return list(Saga.objects.raw(query, values))
+
+
+def _locked(order_ids: Sequence[UUID]) -> list[Saga]:
+    return list(Saga.objects.select_for_update().filter(order_id__in=order_ids).order_by("order_id"))
+
+
+def _pass(pick: Pick) -> int:
+    """Move what `pick` locks, in one transaction; how many sagas moved or were put off."""
+    sagas: list[Saga] = []
+    try:
+        with transaction.atomic():
+            sagas = pick()
+            changed = _advance(sagas)
+    except STORE_AWAY:
+        raise
+    except Exception:
+        if not sagas:
+            raise  # none of them is to blame
+        logger.exception("A batch of %d sagas cannot be written: each is moved by itself", len(sagas))
+        changed = sum(_alone(saga) for saga in sagas)
     crash_point("saga.committed")
-    return moved
+    return changed
 
 
-def due(now: datetime) -> list[UUID]:
-    """Orders whose sagas have waiting events that nobody took, or a deadline that has passed."""
-    forgotten = SagaEvent.objects.filter(received_at__lt=now - UNSEEN).values_list("order_id", flat=True)
-    late = Saga.objects.filter(deadline__lte=now).values_list("order_id", flat=True)
-    return list({*forgotten[: BATCH * 5], *late[: BATCH * 5]})
+def _alone(saga: Saga) -> int:
+    try:
+        with transaction.atomic():
+            return _advance(_locked([saga.order_id]))
+    except STORE_AWAY:
+        raise
+    except Exception:
+        logger.exception("The saga of order %s cannot be written; its events are kept", saga.order_id)
+        with transaction.atomic():
+            _put_off(_locked([saga.order_id]), timezone.now())
+        return 1
 
 
-def queued(now: datetime) -> list[UUID]:
-    """Orders whose events wait behind others' wake-ups: a worker that is behind takes them all at once.
-
-    One task for each wake-up in the queue would never catch up. Those that failed again and again are left to
-    the sweep.
-    """
-    between = (now - HOPEFUL, now - UNSEEN)
-    waiting = SagaEvent.objects.filter(received_at__range=between).values_list("order_id", flat=True)
-    return list({*waiting[: BATCH * 5]})
-
-
-@transaction.atomic
-def _advance_batch(ids: Sequence[UUID]) -> int:
-    sagas = list(Saga.objects.select_for_update().filter(order_id__in=ids).order_by("order_id"))
+def _advance(sagas: Sequence[Saga]) -> int:
+    """Move locked sagas; one that raises is put off. How many have changed."""
     # Read after the lock: whatever a concurrent task applied is gone by now.
     waiting = defaultdict(list)
-    for event in SagaEvent.objects.filter(order_id__in=[saga.order_id for saga in sagas]):
+    for event in SagaEvent.objects.filter(order_id__in=[saga.order_id for saga in sagas]) if sagas else ():
         waiting[event.order_id].append(event)
     now = timezone.now()
     moved: list[Saga] = []
-    applied: list[int] = []
+    failed: list[Saga] = []
     outgoing: list[Outgoing] = []
     for saga in sagas:
-        events = waiting[saga.order_id]
+        events, lines = waiting[saga.order_id], len(saga.history)
         try:
-            commands = _move(saga, events, now)
+            outgoing += _move(saga, events, now)
         except Exception:
             logger.exception("The saga of order %s cannot go on; its events are kept", saga.order_id)
+            failed.append(saga)
             continue
-        moved.append(saga)
-        applied.extend(event.pk for event in events)
-        outgoing.extend(commands)
-    if applied or outgoing:
-        Saga.objects.bulk_update(moved, CHANGING)
-        SagaEvent.objects.filter(pk__in=applied).delete()
-        outbox.publish_all(outgoing)
-        crash_point("saga.written")
-    return len(moved)
+        if events or len(saga.history) > lines:  # the engine notes whatever it does
+            moved.append(saga)
+    if failed:
+        _put_off(failed, now)
+    if moved:
+        _write(moved, [event.pk for saga in moved for event in waiting[saga.order_id]], outgoing)
+    return len(moved) + len(failed)
+
+
+def _write(moved: Sequence[Saga], applied: Sequence[int], outgoing: Sequence[Outgoing]) -> None:
+    Saga.objects.bulk_update(moved, CHANGING)
+    SagaEvent.objects.filter(pk__in=applied).delete()
+    outbox.publish_all(outgoing)
+    crash_point("saga.written")
+
+
+def _put_off(failed: Sequence[Saga], now: datetime) -> None:
+    """Count the failure and wait, twice as long each time; nothing else of these sagas is written."""
+    for saga in failed:
+        saga.failures += 1
+        wait = min(2.0 ** min(saga.failures, 16), LONGEST_BACKOFF)
+        saga.retry_at = now + timedelta(seconds=wait)
+    Saga.objects.bulk_update(failed, ["failures", "retry_at"])
 
 
 def _move(saga: Saga, events: Sequence[SagaEvent], now: datetime) -> list[Outgoing]:
-    definition = DEFINITIONS[saga.kind]
+    definition = _definition(saga)
     commands = []
     for event in events:
         if event.type == OrderSubmitted.TYPE:
@@ -97,9 +185,20 @@ def _move(saga: Saga, events: Sequence[SagaEvent], now: datetime) -> list[Outgoi
             message = BY_TYPE[event.type].model_validate(event.data, strict=False)
             commands += engine.apply(saga, definition, message, now)
     commands += engine.wake(saga, definition, now)
-    saga.updated_at = now
+    saga.version, saga.failures, saga.retry_at, saga.updated_at = definition.version, 0, None, now
     cause = Cause(events[-1].message_id if events else "", saga.traceparent)
     return [(command, cause) for command in commands]
+
+
+def _definition(saga: Saga) -> Definition:
+    definition = DEFINITIONS[saga.kind]
+    if saga.version > definition.version:
+        raise OfLaterRelease(f"Version {saga.version} of {saga.kind} is not known here.")
+    return definition
+
+
+class OfLaterRelease(Exception):
+    """The saga was moved by a definition that this process does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +219,10 @@ def wake_by_hand(saga_id: UUID) -> Saga | None:
         saga = Saga.objects.select_for_update().filter(pk=saga_id).first()
         if saga is None:
             return None
-        now = timezone.now()
-        commands = [] if moved else engine.wake(saga, DEFINITIONS[saga.kind], now, by_hand=True)
-        if commands:
-            saga.updated_at = now
+        now, lines, definition = timezone.now(), len(saga.history), _definition(saga)
+        commands = [] if moved else engine.wake(saga, definition, now, by_hand=True)
+        if len(saga.history) > lines:
+            saga.version, saga.failures, saga.retry_at, saga.updated_at = definition.version, 0, None, now
             saga.save(update_fields=CHANGING)
             outbox.publish_all((command, Cause("", saga.traceparent)) for command in commands)
     return saga

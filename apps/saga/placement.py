@@ -82,6 +82,7 @@ def remove_from_basket(saga: Saga) -> Message:
 
 PLACEMENT = Definition(
     kind="order-placement",
+    version=1,
     cancelled_by=(OrderCancellationRequested,),
     too_late={StockReserved: release, StockCommitted: release},
     steps=(

@@ -8,12 +8,13 @@ away, silence is right; after it Celery may take half a minute to look again.
 import logging
 from typing import Any
 
-from celery.beat import Scheduler
+from celery.beat import ScheduleEntry, Scheduler
 from celery.signals import beat_init, task_postrun, worker_ready
 from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
+from apps.saga import broker
 from shared.telemetry import probe
 from shared.telemetry.probe import Pulse
 
@@ -43,6 +44,18 @@ class PulsingScheduler(Scheduler):
         """Send what is due, and say that the loop turns."""
         PULSE.beat()
         return super().tick(*args, **kwargs)
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        """Send `entry`, unless so many wait that one more would change nothing: no worker comes for them."""
+        if not _is_crowded():
+            super().apply_entry(entry, producer=producer)
+
+
+def _is_crowded() -> bool:
+    try:
+        return broker.is_crowded(broker.DEADLINES)  # beat sends nothing but sweeps
+    except RedisError:
+        return False  # Celery says what is wrong
 
 
 def serve(**_: Any) -> None:

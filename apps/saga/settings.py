@@ -1,5 +1,8 @@
 """Settings of the saga service: only what differs from the other services."""
 
+from kombu import Queue
+
+from apps.saga.broker import DEADLINES, WAKE_UPS
 from shared.settings import Environment, service_settings
 
 environment = Environment.of("saga")
@@ -33,14 +36,13 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_TASK_DEFAULT_QUEUE = "saga"
+CELERY_TASK_DEFAULT_QUEUE = WAKE_UPS
+# Deadlines do not stand behind wake-ups: a worker takes from its queues in turn.
+CELERY_TASK_QUEUES = (Queue(WAKE_UPS), Queue(DEADLINES))
+CELERY_TASK_ROUTES = {"apps.saga.tasks.sweep": {"queue": DEADLINES}}
 CELERY_BEAT_SCHEDULER = "apps.saga.processes:PulsingScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = SWEEP_SECONDS
 CELERY_BEAT_SCHEDULE = {
-    # A sweep that nobody took in time is not worth taking: the next one sees the same.
-    "sweep": {
-        "task": "apps.saga.tasks.sweep",
-        "schedule": SWEEP_SECONDS,
-        "options": {"expires": 2 * SWEEP_SECONDS},
-    },
+    # It never expires, since the next one would stand behind it just as long; not many are let wait (`processes`).
+    "sweep": {"task": "apps.saga.tasks.sweep", "schedule": SWEEP_SECONDS},
 }

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.saga import engine
+from apps.saga.definition import Definition
 from apps.saga.models import Saga
 from apps.saga.placement import DEFINITIONS
 from shared.contracts import BY_TYPE, Message
@@ -39,14 +40,19 @@ class Recording:
 
     def replay(self) -> tuple[Saga, list[Message]]:
         """The saga after every input, and what today's engine has sent."""
-        saga, sent = Saga(**{**self.began, "order_id": UUID(str(self.began["order_id"]))}), []
+        saga, sent = self.beginning(), []
         for each in self.inputs:
-            sent += _step(saga, each["event"], each["data"], datetime.fromisoformat(each["at"]))
+            sent += step(saga, DEFINITIONS[saga.kind], each)
         return saga, sent
 
+    def beginning(self) -> Saga:
+        """The row that it began with."""
+        return Saga(**{**self.began, "order_id": UUID(str(self.began["order_id"]))})
 
-def _step(saga: Saga, event: str, data: Mapping[str, Any] | None, now: datetime) -> list[Message]:
-    definition = DEFINITIONS[saga.kind]
+
+def step(saga: Saga, definition: Definition, given: Mapping[str, Any]) -> list[Message]:
+    """One input: what the engine sends because of it under this definition."""
+    event, data, now = given["event"], given["data"], datetime.fromisoformat(given["at"])
     if event == "started":
         return engine.start(saga, definition, now)
     if event in BY_ITSELF or event == BY_HAND:

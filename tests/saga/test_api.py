@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def no_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "wake", lambda _: None)
+    monkeypatch.setattr(handlers, "wake", lambda: None)
 
 
 @pytest.fixture

@@ -87,7 +87,8 @@ def confirms_what_is_being_cancelled() -> AbstractContextManager[object]:
 
 def forgets_failed_steps() -> AbstractContextManager[object]:
     def only_done(saga: Saga, step: Step) -> bool:
-        return bool(saga.record(step.name)["status"] == "done")
+        record = saga.record(step.name)
+        return record is not None and record["status"] == "done"
 
     return mock.patch.object(engine, "_must_be_undone", only_done)
 
