@@ -2,8 +2,9 @@
 
 What one service knows of another came as a message. So while the copies are made, the processes that carry
 messages stand still, for seconds: no store can then know what another has not heard yet. Requests are answered
-meanwhile; the orders among them go on afterwards. A backup that is killed leaves processes that stand still:
-the supervisor finds them not live and starts them again.
+meanwhile; the orders among them go on afterwards. A backup is whole or it is not there: each file's digest is part
+of it, and PostgreSQL's log is read to its end. One that is killed leaves processes that stand still: the supervisor,
+which looks away for as long as it is asked to, finds them not live and starts them again.
 """
 
 import contextlib
@@ -18,17 +19,21 @@ from typing import Any
 
 import psycopg
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 from redis import Redis
+from redis.exceptions import RedisError
 
-from launcher import platform
+from launcher import base_backup, demo, platform
 from launcher.addresses import mongodb_url, port_of, postgres_url
 from launcher.errors import LauncherError
 from launcher.families import standing_still
 from launcher.instance import Instance
 from launcher.stores import postgres
+from launcher.trees import copy_steady, copy_tree, differences, flush, manifest
 
 LABEL = "backup.json"
-FORM = 1  # of the directory; a later one may differ
+FORM = 2  # of the directory; a later one may differ
+FORM_WITHOUT_MANIFEST = 1  # can be restored, not verified
 MOVERS = ("consumer", "relay", "worker", "beat")
 # Kafka makes its indexes anew, and they are sparse files of 10 MiB each; MongoDB makes the empty logs that it keeps
 # at hand anew; locks are of a process.
@@ -41,26 +46,74 @@ LEFT_OUT = (
     "mongod.lock",
     "WiredTigerPreplog*",
 )
-LEFT_OUT_OF_POSTGRES = ("postmaster.*", "pg_wal", "pgsql_tmp*")
+MOST_SHOWN = 10  # files that are not as they were
+FAILURES = (psycopg.Error, PyMongoError, RedisError, OSError)
 
 
 def back_up(instance: Instance, directory: Path) -> float:
-    """Copy every store into `directory`, which must not exist; the seconds for which messages stood still."""
+    """Copy every store into `directory`, which must not exist; the seconds for which messages stood still.
+
+    Raises LauncherError, and leaves no directory, where anything kept it from being whole.
+    """
     if directory.exists():
         raise LauncherError(
             f"{directory} exists already.", "Name a directory that does not: nothing is overwritten."
         )
     unfinished = directory.with_name(directory.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True, mode=0o700)
-    stood_still = (
-        _copy_live(instance, unfinished) if _is_whole(instance) else _copy_at_rest(instance, unfinished)
-    )
-    label = {"form": FORM, "made_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "offset": instance.offset}
-    (unfinished / LABEL).write_text(json.dumps(label) + "\n")
-    _flush(unfinished)
-    unfinished.rename(directory)
+    try:
+        stood_still = _fill(instance, unfinished)
+        unfinished.rename(directory)
+    except FAILURES as error:
+        raise LauncherError(
+            f"There is no backup: {error}", "Is there room on the disk, and is every store well? Then again."
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     return stood_still
+
+
+def _fill(instance: Instance, target: Path) -> float:
+    target.mkdir(parents=True, mode=0o700)
+    wal: base_backup.Range | None = None
+    stood_still = 0.0
+    if _is_whole(instance):
+        stood_still, wal = _copy_live(instance, target)
+    else:
+        for name, source in _sources(instance).items():
+            copy_tree(source, target / name, LEFT_OUT)
+    label = {
+        "form": FORM,
+        "made_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "offset": instance.offset,
+        "wal": wal and wal.to_json(),
+        "files": manifest(target),
+    }
+    (target / LABEL).write_text(json.dumps(label, indent=1) + "\n")
+    verify(target)
+    flush(target)
+    return stood_still
+
+
+def verify(directory: Path) -> str:
+    """Look at every file of a backup; when it was made. Raises LauncherError that says what is wrong with it."""
+    label = _label(directory)
+    if label["form"] == FORM_WITHOUT_MANIFEST:
+        raise LauncherError(
+            f"{directory} was made before backups could be verified.", "Restore it, or make a new one."
+        )
+    if broken := [*differences(directory, label["files"]), *_broken_wal(directory, label["wal"])]:
+        more = f"\n  and {len(broken) - MOST_SHOWN} more" if len(broken) > MOST_SHOWN else ""
+        raise LauncherError(
+            f"{directory} is damaged:\n  " + "\n  ".join(broken[:MOST_SHOWN]) + more, "Use another backup."
+        )
+    return str(label["made_at"])
+
+
+def _broken_wal(directory: Path, wal: dict[str, int] | None) -> Iterator[str]:
+    """Of a backup that was taken from a running platform; one taken at rest needs no log."""
+    if wal:
+        yield from base_backup.complaints(directory / "postgres", base_backup.Range(**wal))
 
 
 def restore(instance: Instance, directory: Path) -> str:
@@ -75,18 +128,30 @@ def restore(instance: Instance, directory: Path) -> str:
         raise LauncherError(
             "The platform is up.", f"Stop it first: python manage_all.py down{instance.option()}"
         )
+    if label["form"] != FORM_WITHOUT_MANIFEST:
+        verify(directory)
+    try:
+        _put_back(instance, directory)
+    except OSError as error:
+        raise LauncherError(
+            f"Not everything is restored: {error}", "Is there room on the disk? Then restore it again."
+        ) from error
+    return str(label["made_at"])
+
+
+def _put_back(instance: Instance, directory: Path) -> None:
     instance.make_directories()
     postgres.make_place(instance)
     for name, target in _sources(instance).items():
         incoming = target.with_name(target.name + ".incoming")
         shutil.rmtree(incoming, ignore_errors=True)
-        _copy(directory / name, incoming)
+        copy_tree(directory / name, incoming)
         if name == "postgres":
             _own(incoming, instance)
     for target in _sources(instance).values():  # only now, with every copy complete
         shutil.rmtree(target, ignore_errors=True)
         target.with_name(target.name + ".incoming").rename(target)
-    return str(label["made_at"])
+    demo.leave_out(instance)
 
 
 def _sources(instance: Instance) -> dict[str, Path]:
@@ -110,52 +175,46 @@ def _is_whole(instance: Instance) -> bool:
     return True
 
 
-def _copy_at_rest(instance: Instance, target: Path) -> float:
-    for name, source in _sources(instance).items():
-        _copy(source, target / name)
-    return 0.0
-
-
-def _copy_live(instance: Instance, target: Path) -> float:
+def _copy_live(instance: Instance, target: Path) -> tuple[float, base_backup.Range]:
     """PostgreSQL's log makes its copy one of the moment when its backup ends, so that takes long before."""
     sources = _sources(instance)
     with psycopg.connect(postgres_url(instance), autocommit=True) as connection:
-        connection.execute("SELECT pg_backup_start('microcommerce', fast => true)")
-        _copy(sources["postgres"], target / "postgres", LEFT_OUT_OF_POSTGRES)
+        base_backup.begin(connection)
+        without = (*LEFT_OUT, *base_backup.LEFT_OUT)
+        copy_tree(sources["postgres"], target / "postgres", without, may_go=True)
         began = time.monotonic()
-        with standing_still(_movers(instance)):
-            _copy(sources["kafka"], target / "kafka")
+        with _messages_standing_still(instance):
+            copy_steady(sources["kafka"], target / "kafka", LEFT_OUT)
             with _redis_not_rewriting(instance):
-                _copy(sources["redis"], target / "redis")
+                copy_tree(sources["redis"], target / "redis", LEFT_OUT)
             with _mongodb_locked(instance):
-                _copy(sources["mongod"], target / "mongod")
-            last = _end_of_postgresql(connection, target / "postgres")
+                copy_tree(sources["mongod"], target / "mongod", LEFT_OUT)
+            wal = base_backup.end(connection, target / "postgres")
         stood_still = time.monotonic() - began
-    _copy(sources["postgres"] / "pg_wal", target / "postgres" / "pg_wal")
-    for segment in (target / "postgres" / "pg_wal").iterdir():
-        if segment.is_file() and segment.name > last:  # written after the backup's end
-            segment.unlink()
-    return stood_still
+        base_backup.copy_wal(sources["postgres"], target / "postgres", wal)
+    return stood_still, wal
 
 
-def _end_of_postgresql(connection: "psycopg.Connection[Any]", target: Path) -> str:
-    """End the backup; the name of the last piece of the log that belongs to it.
-
-    Source: postgresql.org, "Making a Base Backup Using the Low Level API".
-    """
-    found = connection.execute(
-        "SELECT labelfile, pg_walfile_name(lsn) FROM pg_backup_stop(wait_for_archive => false)"
-    ).fetchone()
-    if found is None:
-        raise LauncherError("PostgreSQL did not end its backup.")
-    (target / "backup_label").write_text(found[0])
-    return str(found[1])
+@contextlib.contextmanager
+def _messages_standing_still(instance: Instance) -> Iterator[None]:
+    """A transaction in the hands of whoever carries messages is as good as not begun meanwhile."""
+    movers = _movers(instance)
+    with platform.unwatched(instance, movers), standing_still(movers.values()):
+        yield
+        if _movers(instance) != movers:
+            raise LauncherError("A process that carries messages was started again meanwhile.", "Again.")
 
 
-def _movers(instance: Instance) -> list[int]:
-    """Whatever carries messages; a transaction in its hands is as good as not begun while it stands still."""
-    found = platform.processes(instance)
-    return [each["pid"] for each in found if each["pid"] and each["name"].rpartition("-")[2] in MOVERS]
+def _movers(instance: Instance) -> dict[str, int]:
+    """Whatever carries messages, with its process id."""
+    found = {
+        each["name"]: each["pid"]
+        for each in platform.processes(instance)
+        if each["name"].rpartition("-")[2] in MOVERS
+    }
+    if away := [name for name, pid in found.items() if not pid]:
+        raise LauncherError(f"Not everything is running: {', '.join(away)}.", "Wait until it is.")
+    return found
 
 
 @contextlib.contextmanager
@@ -185,45 +244,22 @@ def _mongodb_locked(instance: Instance) -> Iterator[None]:
             client.admin.command("fsyncUnlock")
 
 
-def _copy(source: Path, target: Path, left_out: tuple[str, ...] = ()) -> None:
-    """The tree below `source`; a file that goes away while it is copied is one that the store did without."""
-    target.mkdir(mode=0o700)
-    ignored = shutil.ignore_patterns(*LEFT_OUT, *left_out)
-    entries = list(source.iterdir())
-    without = ignored(str(source), [entry.name for entry in entries])
-    for entry in entries:
-        if entry.name in without:
-            continue
-        with contextlib.suppress(FileNotFoundError):
-            if entry.is_dir():
-                _copy(entry, target / entry.name, left_out)
-            else:
-                shutil.copy2(entry, target / entry.name)
-
-
 def _own(directory: Path, instance: Instance) -> None:
-    """Give the copy to whom the server runs as."""
-    (directory / "pg_wal").mkdir(exist_ok=True)
+    """Give the copy to whom the server runs as, with the directories that a backup leaves out."""
+    for name in ("pg_wal", "pg_replslot"):
+        (directory / name).mkdir(exist_ok=True, mode=0o700)
     if owner := postgres.place(instance).run_as:
         for path in (directory, *directory.rglob("*")):
             os.chown(path, owner.uid, owner.gid)
 
 
-def _flush(directory: Path) -> None:
-    """On the disk, and not only on its way there, before it is called a backup."""
-    for path in directory.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-
-def _label(directory: Path) -> dict[str, object]:
+def _label(directory: Path) -> dict[str, Any]:
     try:
-        label: dict[str, object] = json.loads((directory / LABEL).read_text())
+        label: dict[str, Any] = json.loads((directory / LABEL).read_text())
     except (OSError, ValueError) as error:
         raise LauncherError(
             f"{directory} is not a backup: {error}.", "`manage_all.py backup DIRECTORY` makes one."
         ) from error
-    if label.get("form") != FORM:
+    if label.get("form") not in (FORM_WITHOUT_MANIFEST, FORM):
         raise LauncherError(f"{directory} was made by another version, in form {label.get('form')}.")
     return label

@@ -210,9 +210,18 @@ def chaos(
 def backup(
     directory: Annotated[Path, typer.Argument(help="Where to: a directory that does not exist yet.")],
     port_offset: Offset = 0,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Make none: look at every file of the one that is there.")
+    ] = False,
 ) -> None:
     """Copy every store as it is at one moment; the shop goes on, its messages stand still for some seconds."""
     from launcher.backups import back_up
+    from launcher.backups import verify as look_at
+
+    if verify:
+        made_at = look_at(directory.resolve())
+        console.print(f"The backup of {made_at} is whole.")
+        return
 
     seconds = back_up(Instance(port_offset), directory.resolve())
     console.print(f"Everything is in {directory}. Messages stood still for {seconds:.1f} s.")

@@ -18,6 +18,12 @@ def load_stock(instance: Instance) -> None:
     once(instance, "demo-stock", LOADED, lambda: run_django(service("stock"), instance, *command))
 
 
+def leave_out(instance: Instance) -> None:
+    """Never load it on the data that are there now: a shop that was restored sells what it sold."""
+    for name in ("demo-products", "demo-stock"):
+        (instance.data / name).write_text(LOADED)
+
+
 def number_of_products() -> int:
     """How many products the demonstration sells."""
     from apps.product.demo.catalogue import categories

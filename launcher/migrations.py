@@ -1,26 +1,68 @@
 """Bring the databases to what the code expects, and skip it cheaply when neither has changed."""
 
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import psycopg
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from launcher.addresses import database_url
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.services import environment
 from launcher.system import Service
 
+CONNECT_TIMEOUT = 30  # seconds
+Applied = list[list[str]]  # app and name of each migration
+
 
 def migrate(owner: Service, instance: Instance) -> None:
-    """Run the service's migrations, unless exactly these have been run on this data."""
-    once(
-        instance,
-        f"{owner.name}.migrated",
-        _fingerprint(owner, instance.root),
-        lambda: run_django(owner, instance, "migrate", "--no-input"),
-    )
+    """Run the service's migrations, unless its database says that what this code brought it to is still so.
+
+    A restored backup, or a migration taken back by hand, is another database: the file alone knows nothing of it.
+    """
+    stamp = instance.data / f"{owner.name}.migrated"
+    code = _fingerprint(owner, instance.root)
+    if _noted(stamp) == {"code": code, "applied": applied(owner, instance)}:
+        return
+    run_django(owner, instance, "migrate", "--no-input")
+    stamp.write_text(json.dumps({"code": code, "applied": applied(owner, instance)}))
+
+
+def _noted(stamp: Path) -> Any:
+    """What the last `migrate` of this platform came to; None where that is not known."""
+    try:
+        return json.loads(stamp.read_text())
+    except (
+        OSError,
+        ValueError,
+    ):  # none yet, one of an earlier release, or one that was not written to its end
+        return None
+
+
+def applied(owner: Service, instance: Instance) -> Applied:
+    """The migrations that the service's database has had, as it says itself; none for an empty database."""
+    if owner.database == "mongod":
+        return _applied_to_mongodb(database_url(owner, instance))
+    with psycopg.connect(database_url(owner, instance), connect_timeout=CONNECT_TIMEOUT) as connection:
+        table = connection.execute("SELECT to_regclass('django_migrations')").fetchone()
+        if table == (None,):
+            return []
+        rows = connection.execute("SELECT app, name FROM django_migrations").fetchall()
+    return sorted([app, name] for app, name in rows)
+
+
+def _applied_to_mongodb(address: str) -> Applied:
+    client: MongoClient[dict[str, Any]]
+    with MongoClient(address, serverSelectionTimeoutMS=1000 * CONNECT_TIMEOUT) as client:
+        done: Collection[dict[str, Any]] = client.get_default_database()["django_migrations"]
+        return sorted([row["app"], row["name"]] for row in done.find({}, {"app": 1, "name": 1}))
 
 
 def once(instance: Instance, name: str, fingerprint: str, action: Callable[[], None]) -> None:
@@ -37,8 +79,9 @@ def _fingerprint(owner: Service, root: Path) -> str:
         *directory.glob("migrations/*.py"),
         *(root / "shared").rglob("*migrations/*.py"),
         directory / "settings.py",
+        root / "requirements" / "run.txt",  # Django's own applications have migrations too
     ]
-    digest = hashlib.sha256(version("django").encode())
+    digest = hashlib.sha256()
     for source in sorted(path for path in sources if path.exists()):
         digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -4,8 +4,9 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from launcher.system import ROLE_PORTS, SERVICES, STORES, process_name
 MARK = "MICROCOMMERCE_INSTANCE"
 SUPERVISOR_SECONDS = 20
 STOP_SECONDS = 90
+UNWATCHED_SECONDS = 30
 HOPELESS_RESTARTS = 4  # so often while it is waited for, a process will not come to life by itself
 
 
@@ -112,6 +114,31 @@ def _marked(instance: Instance, specifications: Iterable[Specification]) -> list
 def stop(instance: Instance, names: Collection[str]) -> None:
     """Stop these, and leave them so."""
     _checked(instance, {"do": "stop", "names": sorted(names)})
+
+
+@contextlib.contextmanager
+def unwatched(instance: Instance, names: Collection[str]) -> Iterator[None]:
+    """The supervisor does not mind meanwhile that these do not answer.
+
+    It is asked again and again, for a while each time: should this process be killed, it soon minds again.
+    """
+    done = threading.Event()
+
+    def ask_again() -> None:
+        while not done.wait(UNWATCHED_SECONDS / 3):
+            with contextlib.suppress(SupervisorAwayError, OSError):
+                ask(instance.state, {"do": "unwatch", "names": sorted(names), "seconds": UNWATCHED_SECONDS})
+
+    _checked(instance, {"do": "unwatch", "names": sorted(names), "seconds": UNWATCHED_SECONDS})
+    asking = threading.Thread(target=ask_again, daemon=True)
+    asking.start()
+    try:
+        yield
+    finally:
+        done.set()
+        asking.join()
+        with contextlib.suppress(LauncherError):  # it was shut down: nobody watches anybody
+            _checked(instance, {"do": "unwatch", "names": sorted(names), "seconds": 0})
 
 
 def wait_until_running(instance: Instance, names: Collection[str], seconds: float) -> None:

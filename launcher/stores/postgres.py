@@ -77,6 +77,11 @@ def _wheel() -> Path:
     return Path(found.origin).parent
 
 
+def program(name: str) -> Path:
+    """One of PostgreSQL's own programs, for whoever runs the launcher: those that touch no running server."""
+    return _wheel() / "pginstall18" / "bin" / name
+
+
 def prepare(instance: Instance) -> None:
     """Make the data directory, if there is none."""
     make_place(instance)

@@ -35,6 +35,7 @@ class Child:
         self._say = say
         self._wanted = False
         self._failures = 0
+        self._unwatched_until = 0.0
         self._ended = asyncio.Event()
         self._stop_asked = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
@@ -58,6 +59,10 @@ class Child:
         self._stop_asked.set()
         if self._life is not None:
             await self._life
+
+    def unwatch(self, seconds: float) -> None:
+        """For so long from now on, do not mind that it does not answer: it stands still on purpose."""
+        self._unwatched_until = time.monotonic() + seconds
 
     def reaped(self, status: int) -> None:
         """The kernel says that the process ended, with this wait status."""
@@ -130,7 +135,8 @@ class Child:
         failures = 0
         while self.specification.live:
             await asyncio.sleep(self.specification.live_interval)
-            failures = 0 if await answers(self.specification.live) else failures + 1
+            well = await answers(self.specification.live)
+            failures = 0 if well or time.monotonic() < self._unwatched_until else failures + 1
             if failures >= LIVE_FAILURES:
                 self._give_up(f"was not live {failures} times in a row")
 

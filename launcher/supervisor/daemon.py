@@ -64,6 +64,8 @@ class Supervisor:
                 await self._stop(self._named(names))
             case {"do": "restart", "processes": list(processes)}:
                 await self._restart([Specification.from_json(each) for each in processes])
+            case {"do": "unwatch", "names": list(names), "seconds": int() | float() as seconds}:
+                self._unwatch(self._named(names), seconds)
             case {"do": "shutdown"}:
                 self._closing = True
                 await self._stop_all()
@@ -82,6 +84,10 @@ class Supervisor:
             if not child.active:
                 child.specification = specification
             child.start()
+
+    def _unwatch(self, children: Iterable[Child], seconds: float) -> None:
+        for child in children:
+            child.unwatch(seconds)
 
     async def _stop(self, children: Iterable[Child]) -> None:
         await asyncio.gather(*(child.stop() for child in children))

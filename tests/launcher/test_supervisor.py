@@ -178,3 +178,19 @@ def test_a_variable_of_the_first_start_is_gone_after_a_crash(instance: Instance)
     eventually(lambda: described(instance)["restarts"] == 1 and running(instance))
     log = (instance.logs / "server.log").read_text()
     assert [line for line in log.splitlines() if "told" in line] == ["told: once", "told: None"]
+
+
+def test_what_stands_still_on_purpose_is_left_alone(instance: Instance) -> None:
+    """While a backup copies. Red when the supervisor kills what a long copy holds up, or never minds again."""
+    made = server(instance)
+    impatient = replace(made, live=Probe("http", made.port, timeout=0.1), live_interval=0.05)
+    platform.start(instance, [impatient])
+    process = psutil.Process(running(instance)["pid"])
+    with platform.unwatched(instance, ["server"]):
+        process.suspend()
+        time.sleep(2)  # five questions and more
+        assert described(instance)["pid"] == process.pid
+        process.resume()
+    assert running(instance)["restarts"] == 0
+    process.suspend()
+    eventually(lambda: described(instance)["restarts"] >= 1)

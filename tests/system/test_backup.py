@@ -48,6 +48,7 @@ def test_orders_go_on_around_a_backup_and_it_keeps_the_promises(
     later = buyers[0].place((piece, 1))
     assert buyers[0].outcome(later)["status"] == "confirmed"
 
+    _succeeds("backup", "--verify", str(tmp_path / "backup"))
     _succeeds("down")
     _succeeds("restore", str(tmp_path / "backup"))
     _succeeds("up")
