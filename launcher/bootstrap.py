@@ -54,7 +54,11 @@ def _alone() -> Iterator[None]:
     state = ROOT / ".microcommerce"
     state.mkdir(exist_ok=True)
     with (state / "bootstrap.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("Another command installs into the same checkout: waiting until it has ended …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+import tomllib
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -12,13 +13,13 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.markup import escape
 
-from launcher import platform
-from launcher.addresses import all_urls
+from launcher import platform, selection
+from launcher.addresses import all_urls, gateway_url
 from launcher.console import Ticker, console, process_table, show_invariants, welcome
 from launcher.errors import LauncherError
-from launcher.instance import Instance
+from launcher.instance import ROOT, Instance
 from launcher.memory import memory_by_group
-from launcher.system import SERVICES, Service
+from launcher.system import SERVICES, Service, service
 
 EPILOG = """
 Examples:\n
@@ -44,14 +45,50 @@ app = typer.Typer(
 )
 NOT_RUNNING = 3
 INTERRUPTED = 130
+USAGE = 2
 Offset = Annotated[
-    int, typer.Option("--port-offset", metavar="N", help="Move every port by N; a platform of its own.")
+    int | None,
+    typer.Option(
+        "--port-offset",
+        metavar="N",
+        help="The platform whose ports are moved by N; without it MICROCOMMERCE_PORT_OFFSET, or the one started last.",
+    ),
 ]
+before_command: int | None = None  # `manage_all.py --port-offset 1000 status`
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        console.print(f"Microcommerce {project['version']}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    port_offset: Offset = None,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take what may stand before the name of any command."""
+    global before_command  # noqa: PLW0603 - typer hands it to nobody else
+    before_command = port_offset
+
+
+def _chosen(port_offset: int | None) -> Instance:
+    """The platform that a command means."""
+    return selection.chosen(before_command if port_offset is None else port_offset)
+
+
+def _ours(port_offset: int | None) -> Instance:
+    """The same, which is refused where the ports are another checkout's."""
+    return selection.ours(before_command if port_offset is None else port_offset)
 
 
 @app.command()
 def up(
-    port_offset: Offset = 0,
+    port_offset: Offset = None,
     only: Annotated[
         str, typer.Option(help="`infrastructure`, or services separated by commas, with every store.")
     ] = "",
@@ -66,13 +103,16 @@ def up(
     """
     from launcher.up import Parts, bring_up
 
-    instance, services, began = Instance(port_offset), _chosen(only), time.monotonic()
+    instance, services, began = _chosen(port_offset), _services(only), time.monotonic()
     was_there = platform.is_supervised(instance)
     try:
         with Ticker() as ticker:
             changed = bring_up(instance, ticker, Parts(services=services, demo=demo))
     except KeyboardInterrupt:
         _interrupted(instance, was_there)
+    finally:
+        if platform.is_supervised(instance):
+            selection.remember(instance)
     what = "What you asked for" if only else "Everything"
     console.print(f"\n{what} is up{f' after {time.monotonic() - began:.0f} s' if changed else ' already'}.")
     welcome(instance)
@@ -90,7 +130,7 @@ def _interrupted(instance: Instance, was_there: bool) -> NoReturn:
     raise typer.Exit(INTERRUPTED)
 
 
-def _chosen(only: str) -> tuple[Service, ...]:
+def _services(only: str) -> tuple[Service, ...]:
     if not only:
         return SERVICES
     names = [name for name in only.split(",") if name != "infrastructure"]
@@ -113,35 +153,56 @@ def _stay(instance: Instance) -> None:
         while platform.is_supervised(instance):
             time.sleep(1)
     except KeyboardInterrupt:
+        console.print("\nStopping everything, services before stores …")
         down(instance.offset)
 
 
 @app.command()
-def down(port_offset: Offset = 0) -> None:
+def down(port_offset: Offset = None) -> None:
     """Stop everything, services before stores. The data are kept for the next `up`."""
     began = time.monotonic()
-    if platform.shut_down(Instance(port_offset)):
+    if platform.shut_down(_chosen(port_offset)):
         console.print(f"Everything is stopped after {time.monotonic() - began:.0f} s. The data are kept.")
     else:
         console.print("Nothing was running.")
 
 
 @app.command()
-def reset(port_offset: Offset = 0) -> None:
-    """Stop everything and forget the data, logs and configuration of this platform."""
+def reset(
+    port_offset: Offset = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Stop everything and forget the data, logs and configuration of this platform. Asks before."""
     from launcher.up import forget
 
-    forget(Instance(port_offset))
+    instance = _chosen(port_offset)
+    if not instance.state.exists():
+        console.print(f"There is nothing to forget: {instance.state} does not exist.", soft_wrap=True)
+        return
+    if not yes:
+        _confirm(f"Forget everything of the platform on {gateway_url(instance)} ({instance.state})?")
+    forget(instance)
+    selection.forget(instance)
     console.print("The data are gone. The next `up` begins anew.")
+
+
+def _confirm(question: str) -> None:
+    """Go on after a yes, and raise LauncherError otherwise: also where nobody is there to answer."""
+    try:
+        agreed = typer.confirm(question)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        raise LauncherError("Nothing was removed.", "`manage_all.py reset --yes` does not ask.")
 
 
 @app.command()
 def status(
-    port_offset: Offset = 0,
+    port_offset: Offset = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: addresses and processes.")] = False,
 ) -> None:
     """Show every process. Exits 0 when all of them are running, 3 otherwise."""
-    instance = Instance(port_offset)
+    instance = _chosen(port_offset)
     processes = platform.processes(instance)
     if as_json:
         sys.stdout.write(json.dumps({"urls": all_urls(instance), "processes": processes}, indent=1) + "\n")
@@ -149,13 +210,15 @@ def status(
         memory = memory_by_group(each["pid"] for each in processes if each["pid"])
         console.print(process_table(processes, memory))
         console.print(f"\n{sum(memory.values()) >> 20} MiB in all")
+        if owner := selection.neighbour(instance):
+            console.print(f"Ports of this platform belong to {owner}.", markup=False, soft_wrap=True)
     if any(each["state"] != "running" for each in processes):
         raise typer.Exit(NOT_RUNNING)
 
 
 @app.command()
 def check(
-    port_offset: Offset = 0,
+    port_offset: Offset = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for orders that are under way.")] = 90.0,
     record: Annotated[
         Path | None, typer.Option(help="What clients were told, as `chaos` writes it down.", exists=True)
@@ -169,7 +232,7 @@ def check(
     from launcher.evidence import STORE_AWAY
     from launcher.invariants import check as held_to
 
-    instance = Instance(port_offset)
+    instance = _ours(port_offset)
     try:
         outcome = held_to(instance, wait, record)
     except STORE_AWAY as error:
@@ -191,7 +254,7 @@ def chaos(
     network: Annotated[
         bool, typer.Option("--network", help="Break connections, too: starts every service again, twice.")
     ] = False,
-    port_offset: Offset = 0,
+    port_offset: Offset = None,
 ) -> None:
     """Break a running platform under load at random, heal it, and `check` it. Exit code 1: a promise was broken."""
     from launcher.faults.chaos import run_at_random
@@ -199,7 +262,7 @@ def chaos(
     def say(line: str) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
-    outcome = run_at_random(Instance(port_offset), minutes * 60, seed, say, network=network)
+    outcome = run_at_random(_ours(port_offset), minutes * 60, seed, say, network=network)
     console.print(f"\nClients were told: {outcome.counts}\n", markup=False)
     show_invariants({"every fault healed": outcome.failures, **outcome.violations})
     if not outcome.kept:
@@ -209,7 +272,7 @@ def chaos(
 @app.command()
 def backup(
     directory: Annotated[Path, typer.Argument(help="Where to: a directory that does not exist yet.")],
-    port_offset: Offset = 0,
+    port_offset: Offset = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Make none: look at every file of the one that is there.")
     ] = False,
@@ -223,22 +286,21 @@ def backup(
         console.print(f"The backup of {made_at} is whole.")
         return
 
-    seconds = back_up(Instance(port_offset), directory.resolve())
+    seconds = back_up(_ours(port_offset), directory.resolve())
     console.print(f"Everything is in {directory}. Messages stood still for {seconds:.1f} s.")
 
 
 @app.command()
 def restore(
     directory: Annotated[Path, typer.Argument(help="What `backup` made.")],
-    port_offset: Offset = 0,
+    port_offset: Offset = None,
 ) -> None:
     """Put a backup in the place of this platform's data. It must be down; what it had since is gone."""
     from launcher.backups import restore as put_back
 
-    made_at = put_back(Instance(port_offset), directory.resolve())
-    console.print(
-        f"The data are as they were at {made_at}. Start: manage_all.py up{Instance(port_offset).option()}"
-    )
+    instance = _chosen(port_offset)
+    made_at = put_back(instance, directory.resolve())
+    console.print(f"The data are as they were at {made_at}. Start: manage_all.py up{instance.option()}")
 
 
 @app.command()
@@ -246,29 +308,42 @@ def schema() -> None:
     """Describe the contract anew from the code: gateway/openapi.json and docs/asyncapi.json."""
     from launcher.contract.files import write
 
-    changed = [str(path.relative_to(Instance().root)) for path in write()]
+    changed = [str(path.relative_to(ROOT)) for path in write()]
     console.print(f"Written: {', '.join(changed)}." if changed else "The documents are what the code says.")
 
 
 @app.command()
 def logs(
     name: Annotated[
-        str, typer.Argument(help="A process, as `status` names it; none: the supervisor's own log.")
+        str,
+        typer.Argument(
+            help="A process, as `status` names it, or a service for all of its; none: the supervisor's own log."
+        ),
     ] = "supervisor",
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it grows.")] = False,
-    lines: Annotated[int, typer.Option("-n", "--lines", help="How many lines from its end.")] = 100,
-    port_offset: Offset = 0,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many lines from its end.")] = 100,
+    trace: Annotated[
+        str,
+        typer.Option(
+            metavar="ID", help="The way of one request, message or order through all processes, by its id."
+        ),
+    ] = "",
+    port_offset: Offset = None,
 ) -> None:
-    """Show the log of one process."""
-    from launcher.follow import show
+    """Show the log of one process or service, or everything that one trace left in all of them."""
+    from launcher.follow import show, show_trace
 
-    show(Instance(port_offset), name, lines=lines, follow=follow)
+    instance = _chosen(port_offset)
+    if trace:
+        show_trace(instance, trace)
+    else:
+        show(instance, name, lines=lines, follow=follow)
 
 
 @app.command()
 def restart(
     name: Annotated[str, typer.Argument(help="A process, or a service for all of its processes.")],
-    port_offset: Offset = 0,
+    port_offset: Offset = None,
     once: Annotated[
         list[str] | None,
         typer.Option(
@@ -279,7 +354,7 @@ def restart(
     """Stop a process gently and start it again, for example after a change to its code."""
     from launcher.up import specification_of
 
-    instance = Instance(port_offset)
+    instance = _ours(port_offset)
     names = platform.named(instance, name)
     platform.restart(
         instance, specification_of(instance, names), once=dict(_pair(each) for each in once or ())
@@ -306,30 +381,40 @@ def manage(
     from launcher.migrations import django_command
     from launcher.services import environment
 
-    offset, arguments = _take_offset(context.args)
-    (owner,) = _chosen(name)
-    os.chdir(Instance().root)
+    offset, (name, *arguments) = _split([name, *context.args], context)
+    owner = _one_service(name)
+    instance = _ours(offset)
+    os.chdir(instance.root)
     command = django_command(owner, *arguments)
-    os.execve(command[0], command, environment(owner, Instance(offset)))
+    os.execve(command[0], command, environment(owner, instance))
 
 
-def _take_offset(arguments: list[str]) -> tuple[int, list[str]]:
-    if "--port-offset" not in arguments:
-        return 0, arguments
-    at = arguments.index("--port-offset")
-    return int(arguments[at + 1]), arguments[:at] + arguments[at + 2 :]
+def _split(given: list[str], context: typer.Context) -> tuple[int | None, list[str]]:
+    """Our own option out of arguments that are Django's; help where there is nothing for Django."""
+    offset, rest = selection.take_offset(given)
+    if not rest or rest[0] in ("-h", "--help"):
+        typer.echo(context.get_help())
+        raise typer.Exit(0 if rest else USAGE)
+    return offset, rest
+
+
+def _one_service(name: str) -> Service:
+    if name not in {each.name for each in SERVICES}:
+        known = ", ".join(each.name for each in SERVICES)
+        raise LauncherError(f"There is no service {name}.", f"Choose from {known}.")
+    return service(name)
 
 
 @app.command("grant-manager")
 def grant_manager(
     user: Annotated[str, typer.Argument(metavar="USER", help="A user name, or an e-mail address.")],
     revoke: Annotated[bool, typer.Option("--revoke", help="Take the role away instead.")] = False,
-    port_offset: Offset = 0,
+    port_offset: Offset = None,
 ) -> None:
     """Let a user run the shop: products, stock, every order. Counts from the user's next access token."""
     from launcher.managers import make_manager, unmake_manager
 
-    change = (unmake_manager if revoke else make_manager)(Instance(port_offset), user)
+    change = (unmake_manager if revoke else make_manager)(_ours(port_offset), user)
     state = "no manager any more" if revoke else "a manager"
     if change.done:
         when = "from the next access token on: sign in again, or wait five minutes at most"
@@ -372,4 +457,8 @@ def main() -> None:
         console.print(f"\n[bold red]✗[/] {escape(error.message)}", markup=True, soft_wrap=True)
         if error.way_out:
             console.print(f"\n{error.way_out}", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except PermissionError as error:
+        console.print(f"\n[bold red]✗[/] {escape(str(error))}", markup=True, soft_wrap=True)
+        console.print("\nDoes the checkout, or what it keeps in .microcommerce, belong to another user?")
         sys.exit(1)

@@ -1,16 +1,17 @@
 """What the person at the terminal sees."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from launcher.addresses import all_urls
+from launcher import platform
+from launcher.addresses import all_urls, api_url
 from launcher.instance import Instance
 from launcher.plan import Step
-from launcher.system import USERS
+from launcher.system import SERVICES, USERS
 
 console = Console(highlight=False)
 STYLES = {
@@ -49,6 +50,10 @@ class Ticker:
         console.print(f"  [green]✓[/] {step.name:<24}{seconds:6.1f} s")
         self._show()
 
+    def waits(self, reason: str) -> None:
+        """Show why nothing goes on yet."""
+        console.print(reason, markup=False, soft_wrap=True)
+
     def _show(self) -> None:
         self._status.update(", ".join(self._running))
 
@@ -79,19 +84,36 @@ def show_invariants(outcome: Mapping[str, Sequence[str]]) -> None:
             console.print(f"    {violation}", markup=False)
 
 
+# The address of each name in `status --json`, and the process that is behind it.
+BEHIND = {"mongodb": "mongod"}
+
+
 def welcome(instance: Instance) -> None:
-    """Where everything is, who can sign in, and what to try."""
-    where = all_urls(instance)
+    """Where everything is that runs, who can sign in, and what to try."""
+    running = {each["name"] for each in platform.processes(instance) if each["state"] == "running"}
+    is_everything = running == {each["name"] for each in platform.table(instance)}
+    where = {name: url for name, url in all_urls(instance).items() if BEHIND.get(name, name) in running} | (
+        {} if is_everything else _own_addresses(instance, running)
+    )
     table = Table(box=None, show_header=False)
     for name, address in where.items():
         table.add_row(f"[bold]{name}[/]", address)
     console.print(table)
-    names = ", ".join(f"{name} ({role})" for name, role in USERS.items())
-    console.print(f"\n[bold]Users[/] (password = name): {names}\n\n[bold]Try[/]")
-    console.print(_try(where, instance.option()), markup=False, soft_wrap=True)
+    if "keycloak" in running:
+        names = ", ".join(f"{name} ({role})" for name, role in USERS.items())
+        console.print(f"\n[bold]Users[/] (password = name): {names}")
+    console.print("\n[bold]Try[/]")
+    if is_everything:
+        console.print(_try(where), markup=False, soft_wrap=True)
+    console.print(_commands(instance, sorted(running), is_everything), markup=False, soft_wrap=True)
 
 
-def _try(where: dict[str, str], option: str) -> str:
+def _own_addresses(instance: Instance, running: Collection[str]) -> dict[str, str]:
+    """Where the services themselves answer, for who runs a part of the platform."""
+    return {each.name: api_url(each, instance) for each in SERVICES if f"{each.name}-api" in running}
+
+
+def _try(where: dict[str, str]) -> str:
     gateway, token = (
         where["gateway"],
         f"{where['keycloak']}/realms/microcommerce/protocol/openid-connect/token",
@@ -100,6 +122,13 @@ def _try(where: dict[str, str], option: str) -> str:
   curl {gateway}/api/products/?search=coffee
   TOKEN=$(curl -s {token} -d client_id=microcommerce-cli \\
     -d grant_type=password -d username=alice -d password=alice | python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])')
-  curl -H "Authorization: Bearer $TOKEN" {gateway}/api/orders/
-  python manage_all.py status{option}      python manage_all.py logs order-api -f{option}
-  python manage_all.py check{option}       python manage_all.py down{option}"""
+  curl -H "Authorization: Bearer $TOKEN" {gateway}/api/orders/"""
+
+
+def _commands(instance: Instance, running: Sequence[str], is_everything: bool) -> str:
+    option = instance.option()
+    one = "order-api" if is_everything else next(iter(running), "supervisor")
+    second = "check" if is_everything else "up"
+    return f"""\
+  python manage_all.py status{option}      python manage_all.py logs {one} -f{option}
+  python manage_all.py {second}{option}       python manage_all.py down{option}"""

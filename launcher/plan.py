@@ -26,6 +26,9 @@ class Progress(Protocol):
     def ended(self, step: Step, seconds: float) -> None:
         """The step is done."""
 
+    def waits(self, reason: str) -> None:
+        """Nothing goes on before something else has ended."""
+
 
 Ended = tuple[Step, float, BaseException | None]
 

@@ -168,7 +168,9 @@ def _why_not(instance: Instance, process: dict[str, Any]) -> tuple[str, str]:
 
 def last_lines(log: Path, count: int) -> str:
     """The end of a log file."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else ""
+    if not (count and log.exists()):
+        return ""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-count:])
 
 
 def shut_down(instance: Instance) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import psutil
 
@@ -60,15 +61,54 @@ def require_free(instance: Instance, names: Collection[str]) -> None:
         )
 
 
-def _holder(port: int) -> str:
+def another_owner(instance: Instance, running: Collection[str]) -> str:
+    """Another checkout, or somebody whom we may not look at, that listens where this platform would; in words.
+
+    `running` are the platform's own processes that are there. What is no platform's (another program on that
+    port) is nobody: commands fail by themselves where they find it.
+    """
+    taken = {port for name, port in all_ports(instance) if name not in running and not is_free(port)}
+    if not taken:
+        return ""
+    listeners = _listeners()
+    owners = {_platform_of(listeners.get(port)) for port in taken} - {str(instance.state), NO_PLATFORM}
+    return _in_words(min(owners)) if owners else ""
+
+
+NO_PLATFORM, UNKNOWN = "", "~"
+
+
+def _platform_of(process: psutil.Process | None) -> str:
+    """The state directory of the platform that a process belongs to."""
+    if process is None:
+        return UNKNOWN
+    try:
+        return process.environ().get(platform.MARK, NO_PLATFORM)
+    except psutil.NoSuchProcess:
+        return NO_PLATFORM
+    except (psutil.Error, OSError):
+        return UNKNOWN
+
+
+def _in_words(state: str) -> str:
+    return "a process of another user" if state == UNKNOWN else f"the platform of {Path(state).parent.parent}"
+
+
+def _listeners() -> dict[int, psutil.Process]:
+    """Who listens on which port, as far as we may know."""
+    found: dict[int, psutil.Process] = {}
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if (
-                connection.status == psutil.CONN_LISTEN
-                and connection.laddr
-                and connection.laddr.port == port
-                and connection.pid
-            ):
-                process = psutil.Process(connection.pid)
-                return f"{process.name()} (pid {process.pid}): {' '.join(process.cmdline())[:100]}"
-    return "a process of another user"
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.pid:
+                with contextlib.suppress(psutil.Error):
+                    found[connection.laddr.port] = psutil.Process(connection.pid)
+    return found
+
+
+def _holder(port: int) -> str:
+    process = _listeners().get(port)
+    if (state := _platform_of(process)) != NO_PLATFORM or process is None:
+        return _in_words(state)
+    with contextlib.suppress(psutil.Error):
+        return f"{process.name()} (pid {process.pid}): {' '.join(process.cmdline())[:100]}"
+    return "a process that has just ended"

@@ -66,7 +66,7 @@ def bring_up(instance: Instance, progress: Progress, parts: Parts = EVERYTHING) 
     require_reachable(instance)
     instance.make_directories()
     _require_room(instance)
-    with _alone(instance):
+    with _alone(instance, progress):
         states = {each["state"] for each in platform.processes(instance) if each["name"] in parts.processes}
         if states == {"running"} and not any(code.has_changed(each, instance) for each in parts.services):
             return False
@@ -87,10 +87,14 @@ def _require_room(instance: Instance) -> None:
 
 
 @contextmanager
-def _alone(instance: Instance) -> Iterator[None]:
+def _alone(instance: Instance, progress: Progress) -> Iterator[None]:
     """Wait until no other `up` of this platform is under way."""
     with (instance.state / "up.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.waits("Another `up` of this platform is under way: waiting until it has ended …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
@@ -146,3 +150,8 @@ def forget(instance: Instance) -> None:
     platform.shut_down(instance)
     postgres.forget(instance)
     shutil.rmtree(instance.state, ignore_errors=True)
+    if instance.state.exists():
+        raise LauncherError(
+            f"Not everything below {instance.state} could be removed.",
+            "Do files there belong to another user? Remove it by hand.",
+        )

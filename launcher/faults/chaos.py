@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from launcher import platform
 from launcher.errors import LauncherError
 from launcher.faults.detours import detours
-from launcher.faults.inject import Site, heal
+from launcher.faults.inject import Site, heal, undo
 from launcher.faults.load import Load
 from launcher.faults.network import Network
 from launcher.faults.record import Record
@@ -40,6 +41,7 @@ def run(
     instance: Instance, faults: Sequence[Fault], seed: int, say: Say, network: Network | None = None
 ) -> Outcome:
     """Do these faults under a load drawn from `seed`, heal, and look. `say` gets a line for whatever happens."""
+    _require_everything(instance)
     before = check(instance, HEAL)
     for name, found in before.items():
         for violation in found:
@@ -49,7 +51,14 @@ def run(
     load = Load(instance, record, seed)
     load.start()
     say(f"The load runs; what clients are told is in {path}")
-    failures = Schedule(Site(instance, network), faults, say).run()
+    try:
+        failures = Schedule(Site(instance, network), faults, say).run()
+    except KeyboardInterrupt:
+        say("Interrupted: what is broken is healed, and the load ends")
+        undo(instance)
+        load.stop()
+        record.close()
+        raise
     try:
         heal(instance)
     except LauncherError as error:
@@ -67,12 +76,22 @@ def run(
     return Outcome(path, faults, counts, violations, failures)
 
 
+def _require_everything(instance: Instance) -> None:
+    """Raises LauncherError where something is broken already, or nothing is there to break."""
+    if away := [each["name"] for each in platform.processes(instance) if each["state"] != "running"]:
+        raise LauncherError(
+            f"Not everything is running: {', '.join(away)}.",
+            f"Start it first: python manage_all.py up{instance.option()}",
+        )
+
+
 def run_at_random(
     instance: Instance, seconds: float, seed: int, say: Say, *, network: bool = False
 ) -> Outcome:
     """The schedule that `seed` draws; with `network` every service is sent through detours first, and back after."""
     if not network:
         return run(instance, list(schedule(seed, seconds)), seed, say)
+    _require_everything(instance)
     say("Every service is started again, to go by detours that lose answers")
     with detours(instance) as way:
         return run(instance, list(schedule(seed, seconds, tuple(way.detours))), seed, say, way)

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+import psutil
 from redis import Redis
 from redis.exceptions import RedisError
 
 from launcher import platform
 from launcher.addresses import port_of
 from launcher.errors import LauncherError
-from launcher.families import standing_still
+from launcher.families import family, standing_still
 from launcher.faults.detours import WORTH_LOSING, sent_through
 from launcher.faults.network import Network
 from launcher.faults.points import arm
@@ -127,6 +128,15 @@ class Site:
             spoil(self.network)  # again and again: each answer that is lost is one
             time.sleep(0.3)
         self.network.heal(fault.target)
+
+
+def undo(instance: Instance) -> None:
+    """What stands still goes on, and stores that were stopped are started: for a run that was interrupted."""
+    for each in platform.processes(instance):
+        for process in family(each["pid"]) if each["pid"] else ():
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                process.resume()
+    platform.start(instance, [module.specification(instance) for module in MODULES.values()])
 
 
 def heal(instance: Instance, names: Collection[str] = ()) -> None:

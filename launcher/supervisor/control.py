@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from launcher.errors import LauncherError
+
 SOCKET = "control.sock"
 Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -57,6 +59,11 @@ def ask(directory: Path, request: dict[str, Any], timeout: float = 120) -> dict[
                 line = stream.readline()
     except (FileNotFoundError, ConnectionError) as error:
         raise SupervisorAwayError(str(directory)) from error
+    except TimeoutError as error:
+        raise LauncherError(
+            f"The supervisor of {directory} does not answer in {timeout:.0f} s.",
+            "Is the machine very busy, or was it stopped (SIGSTOP)? `manage_all.py logs` shows its log.",
+        ) from error
     if not line:
         raise SupervisorAwayError(str(directory))
     answer: dict[str, Any] = json.loads(line)

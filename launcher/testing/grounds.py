@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from launcher import platform
 from launcher.cache import cache_directory
+from launcher.console import console
 from launcher.errors import LauncherError
 from launcher.instance import ROOT, Instance
 from launcher.ports import all_ports, is_free
@@ -30,6 +31,10 @@ def grounds(*, keep: bool) -> Iterator[Instance]:
             KEPT.write_text(json.dumps({"offset": instance.offset}))
         try:
             yield instance
+        except KeyboardInterrupt:
+            end = "it is kept" if keep else "it is taken down and forgotten"
+            console.print(f"\nInterrupted: the platform under test is at {instance.offset}; {end}.")
+            raise
         finally:
             if not keep:
                 forget(instance)

@@ -27,6 +27,7 @@ class Result:
     passed: int
     failed: int
     seconds: float
+    chose_any: bool = True  # whether any test of the suite was meant by the arguments
 
 
 class Runs:
@@ -87,7 +88,7 @@ class Runs:
         passed, failed = _count(report)
         if status != 0 and failed == 0 and not (self._arguments and status == NOTHING_COLLECTED):
             failed = 1  # pytest itself failed: an error while collecting, or no test
-        return Result(suite.name, passed, failed, time.monotonic() - began)
+        return Result(suite.name, passed, failed, time.monotonic() - began, status != NOTHING_COLLECTED)
 
 
 def coverage_file(instance: Instance, name: str) -> Path:

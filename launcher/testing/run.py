@@ -12,6 +12,7 @@ from rich.table import Table
 from launcher import platform
 from launcher.browser import chromium
 from launcher.console import Ticker, console
+from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.system import STORES
 from launcher.testing.grounds import grounds
@@ -49,7 +50,17 @@ def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool) -> bool:
             results += runs.run([suite for suite in suites if suite.needs == "everything"])
         if results:
             _report_coverage(instance, every_file=not names)
+    require_any(results, arguments)
     return _summarise(outcomes, results)
+
+
+def require_any(results: Sequence[Result], arguments: Sequence[str]) -> None:
+    """Raises LauncherError where the arguments mean no test at all: a slip of the finger must not pass."""
+    if results and not any(result.chose_any for result in results):
+        raise LauncherError(
+            f"No test of {', '.join(result.name for result in results)} is meant by {' '.join(arguments)}.",
+            "`-- --collect-only -q` lists the tests of a suite.",
+        )
 
 
 def _bring_up(instance: Instance, parts: Parts) -> None:

@@ -20,6 +20,9 @@ class Told:
     def ended(self, step: Step, seconds: float) -> None:
         self.lines.append(f"-{step.name}")
 
+    def waits(self, reason: str) -> None:
+        self.lines.append(reason)
+
 
 def test_a_step_waits_for_those_before_it_and_for_no_other() -> None:
     told, together = Told(), threading.Barrier(2, timeout=10)
