@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from launcher import platform, selection
 from launcher.addresses import all_urls, gateway_url
-from launcher.console import Ticker, console, process_table, show_invariants, welcome
+from launcher.console import Ticker, console, mail_table, process_table, show_invariants, welcome
 from launcher.errors import LauncherError
 from launcher.instance import ROOT, Instance
 from launcher.memory import memory_by_group
@@ -29,6 +29,7 @@ Examples:\n
   python manage_all.py restart order               after a change to apps/order\n
   python manage_all.py logs order-consumer -f      follow one log\n
   python manage_all.py manage order shell          one of Django's own commands\n
+  python manage_all.py mail                        what Keycloak sent to who forgot the password\n
   python manage_all.py grant-manager dora          let somebody who registered run the shop\n
   python manage_all.py test order -k cancel        the tests of one service that match\n
   python manage_all.py chaos --minutes 2 --seed 7  break it under load, then check it\n
@@ -403,6 +404,27 @@ def _one_service(name: str) -> Service:
         known = ", ".join(each.name for each in SERVICES)
         raise LauncherError(f"There is no service {name}.", f"Choose from {known}.")
     return service(name)
+
+
+@app.command()
+def mail(
+    number: Annotated[int | None, typer.Argument(min=1, help="Show this one; without it, list all.")] = None,
+    port_offset: Offset = None,
+) -> None:
+    """Show the mails that Keycloak sent in development, for example to who forgot the password."""
+    from launcher.mails import mails
+    from launcher.stores.mail import directory
+
+    instance = _chosen(port_offset)
+    found = mails(directory(instance))
+    if number is None:
+        console.print(mail_table(found) if found else "No mail has come yet.")
+        return
+    if number > len(found):
+        raise LauncherError(
+            f"There is no mail {number}.", f"`manage_all.py mail{instance.option()}` lists them."
+        )
+    console.print(found[number - 1].text, markup=False, soft_wrap=True)
 
 
 @app.command("grant-manager")

@@ -4,12 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
 from launcher import platform
 from launcher.addresses import all_urls, api_url
 from launcher.instance import Instance
+from launcher.mails import Mail
 from launcher.plan import Step
 from launcher.system import SERVICES, USERS
 
@@ -73,6 +75,16 @@ def process_table(processes: list[dict[str, Any]], memory: dict[int, int]) -> Ta
             f"{used >> 20}" if used else "",
         )
         table.add_row(each["name"], state, *numbers)
+    return table
+
+
+def mail_table(mails: Sequence[Mail]) -> Table:
+    """What came, the oldest first."""
+    table = Table(box=None, header_style="bold")
+    for heading in ("", "to", "subject", "date"):
+        table.add_column(heading)
+    for each in mails:
+        table.add_row(str(each.number), escape(each.to), escape(each.subject), escape(each.date))
     return table
 
 

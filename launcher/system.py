@@ -48,6 +48,7 @@ STORES = (
     Store("redis", 8379),
     Store("kafka", 8092, also=(8093, 8094)),  # 8094: for those who come by a detour, in fault tests
     Store("keycloak", 8080, also=(8081,), waits_for=("postgres",)),
+    Store("mail", 8025),  # keeps what Keycloak sends; production has a real one
 )
 
 SERVICES = (

@@ -17,14 +17,16 @@ from launcher.migrations import migrate
 from launcher.plan import Progress, Step, carry_out
 from launcher.ports import require_free, require_reachable
 from launcher.services import specifications
-from launcher.stores import kafka, keycloak, mongod, postgres, redis
+from launcher.stores import kafka, keycloak, mail, mongod, postgres, redis
 from launcher.supervisor.specification import Specification
 from launcher.system import SERVICES, STORES, Service, Store, process_name
 from launcher.topics import create_topics
 
 START_SECONDS = 240
 NEEDED_BYTES = 1024**3
-MODULES: dict[str, ModuleType] = {each.NAME: each for each in (postgres, mongod, redis, kafka, keycloak)}
+MODULES: dict[str, ModuleType] = {
+    each.NAME: each for each in (postgres, mongod, redis, kafka, keycloak, mail)
+}
 # What makes a started store usable; the steps of the services wait for it.
 INITIALISE: dict[str, Callable[[Instance], None]] = {
     "postgres": postgres.initialise,

@@ -24,6 +24,19 @@ MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 ACCESS_TOKEN_SECONDS = 5 * MINUTE
 # A shop that knows people by their address alone says so when the realm is first imported.
 EMAIL_IS_USERNAME = "${MICROCOMMERCE_EMAIL_AS_USERNAME:false}"
+# Who sends the mails for forgotten passwords. Production signs in there, over TLS, unless it says otherwise.
+SMTP = {
+    "host": "${MICROCOMMERCE_SMTP_HOST}",
+    "port": "${MICROCOMMERCE_SMTP_PORT:587}",
+    "from": "${MICROCOMMERCE_SMTP_FROM:shop@example.com}",
+    "fromDisplayName": "Microcommerce",
+}
+SMTP_SIGN_IN = {
+    "auth": "${MICROCOMMERCE_SMTP_AUTH:true}",
+    "user": "${MICROCOMMERCE_SMTP_USER:}",
+    "password": "${MICROCOMMERCE_SMTP_PASSWORD:}",
+    "starttls": "${MICROCOMMERCE_SMTP_STARTTLS:true}",
+}
 LONGEST_PASSWORD = 128  # characters: hashing is to cost the same for everybody
 
 
@@ -45,6 +58,7 @@ def realm(kind: Kind) -> Json:
         ],
         "users": _development_users() if development else [],
         "passwordPolicy": _password_policy(development=development),
+        "smtpServer": SMTP | ({"auth": "false", "starttls": "false"} if development else SMTP_SIGN_IN),
         "eventsEnabled": True,
         "eventsExpiration": 7 * DAY,
         "adminEventsEnabled": True,  # who granted which role

@@ -120,6 +120,8 @@ def _environment(instance: Instance) -> dict[str, str]:
         "KC_BOOTSTRAP_ADMIN_PASSWORD": ADMINISTRATOR[1],
         SEVERAL_AT_ONCE: "true",
         "MICROCOMMERCE_GATEWAY_URL": gateway_url(instance),
+        "MICROCOMMERCE_SMTP_HOST": "127.0.0.1",
+        "MICROCOMMERCE_SMTP_PORT": str(port_of(instance, "mail")),
         "MICROCOMMERCE_OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET,
     }
 

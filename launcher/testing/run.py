@@ -21,8 +21,10 @@ from launcher.testing.static import Outcome, run_all
 from launcher.testing.suites import chosen
 from launcher.up import Parts, bring_up, specification_of
 
-# Most unit tests make their own tokens: they need no Keycloak, which takes the longest to start.
-STORES_ONLY = Parts(stores=tuple(each for each in STORES if each.name != "keycloak"), services=())
+# Most unit tests make their own tokens: they need no Keycloak, which takes the longest to start, and no mails of it.
+STORES_ONLY = Parts(
+    stores=tuple(each for each in STORES if each.name not in {"keycloak", "mail"}), services=()
+)
 WITH_KEYCLOAK = Parts(services=())
 
 

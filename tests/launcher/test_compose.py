@@ -90,7 +90,11 @@ def test_a_process_waits_for_what_it_needs(owner: Service, role: str) -> None:
 
 def test_only_the_front_door_and_the_login_pages_are_published() -> None:
     published = {name: container["ports"] for name, container in CONTAINERS.items() if "ports" in container}
-    assert published == {"gateway": ["127.0.0.1:8000:8000"], "keycloak": ["127.0.0.1:8080:8080"]}
+    assert published == {
+        "gateway": ["127.0.0.1:8000:8000"],
+        "keycloak": ["127.0.0.1:8080:8080"],
+        "mail": ["127.0.0.1:8025:8025"],  # a page that shows what Keycloak sent
+    }
 
 
 def test_kafka_and_keycloak_are_of_the_versions_that_the_launcher_brings() -> None:
@@ -102,6 +106,7 @@ def test_keycloak_has_the_same_environment_and_realm(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("launcher.stores.keycloak.java", lambda: "java")
     launched = keycloak_specification(Instance()).environment
     expected = {key: in_containers(launched[key]) for key in CONTAINERS["keycloak"]["environment"]}
+    expected |= {"MICROCOMMERCE_SMTP_HOST": "mail", "MICROCOMMERCE_SMTP_PORT": "1025"}
     assert CONTAINERS["keycloak"]["environment"] == expected
     mounted = Path(CONTAINERS["keycloak"]["volumes"][0].partition(":")[0])
     assert (ROOT / mounted).samefile(realm.path("development"))

@@ -39,6 +39,17 @@ def test_production_has_no_users_no_password_grant_and_no_secret() -> None:
     assert not set(USERS) & set(json.dumps(realm("production")).split('"'))
 
 
+def test_production_signs_in_where_its_mails_are_sent_and_development_keeps_them() -> None:
+    """Red when who forgot the password gets nothing."""
+    sent = {kind: realm(kind)["smtpServer"] for kind in KINDS}
+    assert sent["development"]["host"] == sent["production"]["host"] == "${MICROCOMMERCE_SMTP_HOST}"
+    assert (sent["development"]["auth"], sent["production"]["auth"]) == (
+        "false",
+        "${MICROCOMMERCE_SMTP_AUTH:true}",
+    )
+    assert sent["production"]["starttls"] == "${MICROCOMMERCE_SMTP_STARTTLS:true}"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_whoever_registers_is_a_customer_and_a_manager_is_one_too(kind: Kind) -> None:
     made = realm(kind)

@@ -25,7 +25,7 @@ PROCESSES = [
     "notification-api", "notification-consumer",
     "saga-api", "saga-consumer", "saga-relay", "saga-worker", "saga-beat",
 ]  # fmt: skip
-INFRASTRUCTURE = {"postgres", "mongod", "redis", "kafka", "keycloak"}
+INFRASTRUCTURE = {"postgres", "mongod", "redis", "kafka", "keycloak", "mail"}
 STOCK = 10_000
 BETWEEN_ORDERS = 0.2  # seconds
 ENDS = {"confirmed": "completed", "rejected": "compensated"}

@@ -9,9 +9,14 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
 
+from launcher.mails import mails
+from launcher.stores.mail import directory
 from tests.system.conftest import Registered
 from tests.system.keycloak import CLIENT, TIMEOUT, Account, Keycloak, claims_of
+from tests.system.platform import INSTANCE, manage
 from tests.system.shop import Shop
+from tests.system.shopper import Shopper
+from tests.system.waiting import eventually
 
 CALLBACK = "http://127.0.0.1/callback"  # nobody listens there: the code is read from the address
 
@@ -29,6 +34,24 @@ def test_a_newcomer_registers_and_buys(keycloak: Keycloak, shop: Shop, registere
     order_id = customer.place((shop.product(stock=1), 1))
     assert customer.outcome(order_id)["status"] == "confirmed"
     assert customer.send("POST", f"/api/orders/{order_id}/ship/").status_code == 403
+
+
+def test_who_forgot_the_password_gets_a_mail(keycloak: Keycloak, shopper: Shopper) -> None:
+    """Red when Keycloak has nobody to send it: the page says that it was sent all the same."""
+    assert shopper.account
+    name = shopper.account.username
+    with requests.Session() as browser:
+        log_in = _open(browser, _authorization(keycloak, secrets.token_urlsafe(48)))
+        form = _open(browser, _address_in(log_in, "reset-credentials"))
+        _open(browser, _address_in(form, "reset-credentials"), {"username": name})
+    mail = eventually(
+        lambda: [each for each in mails(directory(INSTANCE)) if each.to == f"{name}@example.com"],
+        lambda found: len(found) == 1,
+        what="a mail",
+    )[0]
+    assert f"{keycloak.realm}/login-actions/action-token" in mail.text
+    assert f"{name}@example.com" in manage("mail").stdout
+    assert "action-token" in manage("mail", str(mail.number)).stdout
 
 
 def _token(keycloak: Keycloak, newcomer: str) -> str:
