@@ -1,12 +1,16 @@
 """What the stores say, read for `manage_all.py check`: by statement, from outside, changing nothing."""
 
 import base64
+import heapq
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 import psycopg
@@ -28,6 +32,7 @@ from launcher.system import SERVICES, service, with_postgres
 STORE_AWAY = (psycopg.OperationalError, ConnectionFailure, KafkaException, RedisError)
 Rows = list[tuple[Any, ...]]
 Place = tuple[str, int]  # topic and partition
+AT_ONCE = 2000  # rows that are in memory of what may be many
 CONNECT_TIMEOUT = 30  # seconds
 TIMEOUT = 10  # seconds for one question to Kafka
 PATIENCE = 60  # seconds for all of them, again and again
@@ -41,9 +46,84 @@ def ask(instance: Instance, owner: str, query: str, *values: object) -> Rows:
         return connection.execute(query, values or None).fetchall()
 
 
-def by_order(instance: Instance, owner: str, query: str) -> dict[str, tuple[Any, ...]]:
-    """The same by its first column, which is an order's id."""
-    return {str(order_id): tuple(rest) for order_id, *rest in ask(instance, owner, query)}
+@contextmanager
+def stream(instance: Instance, owner: str, query: str) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """The same row by row, however many there are: some are read ahead, and none is kept."""
+    with psycopg.connect(
+        database_url(service(owner), instance), connect_timeout=CONNECT_TIMEOUT
+    ) as connection:
+        # The service's own limit: between two pieces the others are read.
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        with connection.cursor(name="rows") as cursor:
+            cursor.itersize = AT_ONCE
+            cursor.execute(query)
+            yield iter(cursor)
+
+
+@dataclass(frozen=True)
+class Life:
+    """What the services say of one order."""
+
+    id: str
+    order: tuple[Any, ...] | None = None  # status, customer's id
+    lines: Mapping[str, int] = field(default_factory=dict)  # product -> quantity, as ordered
+    saga: tuple[Any, ...] | None = None  # status, whether it is stuck, step
+    reservation: tuple[Any, ...] | None = None  # state, product -> quantity
+    told: Mapping[str, int] = field(default_factory=dict)  # event -> how often
+
+
+# part of a life -> whose it is, and how it is read: by the order's id, in the order of ids
+TABLES: Mapping[str, tuple[str, str]] = {
+    "order": ("order", "SELECT id, status, customer_id FROM order_order ORDER BY id"),
+    "lines": (
+        "order",
+        """SELECT order_id, jsonb_object_agg(product_id, quantity) FROM (
+            SELECT order_id, product_id, sum(quantity)::int AS quantity FROM order_orderline GROUP BY 1, 2
+        ) AS line GROUP BY 1 ORDER BY 1""",
+    ),
+    "saga": ("saga", "SELECT order_id, status, is_stuck, step FROM saga_saga ORDER BY order_id"),
+    "reservation": ("stock", "SELECT order_id, state, lines FROM stock_reservation ORDER BY order_id"),
+    "told": (
+        "notification",
+        """SELECT order_id, jsonb_object_agg(event, times) FROM (
+            SELECT order_id, event, count(*) AS times FROM notification_notification GROUP BY 1, 2
+        ) AS event GROUP BY 1 ORDER BY 1""",
+    ),
+}
+
+
+def lives(instance: Instance) -> Iterator[Life]:
+    """Every order that any service knows of."""
+    with ExitStack() as stack:
+        yield from merged(
+            {
+                part: stack.enter_context(stream(instance, owner, query))
+                for part, (owner, query) in TABLES.items()
+            }
+        )
+
+
+def merged(tables: Mapping[str, Iterable[tuple[Any, ...]]]) -> Iterator[Life]:
+    """One life for each id that any of these tables has. Each is in the order of its first column, an order's id."""
+    rows = heapq.merge(*(_parts(part, table) for part, table in tables.items()), key=itemgetter(0))
+    for order_id, parts in groupby(rows, key=itemgetter(0)):
+        yield Life(order_id, **{part: value for _, part, value in parts})
+
+
+def _parts(part: str, table: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, str, Any]]:
+    for order_id, *rest in table:
+        yield str(order_id), part, rest[0] if part in ("lines", "told") else tuple(rest)
+
+
+def under_way(instance: Instance) -> int:
+    """Orders and sagas that go on by themselves."""
+    orders = ask(instance, "order", "SELECT count(*) FROM order_order WHERE status = 'submitted'")
+    sagas = ask(
+        instance,
+        "saga",
+        "SELECT count(*) FROM saga_saga WHERE status IN ('running', 'compensating') AND NOT is_stuck",
+    )
+    return int(orders[0][0] + sagas[0][0])
 
 
 def stock_invariants(instance: Instance) -> list[str]:
@@ -107,17 +187,21 @@ NOT_IN_INBOX = """
 
 def unhandled(instance: Instance) -> list[str]:
     """Messages of the last hour that were sent and that a service that must know them does not know."""
-    wanted: dict[str, dict[str, str]] = {}
-    for message_id, kind in _sent_lately(instance):
-        for listener in HEARD.get(kind, ()):
-            wanted.setdefault(listener, {})[message_id] = kind
     given_up = _given_up(instance)
-    return [
-        f"{kinds[message_id]} {message_id} was sent, and {listener} never handled it"
-        for listener, kinds in wanted.items()
-        for (message_id,) in ask(instance, listener, NOT_IN_INBOX, list(kinds))
-        if message_id not in given_up
-    ]
+    sent = _sent_lately(instance)
+    found: list[str] = []
+    while some := dict(islice(sent, AT_ONCE)):
+        found += _unhandled_of(instance, some, given_up)
+    return found
+
+
+def _unhandled_of(instance: Instance, sent: Mapping[str, str], given_up: set[str]) -> Iterator[str]:
+    """Of some messages, each an id with its type."""
+    for listener in sorted({each for kind in sent.values() for each in HEARD.get(kind, ())}):
+        wanted = [message_id for message_id, kind in sent.items() if listener in HEARD.get(kind, ())]
+        for (message_id,) in ask(instance, listener, NOT_IN_INBOX, wanted):
+            if message_id not in given_up:
+                yield f"{sent[message_id]} {message_id} was sent, and {listener} never handled it"
 
 
 def _given_up(instance: Instance) -> set[str]:
@@ -131,37 +215,14 @@ def _given_up(instance: Instance) -> set[str]:
     }
 
 
-def _sent_lately(instance: Instance) -> Iterator[tuple[Any, ...]]:
+def _sent_lately(instance: Instance) -> Iterator[tuple[str, str]]:
     for owner in with_postgres():
-        yield from ask(instance, owner.name, SENT_LATELY)
+        with stream(instance, owner.name, SENT_LATELY) as rows:
+            yield from rows
     with _outbox_of_products(instance) as outbox:
         lately = {"sent_at": {"$gt": datetime.now(UTC) - timedelta(hours=1)}}
         for each in outbox.find(lately, {"headers": 1}):
             yield each["headers"]["ce_id"], each["headers"]["ce_type"]
-
-
-ORDERED = "SELECT order_id, product_id, sum(quantity)::int FROM order_orderline GROUP BY 1, 2"
-HELD_OR_SOLD = """
-    SELECT order_id, line.key, line.value::int FROM stock_reservation, jsonb_each_text(lines) AS line
-    WHERE state IN ('held', 'committed')
-"""
-
-
-def other_lines(instance: Instance) -> list[str]:
-    """Orders for which something else is held or sold than was ordered: more, less or half of it."""
-    sold, ordered = _lines(instance, "stock", HELD_OR_SOLD), _lines(instance, "order", ORDERED)
-    return [
-        f"order {order_id} is for {ordered.get(order_id)}; held or sold for it is {lines}"
-        for order_id, lines in sold.items()
-        if ordered.get(order_id) != lines
-    ]
-
-
-def _lines(instance: Instance, owner: str, query: str) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    for order_id, product, quantity in ask(instance, owner, query):
-        found.setdefault(str(order_id), {})[product] = quantity
-    return found
 
 
 def parked(instance: Instance) -> dict[str, int]:

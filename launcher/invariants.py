@@ -5,13 +5,14 @@ compares what the services' own databases say with each other, row by row.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from launcher import evidence
+from launcher.evidence import Life
 from launcher.faults import answers
 from launcher.faults.record import read
 from launcher.instance import Instance
@@ -30,37 +31,24 @@ Violations = Iterator[str]
 
 @dataclass
 class Evidence:
-    """What the databases said at one moment."""
+    """What the stores said at one moment."""
 
-    orders: Mapping[str, tuple[Any, ...]]  # order id -> (status, customer id)
-    sagas: Mapping[str, tuple[Any, ...]]  # order id -> (status, stuck, step)
-    reservations: Mapping[str, tuple[Any, ...]]  # order id -> (state,)
-    told: Mapping[str, Counter[str]]  # order id -> event -> how often
+    under_way: int  # orders and sagas that go on by themselves
     unsent: Mapping[str, int]
     parked: Mapping[str, int]
     lag: Mapping[str, int]
     dead_letters: list[str]
     numbering: list[tuple[Any, ...]]  # customers whose notification ids have a gap
+    lives: Iterable[Life] = ()  # read once, one after the other: a shop may have millions
     stock: list[str] = field(default_factory=list)
     unhandled: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)  # orders that hold or sold something else than was ordered
     answers: list[str] = field(default_factory=list)  # what clients were told that is not so
 
 
 def gather(instance: Instance) -> Evidence:
-    """Read everything once."""
-    told: dict[str, Counter[str]] = {}
-    for order_id, event, count in evidence.ask(
-        instance,
-        "notification",
-        "SELECT order_id, event, count(*) FROM notification_notification GROUP BY 1, 2",
-    ):
-        told.setdefault(str(order_id), Counter())[event] = count
+    """Whether anything is under way, and what is wrong beside single orders."""
     return Evidence(
-        orders=evidence.by_order(instance, "order", "SELECT id, status, customer_id FROM order_order"),
-        sagas=evidence.by_order(instance, "saga", "SELECT order_id, status, is_stuck, step FROM saga_saga"),
-        reservations=evidence.by_order(instance, "stock", "SELECT order_id, state FROM stock_reservation"),
-        told=told,
+        under_way=evidence.under_way(instance),
         unsent=evidence.unsent(instance),
         parked=evidence.parked(instance),
         lag=evidence.lag(instance),
@@ -77,31 +65,23 @@ GAPS = """
 
 def is_quiet(found: Evidence) -> bool:
     """Whether nothing is under way any more."""
-    moving = any(status == "submitted" for status, _ in found.orders.values()) or any(
-        status in {"running", "compensating"} and not stuck for status, stuck, _ in found.sagas.values()
+    return not found.under_way and not any(
+        (*found.unsent.values(), *found.parked.values(), *found.lag.values())
     )
-    return not moving and not any((*found.unsent.values(), *found.parked.values(), *found.lag.values()))
 
 
-def stock_adds_up(found: Evidence) -> Violations:
-    """Initial and adjustments are available, reserved and sold; nothing is negative; the ledger sums."""
-    yield from found.stock
-
-
-def nothing_stays_reserved(found: Evidence) -> Violations:
+def nothing_stays_reserved(life: Life) -> Violations:
     """With nothing in flight no reservation is held."""
-    for order_id, (state,) in found.reservations.items():
-        if state == "held":
-            yield f"order {order_id}: its reservation is still held"
+    if life.reservation and life.reservation[0] == "held":
+        yield f"order {life.id}: its reservation is still held"
 
 
-def orders_end(found: Evidence) -> Violations:
+def orders_end(life: Life) -> Violations:
     """Every order is decided."""
-    for order_id, (status, _) in found.orders.items():
-        if status == "submitted":
-            saga, stuck, step = found.sagas.get(order_id, ("missing", False, ""))
-            where = f" at {step}" if step else ""
-            yield f"order {order_id} is still submitted; its saga is {'stuck' if stuck else saga}{where}"
+    if life.order and life.order[0] == "submitted":
+        saga, stuck, step = life.saga or ("missing", False, "")
+        where = f" at {step}" if step else ""
+        yield f"order {life.id} is still submitted; its saga is {'stuck' if stuck else saga}{where}"
 
 
 # order status -> (saga status, what the reservation may be)
@@ -111,20 +91,36 @@ AGREEMENT: Mapping[str, tuple[str, set[str | None]]] = {
 }
 
 
-def all_agree(found: Evidence) -> Violations:
-    """For each order the saga, the order and the reservation say the same."""
-    for order_id in found.orders.keys() | found.sagas.keys() | found.reservations.keys():
-        order, saga = found.orders.get(order_id), found.sagas.get(order_id)
-        state = found.reservations.get(order_id, (None,))[0]
-        if order is None:
-            yield f"order {order_id} does not exist, but its saga is {saga} and its reservation {state}"
-        elif saga is None or saga[1]:
-            yield f"order {order_id} is {order[0]}; its saga is {'stuck' if saga else 'missing'}"
-        elif order[0] in AGREEMENT and (
-            saga[0] != AGREEMENT[order[0]][0] or state not in AGREEMENT[order[0]][1]
-        ):
-            yield f"order {order_id} is {order[0]}, its saga {saga[0]}, its reservation {state}"
-    yield from found.lines
+def all_agree(life: Life) -> Violations:
+    """The saga, the order and the reservation say the same, and so do the lines."""
+    order, saga, state = life.order, life.saga, life.reservation[0] if life.reservation else None
+    if order is None:
+        if saga or state:  # a notification alone is told_once's
+            yield f"order {life.id} does not exist, but its saga is {saga} and its reservation {state}"
+    elif saga is None or saga[1]:
+        yield f"order {life.id} is {order[0]}; its saga is {'stuck' if saga else 'missing'}"
+    elif order[0] in AGREEMENT and (saga[0] != AGREEMENT[order[0]][0] or state not in AGREEMENT[order[0]][1]):
+        yield f"order {life.id} is {order[0]}, its saga {saga[0]}, its reservation {state}"
+    if life.reservation and state in HELD_OR_SOLD and life.reservation[1] != life.lines:
+        yield f"order {life.id} is for {life.lines or None}; held or sold for it is {life.reservation[1]}"
+
+
+HELD_OR_SOLD = {"held", "committed"}  # more, less or half of it would be something else than was ordered
+
+
+def told_once(life: Life) -> Violations:
+    """One notification for each thing that became of an order."""
+    for event in FINAL_EVENTS.get(life.order[0], ()) if life.order else ():
+        if not life.told.get(event):
+            yield f"order {life.id} is {life.order and life.order[0]}; its customer was never told {event}"
+    for event, count in life.told.items():
+        if count > 1:
+            yield f"order {life.id}: {event} was told {count} times"
+
+
+def stock_adds_up(found: Evidence) -> Violations:
+    """Initial and adjustments are available, reserved and sold; nothing is negative; the ledger sums."""
+    yield from found.stock
 
 
 def nothing_is_lost(found: Evidence) -> Violations:
@@ -150,32 +146,28 @@ def no_dead_letters(found: Evidence) -> Violations:
     yield from found.dead_letters
 
 
-def told_once(found: Evidence) -> Violations:
-    """One notification for each thing that became of an order, and ids without a gap for each customer."""
-    for order_id, (status, _) in found.orders.items():
-        told = found.told.get(order_id, Counter())
-        for event in FINAL_EVENTS.get(status, ()):
-            if not told[event]:
-                yield f"order {order_id} is {status}; its customer was never told {event}"
-    for order_id, events in found.told.items():
-        for event, count in events.items():
-            if count > 1:
-                yield f"order {order_id}: {event} was told {count} times"
+def numbered_without_gaps(found: Evidence) -> Violations:
+    """Each customer's notification ids are 1, 2, 3 and so on."""
     for customer, count, last, first in found.numbering:
         yield f"customer {customer}: {count} notifications, numbered {first} to {last}"
 
 
-INVARIANTS: Mapping[str, Callable[[Evidence], Violations]] = {
-    "stock adds up": stock_adds_up,
+TOLD_ONCE = "every customer was told once"
+OF_AN_ORDER: Mapping[str, Callable[[Life], Violations]] = {
     "nothing stays reserved": nothing_stays_reserved,
     "every order ends": orders_end,
     "saga, order and reservation agree": all_agree,
+    TOLD_ONCE: told_once,
+}
+OF_THE_SHOP: Mapping[str, Callable[[Evidence], Violations]] = {
+    "stock adds up": stock_adds_up,
     "nothing waits": nothing_waits,
     "nothing is lost": nothing_is_lost,
     "no dead letters": no_dead_letters,
-    "every customer was told once": told_once,
+    TOLD_ONCE: numbered_without_gaps,
     "clients were told the truth": clients_were_told_the_truth,
 }
+INVARIANTS = (*dict.fromkeys((*OF_THE_SHOP, *OF_AN_ORDER)),)
 
 
 def check(instance: Instance, wait: float = 90.0, record: Path | None = None) -> dict[str, list[str]]:
@@ -190,7 +182,19 @@ def check(instance: Instance, wait: float = 90.0, record: Path | None = None) ->
         found = gather(instance)
     found.stock = evidence.stock_invariants(instance)
     found.unhandled = evidence.unhandled(instance)
-    found.lines = evidence.other_lines(instance)
+    found.lives = evidence.lives(instance)
     if record is not None:
         found.answers = list(answers.broken(instance, read(record)))
-    return {name: list(violations(found))[:MOST_SHOWN] for name, violations in INVARIANTS.items()}
+    return violations(found)
+
+
+def violations(found: Evidence) -> dict[str, list[str]]:
+    """What violates each invariant; of many only the first."""
+    broken: dict[str, list[str]] = {name: [] for name in INVARIANTS}
+    for life in found.lives:
+        for name, of_an_order in OF_AN_ORDER.items():
+            if len(broken[name]) < MOST_SHOWN:
+                broken[name] += of_an_order(life)
+    for name, of_the_shop in OF_THE_SHOP.items():
+        broken[name] += islice(of_the_shop(found), MOST_SHOWN)
+    return {name: each[:MOST_SHOWN] for name, each in broken.items()}

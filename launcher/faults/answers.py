@@ -14,12 +14,12 @@ from launcher.instance import Instance
 
 Key = tuple[str, str]  # customer and idempotency key
 
-ORDERS = "SELECT customer_id, idempotency_key, id, status FROM order_order WHERE idempotency_key IS NOT NULL"
-MOVEMENTS = "SELECT actor, idempotency_key, id, kind FROM stock_movement WHERE idempotency_key IS NOT NULL"
+ORDERS = "SELECT customer_id, idempotency_key, id, status FROM order_order WHERE idempotency_key = ANY(%s)"
+MOVEMENTS = "SELECT actor, idempotency_key, id, kind FROM stock_movement WHERE idempotency_key = ANY(%s)"
 LINES = """
     SELECT line.product_id, line.unit_price, orders.id, orders.idempotency_key
     FROM order_orderline AS line JOIN order_order AS orders ON orders.id = line.order_id
-    WHERE orders.idempotency_key IS NOT NULL
+    WHERE orders.idempotency_key = ANY(%s)
 """
 UNDONE = {"cancelled", "rejected"}
 
@@ -29,13 +29,15 @@ def broken(instance: Instance, calls: Iterable[Call]) -> Iterator[str]:
     by_what: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
         by_what[call.what].append(call)
-    orders = ask(instance, "order", ORDERS)
+    keys = sorted({call.key for call in by_what["order"]})  # of all orders, those of these calls
+    orders = ask(instance, "order", ORDERS, keys)
     yield from happened_once("order", by_what["order"], orders)
-    yield from happened_once("movement", by_what["adjustment"], ask(instance, "stock", MOVEMENTS))
+    of_movements = sorted({call.key for call in by_what["adjustment"]})
+    yield from happened_once(
+        "movement", by_what["adjustment"], ask(instance, "stock", MOVEMENTS, of_movements)
+    )
     yield from stays_cancelled(by_what["cancel"], {str(row[2]): row[3] for row in orders})
-    keys = {call.key for call in by_what["order"]}
-    lines = [row for row in ask(instance, "order", LINES) if row[3] in keys]
-    yield from prices_were_shown(by_what["price"], lines)
+    yield from prices_were_shown(by_what["price"], ask(instance, "order", LINES, keys))
 
 
 def happened_once(what: str, calls: Iterable[Call], rows: Rows) -> Iterator[str]:
