@@ -306,7 +306,7 @@ def restore(
 
 @app.command()
 def schema() -> None:
-    """Describe the contract anew from the code: gateway/openapi.json and docs/asyncapi.json."""
+    """Describe the contract anew from the code: gateway/openapi.json, docs/asyncapi.json, docs/configuration.md."""
     from launcher.contract.files import write
 
     changed = [str(path.relative_to(ROOT)) for path in write()]

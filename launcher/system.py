@@ -37,9 +37,8 @@ class Service:
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """The stores without which its processes are never ready."""
-        kafka = ("kafka",) if set(self.roles) - {"gateway"} else ()
-        return ("redis", *kafka, *((self.database,) if self.database else ()))
+        """The stores that its processes talk to as soon as they start: messages, too, of which the gateway hears."""
+        return ("redis", "kafka", *((self.database,) if self.database else ()))
 
 
 STORES = (

@@ -12,4 +12,5 @@ CREATE ROLE "saga" LOGIN CREATEDB PASSWORD 'saga';
 ALTER ROLE "saga" SET idle_in_transaction_session_timeout = '20s';
 CREATE DATABASE "saga" OWNER "saga";
 CREATE ROLE "keycloak" LOGIN CREATEDB PASSWORD 'keycloak';
+ALTER ROLE "keycloak" SET log_min_messages = 'fatal';
 CREATE DATABASE "keycloak" OWNER "keycloak";

@@ -3,10 +3,12 @@
 It is one of the static checks of `manage_all.py test`; `python manage_all.py schema` writes the documents.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 
-from launcher.contract.files import ASYNCAPI, OPENAPI, differences, made
+from launcher.contract import configuration
+from launcher.contract.files import ASYNCAPI, OPENAPI, differences, made, text_of
 from launcher.contract.parts import all_parts
 from launcher.contract.validity import asyncapi_faults, openapi_faults, unexplained
 from launcher.errors import LauncherError
@@ -26,8 +28,9 @@ def _faults() -> Iterator[str]:
     parts = all_parts()
     documents = made(parts)
     yield from differences(documents)
-    yield from openapi_faults(documents[OPENAPI])
-    yield from asyncapi_faults(documents[ASYNCAPI])
+    yield from openapi_faults(json.loads(text_of(documents[OPENAPI])))
+    yield from asyncapi_faults(json.loads(text_of(documents[ASYNCAPI])))
+    yield from configuration.faults(parts)
     yield from unexplained(parts)
 
 

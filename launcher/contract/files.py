@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from launcher.contract import http, messages
+from launcher.contract import configuration, http, messages
+from launcher.contract.configuration import CONFIGURATION
 from launcher.contract.parts import Part, all_parts
 from launcher.errors import LauncherError
 from launcher.instance import ROOT
@@ -19,11 +20,16 @@ MOST = 1024 * 1024  # bytes: documents that people read and a gateway keeps in m
 SHOWN = 40  # lines of a difference
 
 Json = dict[str, Any]
+Document = Json | str
 
 
-def made(parts: Mapping[str, Part]) -> dict[Path, Json]:
+def made(parts: Mapping[str, Part]) -> dict[Path, Document]:
     """What the files should hold; raises LauncherError where the code contradicts itself."""
-    return {OPENAPI: http.document(parts), ASYNCAPI: messages.document(parts)}
+    return {
+        OPENAPI: http.document(parts),
+        ASYNCAPI: messages.document(parts),
+        CONFIGURATION: configuration.document(parts),
+    }
 
 
 def write() -> list[Path]:
@@ -39,7 +45,7 @@ def write() -> list[Path]:
     return changed
 
 
-def differences(documents: Mapping[Path, Json]) -> Iterator[str]:
+def differences(documents: Mapping[Path, Document]) -> Iterator[str]:
     """Where the files do not hold `documents`, and what to do."""
     for path, document in documents.items():
         old, new = _old(path), text_of(document)
@@ -49,8 +55,10 @@ def differences(documents: Mapping[Path, Json]) -> Iterator[str]:
             yield f"{path.relative_to(ROOT)} is not what the code says. Run `{COMMAND}` and commit the file."
 
 
-def text_of(document: Json) -> str:
+def text_of(document: Document) -> str:
     """A document as its file holds it."""
+    if isinstance(document, str):
+        return document
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 

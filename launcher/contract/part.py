@@ -15,6 +15,7 @@ from pkgutil import walk_packages
 from typing import Any
 
 import django
+from pydantic_settings import BaseSettings
 
 Json = dict[str, Any]
 
@@ -39,6 +40,7 @@ def _part() -> Json:
         "openapi": {} if is_gateway else _openapi(),
         "problems": list(_refusals() if is_gateway else _problems()),
         "receives": sorted(_receives(package)),
+        "variables": list(_variables(settings.ENVIRONMENT)),
     }
 
 
@@ -75,6 +77,18 @@ def _below(kind: type) -> Iterator[Any]:
     for below in kind.__subclasses__():
         yield below
         yield from _below(below)
+
+
+def _variables(environment: BaseSettings) -> Iterator[Json]:
+    """Each variable without its prefix, with its default in Markdown."""
+    for name, found in type(environment).model_fields.items():
+        default = "needed" if found.is_required() else _default(found.default)
+        yield {"name": name.upper(), "default": default, "description": found.description or ""}
+
+
+def _default(value: Any) -> str:
+    empty = value is None or value in ("", [], {})
+    return "none" if empty else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def _receives(package: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from launcher.errors import LauncherError
@@ -18,12 +18,13 @@ AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Part:
-    """What one project says: its OpenAPI document, the problems it knows, the types of messages it handles."""
+    """What one project says: its API, the problems it knows, the messages it handles, the variables it reads."""
 
     service: str
     openapi: Json
     problems: list[Json]
     receives: list[str]
+    variables: list[Json] = field(default_factory=list)
 
 
 def all_parts() -> dict[str, Part]:

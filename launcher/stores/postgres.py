@@ -176,6 +176,9 @@ def statements(roles: Collection[str] = (), databases: Collection[str] = ()) -> 
         if owner in services and owner not in databases:
             setting = sql.SQL("ALTER ROLE {} SET idle_in_transaction_session_timeout = {}")
             yield setting.format(name, sql.Literal(IDLE_IN_TRANSACTION))
+        if owner not in services and owner not in databases:
+            # Keycloak asks for tables to see whether it has set its database up; what is wrong it logs itself.
+            yield sql.SQL("ALTER ROLE {} SET log_min_messages = 'fatal'").format(name)
         if owner not in databases:
             yield sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name)
 

@@ -54,25 +54,45 @@ class Environment(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
-    environment: Literal["development", "production"] = "development"
-    secret_key: str = Field(min_length=32)
-    debug: bool = False
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["console", "json"] = "json"
-    database_url: str = ""
+    environment: Literal["development", "production"] = Field(
+        default="development", description="`production` refuses what may be so on a developer's machine only"
+    )
+    secret_key: str = Field(min_length=32, description="Django's, for signatures: at least 32 characters")
+    debug: bool = Field(default=False, description="Django's; never in production")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`"
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="json", description="`json`, or `console` for people, which development has"
+    )
+    database_url: str = Field(
+        default="",
+        description="the service's own PostgreSQL or MongoDB; needed by all but gateway and basket",
+    )
     database_pool: int = Field(
         default=0, ge=0, le=64, description="connections; 0: one per thread, kept open"
     )
-    redis_url: str
-    kafka: str
-    gateway_url: str
-    issuer: str
-    keycloak_url: str
-    basket_url: str = ""
-    upstreams: dict[str, str] = {}
-    oidc_client_secret: str = ""
+    redis_url: str = Field(description="the service's own Redis database")
+    kafka: str = Field(description="bootstrap servers, `host:port` with commas between")
+    gateway_url: str = Field(description="the public address: https in production")
+    issuer: str = Field(description="the realm's public address, as tokens name it: https in production")
+    keycloak_url: str = Field(description="where services reach Keycloak, for its keys")
+    basket_url: str = Field(
+        default="", description="where the order service reads baskets; needed there only"
+    )
+    upstreams: dict[str, str] = Field(
+        default={}, description="where each service answers, as JSON; needed by the gateway only"
+    )
+    oidc_client_secret: str = Field(
+        default="", description="the secret of Keycloak's client `gateway`; needed by the gateway only"
+    )
     crash_point: str = Field(default="", description="where the process dies, for tests: see shared.faults")
-    probe_port: int | None = Field(default=None, ge=1, le=65535)
+    probe_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="where a process without HTTP of its own answers /health and /metrics",
+    )
 
     @classmethod
     def of(cls, service: str) -> Self:

@@ -50,6 +50,12 @@ def test_a_bare_shell_means_the_same_platform(owner: Service) -> None:
         assert given[f"MICROCOMMERCE_{name.upper()}"] == defaults[name]
 
 
+def test_nobody_speaks_to_a_store_before_it_is_there() -> None:
+    """Red when the gateway, which hears of changed products, logs thirty refused connections at each start."""
+    assert all({"redis", "kafka"} <= set(each.waits_for) for each in SERVICES)
+    assert all(each.database in each.waits_for for each in SERVICES if each.database)
+
+
 def test_the_table_wins_over_the_callers_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has worked on a service by hand may have its variables set still. Red when they stop `up`, or are heard."""
     monkeypatch.setenv("MICROCOMMERCE_DATABASE_URL", "postgresql://elsewhere/")
