@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from launcher import platform, selection
 from launcher.addresses import all_urls, gateway_url
-from launcher.console import Ticker, console, mail_table, process_table, show_invariants, welcome
+from launcher.console import Ticker, console, process_table, show_invariants, show_mails, welcome
 from launcher.errors import LauncherError
 from launcher.instance import ROOT, Instance
 from launcher.memory import memory_by_group
@@ -418,7 +418,9 @@ def mail(
     instance = _chosen(port_offset)
     found = mails(directory(instance))
     if number is None:
-        console.print(mail_table(found) if found else "No mail has come yet.")
+        show_mails(found)
+        if not found:
+            console.print("No mail has come yet.")
         return
     if number > len(found):
         raise LauncherError(

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
@@ -78,14 +77,11 @@ def process_table(processes: list[dict[str, Any]], memory: dict[int, int]) -> Ta
     return table
 
 
-def mail_table(mails: Sequence[Mail]) -> Table:
-    """What came, the oldest first."""
-    table = Table(box=None, header_style="bold")
-    for heading in ("", "to", "subject", "date"):
-        table.add_column(heading)
+def show_mails(mails: Sequence[Mail]) -> None:
+    """A line for each mail that came, the oldest first; addresses are never cut."""
     for each in mails:
-        table.add_row(str(each.number), escape(each.to), escape(each.subject), escape(each.date))
-    return table
+        line = f"{each.number:>3}  {each.date}  {each.to}  {each.subject}"
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def show_invariants(outcome: Mapping[str, Sequence[str]]) -> None:
