@@ -33,8 +33,9 @@ def _last() -> int:
 
 
 def remember(instance: Instance) -> None:
-    """Commands that name no platform mean this one from now on."""
-    LAST.write_text(str(instance.offset))
+    """Commands that name no platform mean this one from now on; not where the variable says which, as in test runs."""
+    if not os.environ.get(VARIABLE):
+        LAST.write_text(str(instance.offset))
 
 
 def forget(instance: Instance) -> None:

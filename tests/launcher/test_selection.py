@@ -23,6 +23,9 @@ def test_the_one_that_was_started_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(selection.VARIABLE, "2000")
     assert selection.chosen(None).offset == 2000
     assert selection.chosen(3000).offset == 3000
+    selection.remember(Instance(4000))  # by a test run, which says its platform by the variable
+    monkeypatch.delenv(selection.VARIABLE)
+    assert selection.chosen(None).offset == 1000
 
 
 def test_one_that_was_reset_is_not_meant_any_more() -> None:
