@@ -249,6 +249,8 @@ PROTECTIONS = (
         "if False:"),
 
     # The command line
+    Protection("test_registration.py::test_who_forgot_the_password_gets_a_mail", "mail", "launcher/mail_server.py",
+        "        unfinished.rename(target)\n"),
     Protection("test_managers.py::test_a_customer_becomes_a_manager_and_a_customer_again", "", "launcher/managers.py",
         'administrator.tell("POST" if wanted else "DELETE", path, [administrator.ask(f"/roles/{ROLE}")])',
         "pass"),
