@@ -1,7 +1,7 @@
 """Changing a basket: every change is one script in Redis, so two tabs of one customer lose nothing.
 
-`versions` are the versions that the caller is willing to change, parted by spaces; "" for any, "!7 8" for all but
-those.
+`tags` are those of the baskets that the caller is willing to change, parted by spaces; "" for any, "!7-a 8-b" for all
+but those.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from apps.basket.errors import (
     MixedCurrencies,
     ProductNotFound,
 )
+from apps.basket.preconditions import etag_of
 from apps.basket.scripts import run
 from apps.basket.store import Basket
 from shared.contracts import RemoveBasketItems
@@ -25,24 +26,24 @@ from shared.messaging.envelope import Received
 DAYS_REMEMBERED = RETENTION_DAYS + 1
 
 
-def set_line(customer: str, product_id: str, quantity: int, versions: str = "") -> Basket:
+def set_line(customer: str, product_id: str, quantity: int, tags: str = "") -> Basket:
     """Put `quantity` of a product into the basket, in place of what there was of it."""
-    return _change("set_line", customer, versions, product_id, quantity, store.MAX_LINES)
+    return _change("set_line", customer, tags, product_id, quantity, store.MAX_LINES)
 
 
-def replace(customer: str, lines: Sequence[tuple[str, int]], versions: str = "") -> Basket:
-    """Make `lines` (product, quantity) the whole basket. The caller has seen to it that the products are sold."""
-    return _change("replace", customer, versions, store.lines_text(lines))
+def replace(customer: str, lines: Sequence[tuple[str, int]], tags: str = "") -> Basket:
+    """Make `lines` (product, quantity) the whole basket. The caller has seen to it that each is sold, or is there already."""
+    return _change("replace", customer, tags, store.lines_text(lines))
 
 
-def remove_line(customer: str, product_id: str, versions: str = "") -> Basket:
+def remove_line(customer: str, product_id: str, tags: str = "") -> Basket:
     """Take a product out of the basket; safe to repeat."""
-    return _change("remove_line", customer, versions, product_id)
+    return _change("remove_line", customer, tags, product_id)
 
 
-def clear(customer: str, versions: str = "") -> Basket:
+def clear(customer: str, tags: str = "") -> Basket:
     """Take everything out of the basket; safe to repeat."""
-    return _change("clear", customer, versions)
+    return _change("clear", customer, tags)
 
 
 def remove_ordered(commands: Sequence[Received[RemoveBasketItems]]) -> int:
@@ -58,13 +59,13 @@ def remove_ordered(commands: Sequence[Received[RemoveBasketItems]]) -> int:
     return int(run("remove_ordered", keys, args))
 
 
-def _change(script: str, customer: str, versions: str, *args: Any) -> Basket:
-    answer = store.ask(script, customer, versions, _seconds(), *args)
+def _change(script: str, customer: str, tags: str, *args: Any) -> Basket:
+    answer = store.ask(script, customer, tags, _seconds(), *args)
     match answer.outcome:
         case "unknown":
             raise ProductNotFound if answer.knows_catalogue else CatalogueIncomplete
         case "stale":
-            raise BasketChanged(version=answer.basket.version)
+            raise BasketChanged(version=answer.basket.version, headers={"ETag": etag_of(answer.basket)})
         case "currency":
             raise MixedCurrencies
         case "full":

@@ -1,6 +1,8 @@
 """Reading a basket."""
 
-from apps.basket import store
+from collections.abc import Collection
+
+from apps.basket import catalogue, store
 from apps.basket.errors import CatalogueIncomplete
 from apps.basket.store import Basket
 
@@ -15,3 +17,14 @@ def basket_of(customer: str) -> Basket:
     if not (answer.is_whole or answer.knows_catalogue):
         raise CatalogueIncomplete
     return answer.basket
+
+
+def may_hold(customer: str, product_ids: Collection[str]) -> set[str]:
+    """Which of `product_ids` the basket of `customer` may hold: what is sold, and what is in it already.
+
+    A line that cannot be bought any more stays until the customer takes it out, also when the whole is put again.
+    """
+    found = catalogue.sold(product_ids)
+    if found.issuperset(product_ids):
+        return found
+    return found | {line.product_id for line in store.ask("read", customer).basket.items}

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Self
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from apps.basket import catalogue
-from apps.basket.store import MAX_LINES, MAX_QUANTITY, Basket, Line
+from apps.basket import queries
+from apps.basket.store import MAX_LINES, MAX_QUANTITY, Basket, Line, Unavailable
 from shared.http.bodies import BodySerializer
 from shared.http.fields import OBJECT_ID, ObjectIdField, StrictIntegerField
 
@@ -19,6 +19,16 @@ LAMP = {
     "unit_price": "49.90",
     "quantity": 2,
     "line_total": "99.80",
+    "available": True,
+}
+HAT = {
+    "product_id": "65f0c0ffee65f0c0ffee65f1",
+    "name": "Summer hat",
+    "unit_price": "25.00",
+    "quantity": 1,
+    "line_total": "25.00",
+    "available": False,
+    "unavailable_reason": "archived",
 }
 
 
@@ -44,10 +54,10 @@ class BasketItemSerializer(LineQuantitySerializer):
     }
 
     def validate_product_id(self, product_id: str) -> str:
-        """One line for each product that is sold; the context knows which are, and which are named twice."""
+        """One line for each product that may be there; the context knows which may, and which are named twice."""
         if product_id in self.context["doubled"]:
             self.fail("duplicate")
-        if product_id not in self.context["sold"]:
+        if product_id not in self.context["may_hold"]:
             self.fail("does_not_exist")
         return product_id
 
@@ -68,11 +78,11 @@ class ReplaceBasketSerializer(BodySerializer[dict[str, Any]]):
     items = BasketItemSerializer(many=True, max_length=MAX_LINES)  # type: ignore[call-arg] # the list takes it
 
     @classmethod
-    def of(cls, body: Any) -> Self:
+    def of(cls, body: Any, customer: str) -> Self:
         """The serializer of `body`, knowing what can be known of the products that stand in it."""
         ids = Counter(_product_ids(body))
         doubled = {product_id for product_id, count in ids.items() if count > 1}
-        return cls(data=body, context={"sold": catalogue.sold(ids.keys()), "doubled": doubled})
+        return cls(data=body, context={"may_hold": queries.may_hold(customer, ids), "doubled": doubled})
 
     @property
     def lines(self) -> list[tuple[str, int]]:
@@ -88,6 +98,15 @@ class BasketLineSerializer(serializers.Serializer[Line]):
     unit_price = serializers.DecimalField(max_digits=12, decimal_places=2)
     quantity = serializers.IntegerField()
     line_total = serializers.DecimalField(max_digits=20, decimal_places=2)
+    available = serializers.BooleanField(
+        help_text="false: it cannot be bought any more, does not count in `total`, and must be taken out before ordering"
+    )
+    unavailable_reason = serializers.ChoiceField(
+        choices=[each.value for each in Unavailable],
+        required=False,
+        help_text="why it is not `available`: it is not sold any more, its price is in another currency than the"
+        " basket's, or the catalogue does not have it",
+    )
 
 
 @extend_schema_serializer(
@@ -97,14 +116,19 @@ class BasketLineSerializer(serializers.Serializer[Line]):
             "one product, twice",
             {"items": [LAMP], "total": "99.80", "currency": "EUR", "version": 7},
             response_only=True,
-        )
+        ),
+        OpenApiExample(
+            "and one that is not sold any more",
+            {"items": [LAMP, HAT], "total": "99.80", "currency": "EUR", "version": 8},
+            response_only=True,
+        ),
     ],
 )
 class BasketSerializer(serializers.Serializer[Basket]):
     """A basket."""
 
     items = BasketLineSerializer(many=True)
-    total = serializers.DecimalField(max_digits=20, decimal_places=2)
+    total = serializers.DecimalField(max_digits=20, decimal_places=2, help_text="of what is available")
     currency = serializers.CharField(help_text="ISO 4217")
     version = serializers.IntegerField(help_text="rises with every change; 0: nothing was ever put in")
 
@@ -119,12 +143,15 @@ class BasketSerializer(serializers.Serializer[Basket]):
 
 
 def _line(line: Line) -> dict[str, Any]:
+    why = {"unavailable_reason": line.unavailable.value} if line.unavailable else {}
     return {
         "product_id": line.product_id,
         "name": line.name,
         "unit_price": f"{line.unit_price:.2f}",
         "quantity": line.quantity,
         "line_total": f"{line.line_total:.2f}",
+        "available": line.unavailable is None,
+        **why,
     }
 
 

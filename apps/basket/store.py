@@ -1,32 +1,43 @@
 """Baskets as Redis keeps them, and what a script answers about one.
 
-A line whose product is archived, or is priced in another currency than the lines before it, stays in Redis
-but is not part of the basket that anybody sees, pays for or orders; it is back when the product is.
+A line whose product is archived, or is priced in another currency than the lines before it, stays where it is
+and says that it cannot be bought: it does not count in the total, and the basket is not ordered until it is gone.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
-from apps.basket.catalogue import COMPLETE, COPIES, is_complete, parse
+from apps.basket.catalogue import COMPLETE, COPIES, Copy, is_complete, parse
 from apps.basket.scripts import run
 
 MAX_LINES = 100
 MAX_QUANTITY = 999
 KEPT = timedelta(days=180)  # since its last change
+UNKNOWN_NAME = "Unknown product"
 EMPTY_CURRENCY = "EUR"  # what the total of a basket without lines is written in
+
+
+class Unavailable(StrEnum):
+    """Why a line cannot be bought."""
+
+    ARCHIVED = "archived"  # it is not sold any more
+    OTHER_CURRENCY = "other-currency"  # than the basket's
+    UNKNOWN = "unknown"  # the catalogue does not have it
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """So many of one product, at today's name and price."""
+    """So many of one product, at today's name and price; `unavailable` says why it cannot be bought."""
 
     product_id: str
     name: str
     unit_price: Decimal
     quantity: int
+    unavailable: Unavailable | None = None
 
     @property
     def line_total(self) -> Decimal:
@@ -36,16 +47,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """What a customer would order now. `version` rises with every change and never comes twice."""
+    """What a customer would order now.
+
+    `version` rises with every change and never comes twice. `tag` changes with everything that is shown, also with
+    what changes without the customer: a price, a name, a product that is archived.
+    """
 
     version: int
+    tag: str
     currency: str
     items: Sequence[Line]
 
     @property
     def total(self) -> Decimal:
-        """What the basket costs."""
-        return sum((line.line_total for line in self.items), Decimal("0.00"))
+        """What can be bought of the basket costs so much."""
+        return sum((line.line_total for line in self.items if line.unavailable is None), Decimal("0.00"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +80,9 @@ class Answer:
 
 def ask(script: str, customer: str, *args: Any) -> Answer:
     """Run a script about the basket of `customer`."""
-    outcome, version, partitions, lines = run(script, [key_of(customer), COPIES, COMPLETE], args)
+    outcome, version, tag, partitions, lines = run(script, [key_of(customer), COPIES, COMPLETE], args)
     is_whole = all(copy is not None for _, _, copy in lines)
-    return Answer(outcome.decode(), _basket(version, lines), is_whole, is_complete(partitions))
+    return Answer(outcome.decode(), _basket(version, tag.decode(), lines), is_whole, is_complete(partitions))
 
 
 def key_of(customer: str) -> str:
@@ -79,13 +95,23 @@ def lines_text(lines: Sequence[tuple[str, int]]) -> str:
     return " ".join(f"{product}:{quantity}" for product, quantity in lines)
 
 
-def _basket(version: int, lines: Sequence[tuple[bytes, int, bytes | None]]) -> Basket:
-    copies = [(product, quantity, parse(copy)) for product, quantity, copy in lines if copy is not None]
-    sold = [(product, quantity, copy) for product, quantity, copy in copies if copy.is_active]
-    currency = sold[0][2].currency if sold else EMPTY_CURRENCY
-    items = [
-        Line(product.decode(), copy.name, copy.price, quantity)
-        for product, quantity, copy in sold
-        if copy.currency == currency
+def _basket(version: int, tag: str, found: Sequence[tuple[bytes, int, bytes | None]]) -> Basket:
+    lines = [
+        (product.decode(), quantity, None if copy is None else parse(copy))
+        for product, quantity, copy in found
     ]
-    return Basket(version, currency, items)
+    copies = [copy for _, _, copy in lines if copy]
+    currencies = [copy.currency for copy in copies if copy.is_active] or [copy.currency for copy in copies]
+    currency = currencies[0] if currencies else EMPTY_CURRENCY
+    return Basket(version, tag, currency, [_line(*line, currency) for line in lines])
+
+
+def _line(product_id: str, quantity: int, copy: Copy | None, currency: str) -> Line:
+    if copy is None:
+        return Line(product_id, UNKNOWN_NAME, Decimal("0.00"), quantity, Unavailable.UNKNOWN)
+    unavailable = None
+    if not copy.is_active:
+        unavailable = Unavailable.ARCHIVED
+    elif copy.currency != currency:
+        unavailable = Unavailable.OTHER_CURRENCY
+    return Line(product_id, copy.name, copy.price, quantity, unavailable)

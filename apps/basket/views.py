@@ -1,5 +1,6 @@
 """The basket API: everybody's own basket, and nobody else's."""
 
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -14,11 +15,12 @@ from apps.basket.errors import (
     MixedCurrencies,
     ProductNotFound,
 )
-from apps.basket.preconditions import etag_of, versions_to_change
+from apps.basket.preconditions import etag_of, tags_to_change
 from apps.basket.serializers import BasketSerializer, LineQuantitySerializer, ReplaceBasketSerializer
 from apps.basket.store import Basket
 from shared.auth.drf import IsCustomer, principal_of
-from shared.http.described import ETAG, IF_MATCH, may_fail
+from shared.http.described import ETAG, IF_MATCH, IF_NONE_MATCH, UNCHANGED, may_fail
+from shared.http.preconditions import PreconditionFailed, conditional
 
 PRODUCT_ID = OpenApiParameter(
     "product_id", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, OpenApiParameter.PATH
@@ -27,15 +29,21 @@ GONE = OpenApiResponse(description="Done; also where there was nothing to take o
 
 
 class BasketView(APIView):
-    """Your basket, at today's prices. What is not sold any more is left out of it."""
+    """Your basket, at today's prices. A line that cannot be bought any more says so, and is not in the total."""
 
     permission_classes = [IsCustomer]
 
-    @may_fail(CatalogueIncomplete)
-    @extend_schema(operation_id="basket_retrieve", parameters=[ETAG], responses=BasketSerializer)
-    def get(self, request: Request) -> Response:
+    @may_fail(CatalogueIncomplete, PreconditionFailed)
+    @extend_schema(
+        operation_id="basket_retrieve",
+        parameters=[IF_NONE_MATCH, ETAG],
+        responses={200: BasketSerializer, 304: UNCHANGED},
+    )
+    def get(self, request: Request) -> HttpResponseBase:
         """What is in the basket."""
-        return _shown(queries.basket_of(principal_of(request).subject))
+        basket = queries.basket_of(principal_of(request).subject)
+        response = _shown(request, basket)
+        return conditional(request, response, etag_of(basket)) if _is_json(request) else response
 
     @may_fail(BasketChanged, BasketFull, MixedCurrencies, CatalogueIncomplete)
     @extend_schema(
@@ -46,17 +54,16 @@ class BasketView(APIView):
     )
     def put(self, request: Request) -> Response:
         """Replace everything in the basket."""
-        body = ReplaceBasketSerializer.of(request.data)
+        customer = principal_of(request).subject
+        body = ReplaceBasketSerializer.of(request.data, customer)
         body.is_valid(raise_exception=True)
-        return _shown(
-            operations.replace(principal_of(request).subject, body.lines, versions_to_change(request))
-        )
+        return _shown(request, operations.replace(customer, body.lines, tags_to_change(request)))
 
     @may_fail(BasketChanged)
     @extend_schema(operation_id="basket_clear", parameters=[IF_MATCH], responses={204: GONE})
     def delete(self, request: Request) -> Response:
         """Take everything out."""
-        operations.clear(principal_of(request).subject, versions_to_change(request))
+        operations.clear(principal_of(request).subject, tags_to_change(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -76,8 +83,9 @@ class BasketItemView(APIView):
         """Set how many of a product are in the basket."""
         body = LineQuantitySerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        quantity, versions = body.validated_data["quantity"], versions_to_change(request)
-        return _shown(operations.set_line(principal_of(request).subject, product_id, quantity, versions))
+        quantity, tags = body.validated_data["quantity"], tags_to_change(request)
+        basket = operations.set_line(principal_of(request).subject, product_id, quantity, tags)
+        return _shown(request, basket)
 
     @may_fail(BasketChanged)
     @extend_schema(
@@ -85,11 +93,18 @@ class BasketItemView(APIView):
     )
     def delete(self, request: Request, product_id: str) -> Response:
         """Take a product out."""
-        operations.remove_line(principal_of(request).subject, product_id, versions_to_change(request))
+        operations.remove_line(principal_of(request).subject, product_id, tags_to_change(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _shown(basket: Basket) -> Response:
-    # Prices change without the version: the tag guards changes, but says nothing about how fresh a copy is.
-    headers = {"ETag": etag_of(basket.version), "Cache-Control": "no-store"}
+def _shown(request: Request, basket: Basket) -> Response:
+    # Whoever keeps it asks each time whether it still holds: prices change without the customer.
+    headers = {"Cache-Control": "private, no-cache"}
+    if _is_json(request):
+        headers["ETag"] = etag_of(basket)
     return Response(BasketSerializer(basket).data, headers=headers)
+
+
+def _is_json(request: Request) -> bool:
+    # The browsable API's page is another representation: it has no tag.
+    return bool(request.accepted_renderer.format == "json")

@@ -22,7 +22,7 @@ class Quote:
 
 
 def quote(items: Sequence[dict[str, Any]]) -> Quote:
-    """Price `items` ({product_id, quantity}). Raises what stands in the way of ordering them."""
+    """Price `items` ({product_id, quantity}, and a name where a basket gave it). Raises what stands in the way."""
     known = ProductCopy.objects.in_bulk([item["product_id"] for item in items])
     _refuse_unknown(items, known)
     _refuse_archived(known)
@@ -40,7 +40,12 @@ def check_expectation(found: Quote, expected: Decimal | None) -> None:
     """Raise PriceChanged, with the new prices, where the customer was shown another total."""
     if expected is not None and expected != found.total:
         items = [
-            {"product_id": line.product_id, "quantity": line.quantity, "unit_price": f"{line.unit_price:.2f}"}
+            {
+                "product_id": line.product_id,
+                "name": line.name,
+                "quantity": line.quantity,
+                "unit_price": f"{line.unit_price:.2f}",
+            }
             for line in found.lines
         ]
         raise PriceChanged(items=items, total=f"{found.total:.2f}", currency=found.currency)
@@ -58,16 +63,25 @@ def _line(position: int, item: dict[str, Any], product: ProductCopy) -> OrderLin
 
 
 def _refuse_unknown(items: Sequence[dict[str, Any]], known: dict[str, ProductCopy]) -> None:
-    missing = {
-        str(index): {"product_id": [ErrorDetail("There is no such product.", "does_not_exist")]}
-        for index, item in enumerate(items)
-        if item["product_id"] not in known
-    }
+    missing = {index: item for index, item in enumerate(items) if item["product_id"] not in known}
+    # The basket service has heard of a new product before this one: no field of the request is wrong.
+    early = [
+        {"product_id": item["product_id"], "name": item["name"], "reason": "unknown"}
+        for item in missing.values()
+        if "name" in item
+    ]
+    if early:
+        raise ProductUnavailable(early)
     if missing:
-        raise ValidationError({"items": missing})
+        wrong = {"product_id": [ErrorDetail("There is no such product.", "does_not_exist")]}
+        raise ValidationError({"items": {str(index): wrong for index in missing}})
 
 
 def _refuse_archived(known: dict[str, ProductCopy]) -> None:
-    archived = sorted(product.product_id for product in known.values() if not product.is_active)
+    archived = [
+        {"product_id": product.product_id, "name": product.name, "reason": "archived"}
+        for product in sorted(known.values(), key=lambda product: product.product_id)
+        if not product.is_active
+    ]
     if archived:
-        raise ProductUnavailable(product_ids=archived)
+        raise ProductUnavailable(archived)

@@ -1,5 +1,6 @@
 """What can go wrong with an order, one class for each, with its status and the way out."""
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from shared.http.problems import Problem
@@ -39,7 +40,14 @@ class PriceChanged(Problem):
     status_code = 409
     title = "A price has changed"
     example: ClassVar = {
-        "items": [{"product_id": "65f0c0ffee65f0c0ffee65f0", "quantity": 2, "unit_price": "49.90"}],
+        "items": [
+            {
+                "product_id": "65f0c0ffee65f0c0ffee65f0",
+                "name": "Desk lamp",
+                "quantity": 2,
+                "unit_price": "49.90",
+            }
+        ],
         "total": "99.80",
         "currency": "EUR",
     }
@@ -48,14 +56,34 @@ class PriceChanged(Problem):
     )
 
 
+WHY = {
+    "archived": "“{name}” is not sold any more.",
+    "other-currency": "“{name}” has its price in another currency than the rest.",
+}
+OTHERWISE = "“{name}” cannot be bought right now."  # and what a newer basket service may say
+
+
 class ProductUnavailable(Problem):
-    """Something in the order is not sold any more; `product_ids` names it."""
+    """Something in the order cannot be bought; `products` names it and says why, and `product_ids` are its ids."""
 
     slug = "product-unavailable"
     status_code = 409
     title = "A product is not available"
-    example: ClassVar = {"product_ids": ["65f0c0ffee65f0c0ffee65f0"]}
-    default_detail = "Something you want to order is not sold any more. Take it out and order again."
+    example: ClassVar = {
+        "product_ids": ["65f0c0ffee65f0c0ffee65f0"],
+        "products": [{"product_id": "65f0c0ffee65f0c0ffee65f0", "name": "Desk lamp", "reason": "archived"}],
+    }
+    default_detail = "“Desk lamp” is not sold any more. Take it out and order again; nothing was ordered."
+
+    def __init__(self, products: Sequence[Mapping[str, str]]) -> None:
+        """About `products`: the product_id, name and reason (a key of WHY) of each."""
+        said = " ".join(WHY.get(each["reason"], OTHERWISE).format_map(each) for each in products)
+        what = "it" if len(products) == 1 else "them"
+        super().__init__(
+            f"{said} Take {what} out and order again; nothing was ordered.",
+            product_ids=[each["product_id"] for each in products],
+            products=products,
+        )
 
 
 class MixedCurrencies(Problem):

@@ -13,7 +13,7 @@ def test_a_basket_that_was_never_touched_is_empty(customer_client: APIClient) ->
 
     assert response.status_code == 200
     assert response.json() == {"items": [], "total": "0.00", "currency": "EUR", "version": 0}
-    assert response["ETag"] == '"0"'
+    assert response["ETag"].startswith('"0-')
 
 
 def test_a_line_has_todays_name_and_price(customer_client: APIClient) -> None:
@@ -22,11 +22,18 @@ def test_a_line_has_todays_name_and_price(customer_client: APIClient) -> None:
     assert response.status_code == 200
     body = response.json()
     assert body["items"] == [
-        {"product_id": CUP, "name": "Cup", "unit_price": "8.50", "quantity": 3, "line_total": "25.50"}
+        {
+            "product_id": CUP,
+            "name": "Cup",
+            "unit_price": "8.50",
+            "quantity": 3,
+            "line_total": "25.50",
+            "available": True,
+        }
     ]
     assert (body["total"], body["currency"]) == ("25.50", "EUR")
-    assert response["ETag"] == f'"{body["version"]}"'
-    assert customer_client.get(BASKET).json() == body
+    again = customer_client.get(BASKET)
+    assert (again.json(), again["ETag"]) == (body, response["ETag"])
 
 
 def test_setting_a_line_again_replaces_its_quantity(customer_client: APIClient) -> None:
@@ -72,7 +79,9 @@ def test_a_basket_takes_a_hundred_lines_and_no_more(customer_client: APIClient) 
     full = customer_client.put(item_url(products[100]), {"quantity": 1})
     assert (full.status_code, full.json()["type"].rpartition("/")[2]) == (409, "basket-full")
     assert customer_client.put(item_url(products[99]), {"quantity": 5}).status_code == 200
-    archive(products[0])
+    archive(products[0])  # which does not vanish to make room
+    assert customer_client.put(item_url(products[100]), {"quantity": 1}).status_code == 409
+    assert customer_client.delete(item_url(products[0])).status_code == 204
     assert customer_client.put(item_url(products[100]), {"quantity": 1}).status_code == 200
 
 
@@ -110,20 +119,6 @@ def test_a_product_that_is_not_sold_cannot_be_put_in(customer_client: APIClient,
     assert customer_client.get(BASKET).json()["version"] == 0
 
 
-def test_what_is_not_sold_any_more_is_left_out_until_it_is_sold_again(customer_client: APIClient) -> None:
-    customer_client.put(
-        BASKET, {"items": [{"product_id": HAT, "quantity": 2}, {"product_id": PEN, "quantity": 1}]}
-    )
-
-    archive(HAT, version=2)
-    without = customer_client.get(BASKET).json()
-    offer(HAT, "Hat", "20.00", version=3)
-    again = customer_client.get(BASKET).json()
-
-    assert (quantities(without), without["total"]) == ({PEN: 1}, "1.20")
-    assert (quantities(again), again["total"]) == ({HAT: 2, PEN: 1}, "41.20")
-
-
 def test_a_new_price_shows_at_once(customer_client: APIClient) -> None:
     customer_client.put(item_url(PEN), {"quantity": 10})
 
@@ -157,18 +152,6 @@ def test_one_basket_has_one_currency(customer_client: APIClient) -> None:
     assert quantities(customer_client.get(BASKET).json()) == {PEN: 1}
     assert customer_client.put(BASKET, {"items": both[1:]}).json()["currency"] == "USD"
     assert customer_client.put(item_url(HAT), {"quantity": 2}).status_code == 200
-
-
-def test_a_currency_that_changes_never_makes_a_wrong_total(customer_client: APIClient) -> None:
-    customer_client.put(item_url(PEN), {"quantity": 1})
-    customer_client.put(item_url(HAT), {"quantity": 1})
-
-    offer(HAT, "Hat", "25.00", version=2, currency="USD")
-
-    body = customer_client.get(BASKET).json()
-    assert (quantities(body), body["total"], body["currency"]) == ({PEN: 1}, "1.20", "EUR")
-    assert customer_client.put(item_url(HAT), {"quantity": 2}).status_code == 409
-    assert customer_client.put(item_url(PEN), {"quantity": 2}).json()["total"] == "2.40"
 
 
 def test_the_browsable_api_shows_the_basket(customer_client: APIClient) -> None:

@@ -149,14 +149,22 @@ def test_a_basket_of_101_lines_is_refused(customer_client: APIClient, filled: di
 def test_fields_that_are_not_the_clients_are_ignored(
     customer_client: APIClient, filled: dict[str, Any]
 ) -> None:
-    line = {**item(), "unit_price": "0.01", "name": "Mine", "line_total": "0.01"}
+    mine = {"unit_price": "0.01", "name": "Mine", "line_total": "0.01", "available": False}
+    line = {**item(), **mine, "unavailable_reason": "archived"}
 
     body = customer_client.put(
         BASKET, {"items": [line], "total": "0.01", "version": 1, "currency": "USD"}
     ).json()
 
     assert body["items"] == [
-        {"product_id": PEN, "name": "Pen", "unit_price": "1.20", "quantity": 1, "line_total": "1.20"}
+        {
+            "product_id": PEN,
+            "name": "Pen",
+            "unit_price": "1.20",
+            "quantity": 1,
+            "line_total": "1.20",
+            "available": True,
+        }
     ]
     assert (body["total"], body["currency"]) == ("1.20", "EUR")
     assert body["version"] > filled["version"]

@@ -36,19 +36,19 @@ def test_lines_set_at_once_are_all_there() -> None:
 
 def test_of_changes_that_name_one_version_one_wins() -> None:
     for _ in range(20):
-        version = str(operations.replace(ALICE, [(PEN, 1)]).version)
+        tag = operations.replace(ALICE, [(PEN, 1)]).tag
 
-        outcomes = at_once(*(partial(attempt, number, version) for number in range(2, 2 + TABS)))
+        outcomes = at_once(*(partial(attempt, number, tag) for number in range(2, 2 + TABS)))
 
         won = [number for number in outcomes if number is not None]
         assert len(won) == 1
         assert queries.basket_of(ALICE).items[0].quantity == won[0]
 
 
-def attempt(quantity: int, version: str) -> int | None:
-    """Set the pen's quantity if the basket is still at `version`; None where it is not."""
+def attempt(quantity: int, tag: str) -> int | None:
+    """Set the pen's quantity if the basket is still the one with `tag`; None where it is not."""
     try:
-        operations.set_line(ALICE, PEN, quantity, version)
+        operations.set_line(ALICE, PEN, quantity, tag)
     except BasketChanged:
         return None
     return quantity

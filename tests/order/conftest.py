@@ -80,11 +80,26 @@ class BasketService:
         Thread(target=self.server.serve_forever, daemon=True).start()
 
     def fill(self, version: int, **quantities: int) -> None:
-        names = {"tea": TEA, "cup": CUP, "gone": GONE}
+        """So many of each product, all of which can be bought."""
+        names = {"tea": TEA, "cup": CUP, "gone": GONE, "new": UNKNOWN}
         self.basket = {
             "version": version,
-            "items": [{"product_id": names[name], "quantity": n} for name, n in quantities.items()],
+            "items": [
+                {"product_id": names[name], "name": name.title(), "quantity": n, "available": True}
+                for name, n in quantities.items()
+            ],
         }
+
+    def withdraw(self, product_id: str, reason: str) -> None:
+        """One of the lines cannot be bought any more."""
+        for item in self.basket["items"]:
+            if item["product_id"] == product_id:
+                item.update(available=False, unavailable_reason=reason)
+
+    def forget_availability(self) -> None:
+        """The basket service is of a release that said nothing of it."""
+        for item in self.basket["items"]:
+            del item["available"]
 
 
 @pytest.fixture

@@ -89,16 +89,25 @@ def test_a_price_that_changed(customer_client: APIClient) -> None:
     assert place(customer_client, {**BODY, "expected_total": "15.00"}).status_code == 201
     answer = place(customer_client, {**BODY, "expected_total": "14.99"})
     assert (answer.status_code, slug(answer), answer.json()["total"]) == (409, "price-changed", "15.00")
-    assert answer.json()["items"][0] == {"product_id": TEA, "quantity": 2, "unit_price": "2.50"}
+    assert answer.json()["items"][0] == {
+        "product_id": TEA,
+        "name": "aaa",
+        "quantity": 2,
+        "unit_price": "2.50",
+    }
 
 
 def test_an_archived_product(customer_client: APIClient) -> None:
-    answer = place(customer_client, {**BODY, "items": [{"product_id": GONE, "quantity": 1}]})
+    """It is named, to people and to programs."""
+    answer = place(customer_client, {**BODY, "items": [*BODY["items"], {"product_id": GONE, "quantity": 1}]})
     assert (answer.status_code, slug(answer), answer.json()["product_ids"]) == (
         409,
         "product-unavailable",
         [GONE],
     )
+    assert answer.json()["products"] == [{"product_id": GONE, "name": "ccc", "reason": "archived"}]
+    assert answer.json()["detail"].startswith("“ccc” is not sold any more. Take it out")
+    assert GONE not in answer.json()["detail"]
     assert nothing_happened()
 
 
@@ -120,6 +129,75 @@ class TestBasket:
     def test_empty(self, customer_client: APIClient, basket: BasketService, body: dict[str, Any]) -> None:
         answer = place(customer_client, body)
         assert (answer.status_code, slug(answer)) == (409, "basket-empty")
+
+    @pytest.mark.parametrize(
+        ("reason", "said"),
+        [
+            ("archived", "“Cup” is not sold any more."),
+            ("other-currency", "“Cup” has its price in another currency than the rest."),
+            ("unknown", "“Cup” cannot be bought right now."),
+            ("of-a-newer-release", "“Cup” cannot be bought right now."),
+        ],
+    )
+    def test_with_a_line_that_cannot_be_bought(
+        self, customer_client: APIClient, basket: BasketService, body: dict[str, Any], reason: str, said: str
+    ) -> None:
+        """The rest is not ordered without a word. Red without `_refuse_unavailable` in `read_basket`."""
+        basket.fill(7, tea=3, cup=1)
+        basket.withdraw(CUP, reason)
+        answer = place(customer_client, body)
+        assert (answer.status_code, slug(answer), answer.json()["product_ids"]) == (
+            409,
+            "product-unavailable",
+            [CUP],
+        )
+        assert answer.json()["products"] == [{"product_id": CUP, "name": "Cup", "reason": reason}]
+        assert answer.json()["detail"].startswith(said)
+        assert nothing_happened()
+        basket.fill(8, tea=3)
+        assert place(customer_client, body).status_code == 201
+
+    def test_with_nothing_that_can_be_bought(
+        self, customer_client: APIClient, basket: BasketService, body: dict[str, Any]
+    ) -> None:
+        """It is not empty."""
+        basket.fill(7, tea=3, cup=1)
+        basket.withdraw(TEA, "archived")
+        basket.withdraw(CUP, "archived")
+        answer = place(customer_client, body)
+        assert (answer.status_code, slug(answer), answer.json()["product_ids"]) == (
+            409,
+            "product-unavailable",
+            [TEA, CUP],
+        )
+        assert "Take them out" in answer.json()["detail"]
+
+    def test_what_this_service_knows_counts_too(
+        self, customer_client: APIClient, basket: BasketService, body: dict[str, Any]
+    ) -> None:
+        """The basket service has not heard of it yet, or is the first to hear of a product."""
+        basket.fill(7, tea=3, gone=1)
+        late = place(customer_client, body)
+        assert (late.status_code, late.json()["products"][0]["name"]) == (409, "ccc")
+        basket.fill(8, tea=3, new=1)
+        early = place(customer_client, body)
+        assert (early.status_code, slug(early)) == (409, "product-unavailable")
+        assert early.json()["products"] == [{"product_id": UNKNOWN, "name": "New", "reason": "unknown"}]
+
+    def test_of_a_basket_service_of_the_release_before(
+        self, customer_client: APIClient, basket: BasketService, body: dict[str, Any]
+    ) -> None:
+        basket.fill(7, tea=3)
+        basket.forget_availability()
+        assert place(customer_client, body).status_code == 201
+
+    def test_the_items_are_what_is_ordered_where_there_are_any(
+        self, customer_client: APIClient, basket: BasketService
+    ) -> None:
+        """Whatever cannot be bought of the basket."""
+        basket.fill(7, gone=1)
+        basket.withdraw(GONE, "archived")
+        assert place(customer_client, BODY).status_code == 201
 
     def test_one_version_once(
         self, customer_client: APIClient, other_client: APIClient, basket: BasketService, body: dict[str, Any]

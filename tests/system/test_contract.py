@@ -20,6 +20,7 @@ PRODUCT = {
     "id", "name", "slug", "description", "price", "currency", "categories", "image", "is_active", "version",
     "created_at", "updated_at",
 }  # fmt: skip
+BASKET = {"items", "total", "currency", "version"}
 ORDER = {
     "id", "number", "customer_id", "status", "status_reason", "items", "total", "currency", "shipping_address",
     "created_at", "updated_at",
@@ -157,7 +158,7 @@ class TestBasket:
 
     def test_empty(self, shopper: Shopper) -> None:
         """GET of an empty basket is 200 with no items. Red without `or '0'` in `basket.lua`."""
-        shown = _shown(shopper.send("GET", "/api/basket/"), 200, {"items", "total", "currency", "version"})
+        shown = _shown(shopper.send("GET", "/api/basket/"), 200, BASKET)
         assert (shown["items"], shown["total"]) == ([], "0.00")
 
     def test_a_line(self, shop: Shop, shopper: Shopper) -> None:
@@ -167,6 +168,7 @@ class TestBasket:
         (line,) = shopper.read("/api/basket/")["items"]
         assert line == {
             "product_id": piece.id, "name": piece.name, "unit_price": "2.50", "quantity": 3, "line_total": "7.50",
+            "available": True,
         }  # fmt: skip
         path = f"/api/basket/items/{piece.id}/"
         for quantity in (0, 1000, -1, "2", 1.5):
@@ -179,9 +181,16 @@ class TestBasket:
         assert [shopper.send("DELETE", path).status_code for _ in range(2)] == [204, 204]
 
     def test_an_archived_product(self, shop: Shop, shopper: Shopper) -> None:
-        """PUT of an archived product is 404. Red when `currency_of` in `basket.lua` takes another flag than 1."""
-        piece = shop.product(stock=1)
+        """It stays, marked; PUT is 404, ordering is 409 and names it. Red when `currency_of` in `basket.lua` takes another flag than 1.
+
+        Red, too, without `_refuse_unavailable` in `read_basket`: the rest is ordered without a word.
+        """
+        tea, piece = shop.products(2, stock=1, price="2.50")
+        shopper.put_in_basket(tea, 1)
         shopper.put_in_basket(piece, 1)
+        tag = shopper.send("GET", "/api/basket/").headers["ETag"]
+        known = {"If-None-Match": tag}
+        assert shopper.send("GET", "/api/basket/", headers=known).status_code == 304
         shop.archive(piece)
         path = f"/api/basket/items/{piece.id}/"
         eventually(
@@ -189,6 +198,16 @@ class TestBasket:
             lambda status: status == 404,
             what="the basket to hear of it",
         )
+        shown = _shown(shopper.send("GET", "/api/basket/", headers=known), 200, BASKET)
+        assert [(line["product_id"], line["available"]) for line in shown["items"]] == [
+            (tea.id, True),
+            (piece.id, False),
+        ]
+        assert (shown["items"][1]["unavailable_reason"], shown["total"]) == ("archived", "2.50")
+        document = problem(shopper.order(), 409, "product-unavailable")
+        assert (document["product_ids"], piece.name in document["detail"]) == ([piece.id], True)
+        assert shopper.send("DELETE", path).status_code == 204
+        assert shopper.outcome(shopper.place())["total"] == "2.50"
 
     def test_the_whole(self, shop: Shop, shopper: Shopper) -> None:
         """PUT replaces the whole, DELETE empties it, each raises the version. Red without `basket.lines = …` in `replace.lua`."""

@@ -36,14 +36,6 @@ local function save(basket, seconds)
   redis.call('SET', basket.key, table.concat(words, ' '), 'EX', seconds)
 end
 
--- `versions`: the versions that the caller would change, parted by spaces; '' for any, '!' before those that are not.
-local function is_stale(basket, versions)
-  local is_refusal = string.sub(versions, 1, 1) == '!'
-  local named = ' ' .. string.gsub(versions, '^!', '') .. ' '
-  local is_named = string.find(named, ' ' .. digits(basket.version) .. ' ', 1, true) ~= nil
-  return versions ~= '' and is_named == is_refusal
-end
-
 local function place_of(basket, product)
   for place, line in ipairs(basket.lines) do
     if line.product == product then
@@ -70,11 +62,44 @@ local function add_copies(basket)
   end
 end
 
+-- The first line that is sold says what the basket is counted in; nil where none is.
+local function currency_in(basket)
+  for _, line in ipairs(basket.lines) do
+    local currency = currency_of(line.copy)
+    if currency then
+      return currency
+    end
+  end
+end
+
+-- Changes whenever what is shown of a basket does: with its lines, and with the name, price, currency and activity
+-- of each product, but not with another of a product's versions alone. Raise SHOWN when the API shows something else.
+local SHOWN = '2'
+local function tag_of(basket)
+  local words = {SHOWN, digits(basket.version)}
+  for _, line in ipairs(basket.lines) do
+    local copy = line.copy and string.match(line.copy, '^%d+ (.*)$') or ''
+    words[#words + 1] = line.product .. ':' .. line.quantity .. ':' .. #copy .. ':' .. copy
+  end
+  return digits(basket.version) .. '-' .. string.sub(redis.sha1hex(table.concat(words, ' ')), 1, 16)
+end
+
+-- `tags`: those of the baskets that the caller would change, parted by spaces; '' for any, '!' before those that are not.
+local function is_stale(basket, tags)
+  if tags == '' then
+    return false
+  end
+  add_copies(basket)
+  local is_refusal = string.sub(tags, 1, 1) == '!'
+  local named = ' ' .. string.gsub(tags, '^!', '') .. ' '
+  return (string.find(named, ' ' .. tag_of(basket) .. ' ', 1, true) ~= nil) == is_refusal
+end
+
 local function answer(outcome, basket)
   add_copies(basket)
   local lines = {}
   for place, line in ipairs(basket.lines) do
     lines[place] = {line.product, line.quantity, line.copy}
   end
-  return {outcome, basket.version, redis.call('SCARD', KEYS[3]), lines}
+  return {outcome, basket.version, tag_of(basket), redis.call('SCARD', KEYS[3]), lines}
 end

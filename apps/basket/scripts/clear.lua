@@ -1,4 +1,4 @@
--- Take every line out; an empty basket stays as it is. ARGV: versions, seconds to keep.
+-- Take every line out; an empty basket stays as it is. ARGV: tags, seconds to keep.
 local basket = load(KEYS[1])
 if is_stale(basket, ARGV[1]) then
   return answer('stale', basket)

@@ -1,4 +1,4 @@
--- Take one line out; one that is not there changes nothing. ARGV: versions, seconds to keep, product.
+-- Take one line out; one that is not there changes nothing. ARGV: tags, seconds to keep, product.
 local basket = load(KEYS[1])
 if is_stale(basket, ARGV[1]) then
   return answer('stale', basket)
