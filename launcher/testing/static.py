@@ -14,7 +14,7 @@ from launcher.system import SERVICES, service
 from launcher.testing.production import production_environment
 
 TOOLS = Path(sys.executable).parent
-PACKAGES = ("apps", "benchmarks", "gateway", "infrastructure", "launcher", "shared")
+PACKAGES = ("apps", "benchmarks", "examples", "gateway", "infrastructure", "launcher", "shared")
 
 
 @dataclass(frozen=True)

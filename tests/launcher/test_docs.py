@@ -8,12 +8,12 @@ import pytest
 from launcher.instance import ROOT
 
 DOCUMENTS = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")],
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")],
     key=lambda file: file.as_posix(),
 )
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 FILE = re.compile(
-    r"`((?:apps|benchmarks|docs|gateway|infrastructure|launcher|requirements|shared|tests)/[\w./-]+)`"
+    r"`((?:apps|benchmarks|docs|examples|gateway|infrastructure|launcher|requirements|shared|tests)/[\w./-]+)`"
 )
 
 

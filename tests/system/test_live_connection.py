@@ -1,13 +1,17 @@
 """The WebSocket beyond the life of one order (contract, 4)."""
 
 import contextlib
+import subprocess
+import sys
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.system.keycloak import Keycloak
+from launcher.instance import ROOT
+from tests.system.keycloak import Account, Keycloak
 from tests.system.platform import Platform
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
@@ -38,6 +42,22 @@ def test_the_server_speaks_the_protocol_that_was_offered(platform: Platform, sho
     offered = [Subprotocol(PROTOCOL), Subprotocol(f"bearer.{shopper.log_in.token}")]
     with opened(address(platform.urls["gateway"]), subprotocols=offered) as connection:
         assert connection.subprotocol == PROTOCOL
+
+
+def test_the_example_client(platform: Platform, keycloak: Keycloak, shop: Shop) -> None:
+    """`examples/follow_notifications.py` tells alice of her order. Red when what it relies on changes."""
+    offset = str((urlsplit(platform.urls["gateway"]).port or 0) - 8000)
+    command = [sys.executable, "examples/follow_notifications.py", "--user", "alice", "--port-offset", offset]
+    alice = Shopper(platform.urls["gateway"], keycloak.log_in(Account("alice", "alice")))
+    piece = shop.product(stock=1)
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as client:
+        try:
+            assert client.stdout
+            assert client.stdout.readline() == "connected\n"
+            alice.place((piece, 1))
+            assert "order.confirmed" in client.stdout.readline()
+        finally:
+            client.terminate()
 
 
 @pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 30])
