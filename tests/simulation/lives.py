@@ -6,6 +6,7 @@ from apps.order.models import Order
 from apps.order.models import Status as OrderStatus
 from apps.saga.models import Status as SagaStatus
 from apps.stock.models import State
+from tests.simulation.releases import WITHOUT_PAYMENT, PaymentAuthorized
 from tests.simulation.world import PRODUCTS, Violation, World, new_order
 
 MOST = 6  # orders in one world
@@ -61,14 +62,17 @@ def _judge_order(world: World, order: Order) -> None:
     saga, reservation = world.saga.rows[order.id], world.stock.reservations.get(order.id)
     state = reservation.state if reservation else None
     emptied = world.basket.emptied[order.id]
-    said = f"order {order.status}, saga {saga.shown_status} at {saga.step!r}, stock {state}, basket {emptied}"
+    paid = world.payment.states.get(order.id)
+    said = f"order {order.status}, saga {saga.shown_status} at {saga.step!r}, stock {state}, basket {emptied}, {paid and paid.TYPE}"
     if saga.is_stuck or saga.deadline is not None:
         raise Violation(f"The saga of {order.id} has not ended: {said}")
     if order.status in BOUGHT:
         agree = saga.status == SagaStatus.COMPLETED and state == State.COMMITTED and emptied <= 1
+        agree = agree and (paid in {None, PaymentAuthorized} or world.releases.new is WITHOUT_PAYMENT)
     else:
         undone = state in {None, State.RELEASED, State.EXPIRED, State.REJECTED}
         agree = order.status in UNDONE and saga.status == SagaStatus.COMPENSATED and undone
+        agree = agree and paid is not PaymentAuthorized
     if not agree:
         raise Violation(f"They disagree about {order.id}: {said}")
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -93,6 +94,13 @@ def forgets_failed_steps() -> AbstractContextManager[object]:
     return mock.patch.object(engine, "_must_be_undone", only_done)
 
 
+def knows_only_the_steps_it_began_with() -> AbstractContextManager[object]:
+    def record(self: Saga, name: str) -> dict[str, Any]:
+        return next(step for step in self.steps if step["name"] == name)
+
+    return mock.patch.object(Saga, "record", record)
+
+
 def has_no_inbox() -> AbstractContextManager[object]:
     class Forgetful(set[int]):
         def add(self, _: int, /) -> None:
@@ -115,6 +123,7 @@ BROKEN = {
     "held twice": lambda: stock_answers(c.ReserveStock, State.HELD, decisions.hold_or_reject),
     "confirmed while it is being cancelled": confirms_what_is_being_cancelled,
     "a failed step is not undone": forgets_failed_steps,
+    "a step that the saga began without": knows_only_the_steps_it_began_with,
     "no inbox": has_no_inbox,
 }
 

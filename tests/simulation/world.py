@@ -3,7 +3,7 @@
 What is real: the saga's engine and its table (`apps/saga`), stock's table of decisions (`apps/stock/decisions.py`),
 the order's transitions and its answers to commands (`apps/order`), every message's class. What is simulated: Kafka
 (which here loses, repeats, reorders and delays), transactions (a commit happens as a whole or not at all), the inbox,
-Celery's wake-ups, the clock. A process may be killed between any two effects: before a commit nothing happened and its
+Celery's wake-ups, the clock, and in half of the worlds two releases of the saga's table side by side. A process may be killed between any two effects: before a commit nothing happened and its
 message comes again, after it the message comes again and its id is known.
 
 Deterministic simulation as databases are tested with it: FoundationDB (Zhou et al., SIGMOD 2021, section 4).
@@ -22,9 +22,7 @@ from apps.order.models import Order, OrderLine
 from apps.order.models import Status as OrderStatus
 from apps.order.operations import event
 from apps.saga import engine
-from apps.saga.definition import Definition
 from apps.saga.models import Saga
-from apps.saga.placement import PLACEMENT
 from apps.stock import decisions
 from apps.stock.decisions import Book, Case
 from apps.stock.models import Movement, Reservation, State
@@ -41,6 +39,16 @@ from shared.contracts.topics import (
 )
 from tests.simulation.agenda import Agenda
 from tests.simulation.faults import END, Faults
+from tests.simulation.releases import (
+    PAYMENT_COMMANDS,
+    PAYMENT_EVENTS,
+    AuthorizePayment,
+    PaymentAuthorized,
+    PaymentDeclined,
+    PaymentVoided,
+    Releases,
+    VoidPayment,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PRODUCTS = tuple(letter * 24 for letter in "abc")
@@ -61,16 +69,19 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.seed, self.random, self.agenda = seed, Random(seed), Agenda()
-        self.faults = Faults.draw(self.random, ("saga", "stock", "order", "basket"))
+        self.faults = Faults.draw(self.random, ("saga", "stock", "order", "payment", "basket"))
+        self.releases = Releases.draw(self.random)
         self.log: list[tuple[float, str]] = []
         self.saga, self.stock, self.order = SagaService(self), StockService(self), OrderService(self)
-        self.basket = BasketService(self)
+        self.payment, self.basket = PaymentService(self), BasketService(self)
         self._readers: Mapping[Topic, Service] = {
             ORDER_EVENTS: self.saga,
             STOCK_EVENTS: self.saga,
             STOCK_COMMANDS: self.stock,
             ORDER_COMMANDS: self.order,
             BASKET_COMMANDS: self.basket,
+            PAYMENT_COMMANDS: self.payment,
+            PAYMENT_EVENTS: self.saga,
         }
         self._sent = 0
 
@@ -149,7 +160,6 @@ class SagaService(Service):
         super().__init__(world)
         self.rows: dict[UUID, Saga] = {}
         self.waiting: dict[UUID, list[c.Message]] = defaultdict(list)
-        self.definition: Definition = PLACEMENT
 
     def handle(self, message: c.Message) -> list[c.Message] | None:
         """Write the event down and wake the worker; Redis may lose the wake-up, the sweep finds it."""
@@ -168,7 +178,7 @@ class SagaService(Service):
     def _new(self, order: c.OrderSubmitted) -> Saga:
         lines = [{"product_id": item.product_id, "quantity": item.quantity} for item in order.items]
         return Saga(
-            kind=self.definition.kind,
+            kind=self.world.releases.new.kind,
             id=order.order_id,
             order_id=order.order_id,
             customer_id=order.customer_id,
@@ -181,14 +191,18 @@ class SagaService(Service):
         if world.strikes(world.faults.crash):  # killed before its commit: the sweep finds the saga again
             world.agenda.after(RESTART, self.drain, order_id)
             return
-        saga, events = self.rows[order_id], self.waiting.pop(order_id, [])
-        deadline = saga.deadline
+        saga, definition = self.rows[order_id], world.releases.at(world.agenda.now, world.random)
+        if definition.version < saga.version:  # a worker of the earlier release leaves it to the later one's
+            world.agenda.after(SWEEP, self.drain, order_id)
+            return
+        events, deadline = self.waiting.pop(order_id, []), saga.deadline
         for message in events:
             if isinstance(message, c.OrderSubmitted):
-                self._publish(engine.start(saga, self.definition, world.time))
+                self._publish(engine.start(saga, definition, world.time))
             else:
-                self._publish(engine.apply(saga, self.definition, message, world.time))
-        self._publish(engine.wake(saga, self.definition, world.time))
+                self._publish(engine.apply(saga, definition, message, world.time))
+        self._publish(engine.wake(saga, definition, world.time))
+        saga.version = definition.version
         if saga.deadline and saga.deadline != deadline:
             seconds = (saga.deadline - world.time).total_seconds()
             world.agenda.after(seconds + world.random.random() * SWEEP, self.drain, order_id)
@@ -199,7 +213,7 @@ class SagaService(Service):
 
     def wake_by_hand(self, saga: Saga) -> None:
         """A manager wakes a saga that is stuck."""
-        self._publish(engine.wake(saga, self.definition, self.world.time, by_hand=True))
+        self._publish(engine.wake(saga, self.world.releases.new, self.world.time, by_hand=True))
         if saga.deadline:
             seconds = (saga.deadline - self.world.time).total_seconds()
             self.world.agenda.after(seconds, self.drain, saga.order_id)
@@ -305,6 +319,26 @@ class OrderService(Service):
             if held is None or held.state != State.COMMITTED:
                 raise Violation(f"{order.id} was confirmed and its stock is {held and held.state}.")
         return [event(answer, order)] if answer else []
+
+
+class PaymentService(Service):
+    """A payment provider of a later release: authorizes or declines, voids, and remembers what it said."""
+
+    name = "payment"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.states: dict[UUID, type[AboutOrder]] = {}  # order -> what was said of it last
+
+    def handle(self, message: c.Message) -> list[c.Message] | None:
+        """One command, one answer; the first decision stands, and what was voided stays so."""
+        if isinstance(message, AuthorizePayment):
+            decision = PaymentDeclined if self.world.random.random() < 0.2 else PaymentAuthorized
+            return [self.states.setdefault(message.order_id, decision)(order_id=message.order_id)]
+        if isinstance(message, VoidPayment):
+            self.states[message.order_id] = PaymentVoided
+            return [PaymentVoided(order_id=message.order_id)]
+        return []
 
 
 class BasketService(Service):
