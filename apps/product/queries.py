@@ -64,7 +64,8 @@ def products(wanted: Wanted) -> Listing[Product]:
         return Listing(Product, match, order)
     terms = terms_of(wanted["search"])
     match["$and"] = [_has(term) for term in terms] or [{"_id": NOBODY}]
-    if "ordering" in wanted or not terms:
+    if "ordering" in wanted or all(len(term.literal) == 1 for term in terms):
+        # So much is found by a letter that ranking would read most of the catalogue, and all of it begins words.
         return Listing(Product, match, order)
     return Listing(Product, match, {RANK: 1, **order}, _rank(plain(wanted["search"]), terms))
 

@@ -1,7 +1,7 @@
 """What a search finds a product by, and what its lists are sorted by: texts in one plain spelling.
 
 An index of `words` answers a search without reading the collection, which a regular expression over the texts
-cannot (measured at 200,000 products: below 2 ms against half a second). Signs count: "C++" is a word. Of the name
+cannot (ADR 0013 has the figures). Signs count: "C++" is a word. Of the name
 the index holds what begins at any letter, so that a part within a word finds it; of the description only what
 begins at a word or a sign, since thousands of entries for each product would cost more than they find.
 """

@@ -61,7 +61,7 @@ def _free(model: type[Product | Category], slug: str, instance: Product | Catego
     ]
 )
 class ProductInput(BodySerializer[Product]):
-    """The body that makes or changes a product. What is not named stays as it is."""
+    """The body that makes or changes a product. What is not named, or null, stays as it is."""
 
     name = TextField(max_length=MAX_NAME)
     slug = SlugField(

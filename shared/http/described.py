@@ -16,6 +16,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.exceptions import APIException
 from rest_framework.serializers import ListSerializer
 
+from shared.http.bodies import BodySerializer
 from shared.http.documents import KINDS
 from shared.http.fields import TextField
 from shared.http.problems import SLUGS, Problem, StoreUnavailable
@@ -169,6 +170,13 @@ class Operation(AutoSchema):
         super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
         if isinstance(field, TextField) and "oneOf" in schema:
             schema |= schema.pop("oneOf")[0]
+
+    def _get_serializer_field_meta(self, field: Any, direction: str) -> Shown:
+        """With whether it takes null: what may be left out of a body does."""
+        meta: Shown = super()._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
+        if isinstance(getattr(field, "parent", None), BodySerializer) and not field.required:
+            meta["nullable"] = True
+        return meta
 
     def _said(self) -> Iterable[type[Problem]]:
         name = getattr(self.view, "action", None) or self.method.lower()

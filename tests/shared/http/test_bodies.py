@@ -40,6 +40,13 @@ def test_a_value_is_a_value() -> None:
     assert valid(total="1.00", note="", lines=[{"quantity": 1}])["total"] == Decimal(1)
 
 
+@pytest.mark.parametrize("field", ["reason", "total", "lines", "flag"])
+def test_an_empty_text_is_not_null(field: str) -> None:
+    """Red when optional fields get DRF's `allow_null`: an expected total of "" was none, and the order was placed."""
+    with pytest.raises(ValidationError):
+        valid(**{field: ""})
+
+
 @pytest.mark.parametrize(
     "body", [{"name": None}, {"lines": [None]}, {"lines": [{"quantity": None}]}], ids=str
 )
