@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from apps.saga import engine
+from apps.saga import engine, updates
 from apps.saga.definition import Definition
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import DEFINITIONS
@@ -31,10 +31,6 @@ logger = logging.getLogger(__name__)
 BATCH = 200  # sagas in one transaction
 LONGEST_BACKOFF = 300.0  # seconds
 STORE_AWAY = (OperationalError, InterfaceError)  # no fault of any saga
-CHANGING = [
-    "status", "is_stuck", "step", "deadline", "reason", "cancel_requested", "steps", "history", "version",
-    "failures", "retry_at", "updated_at",
-]  # fmt: skip
 
 Pick = Callable[[], list[Saga]]
 
@@ -160,7 +156,7 @@ def _advance(sagas: Sequence[Saga]) -> int:
 
 
 def _write(moved: Sequence[Saga], applied: Sequence[int], outgoing: Sequence[Outgoing]) -> None:
-    Saga.objects.bulk_update(moved, CHANGING)
+    updates.update(moved)
     SagaEvent.objects.filter(pk__in=applied).delete()
     outbox.publish_all(outgoing)
     crash_point("saga.written")
@@ -172,7 +168,7 @@ def _put_off(failed: Sequence[Saga], now: datetime) -> None:
         saga.failures += 1
         wait = min(2.0 ** min(saga.failures, 16), LONGEST_BACKOFF)
         saga.retry_at = now + timedelta(seconds=wait)
-    Saga.objects.bulk_update(failed, ["failures", "retry_at"])
+    updates.update(failed, updates.PUT_OFF)
 
 
 def _move(saga: Saga, events: Sequence[SagaEvent], now: datetime) -> list[Outgoing]:
@@ -223,6 +219,6 @@ def wake_by_hand(saga_id: UUID) -> Saga | None:
         commands = [] if moved else engine.wake(saga, definition, now, by_hand=True)
         if len(saga.history) > lines:
             saga.version, saga.failures, saga.retry_at, saga.updated_at = definition.version, 0, None, now
-            saga.save(update_fields=CHANGING)
+            updates.update([saga])
             outbox.publish_all((command, Cause("", saga.traceparent)) for command in commands)
     return saga

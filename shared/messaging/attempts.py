@@ -9,7 +9,7 @@ from shared.contracts import Message
 from shared.faults import crash_point
 from shared.messaging.dead_letters import DeadLetterQueue
 from shared.messaging.dispatch import Handlers, dispatch
-from shared.messaging.envelope import Poison, Raw, Received, decode
+from shared.messaging.envelope import Poison, Raw, Received, decode, type_of
 from shared.messaging.ledger import Ledger
 from shared.messaging.parking import Parked
 from shared.messaging.patience import Patience, StoreAway
@@ -45,8 +45,8 @@ class Attempts:
         self.waiting: set[Place] = set()
 
     def understood(self, raws: Sequence[Raw]) -> list[Received[Message]]:
-        """What of `raws` there is a handler for. Poison goes to the dead letters before this returns."""
-        return [message for raw in raws if (message := self._decoded(raw)) and self._has_handler(message)]
+        """What of `raws` there is a handler for. Poison of those types, or of none, goes to the dead letters before this returns."""
+        return [message for raw in raws if not self._is_for_others(raw) and (message := self._decoded(raw))]
 
     def handle(self, messages: Sequence[Received[Message]], *, carefully: bool) -> None:
         """Handle or park each of `messages`. `carefully`: one by one, each try counted before it begins."""
@@ -77,11 +77,13 @@ class Attempts:
             self._give_up(raw, str(reason), 1)
             return None
 
-    def _has_handler(self, message: Received[Message]) -> bool:
-        if type(message.message) in self._handlers:
-            return True
-        MESSAGES.labels(message.message.TYPE, "skipped").inc()
-        return False
+    def _is_for_others(self, raw: Raw) -> bool:
+        """Whether its type says that no handler is here; what others have to read is not read."""
+        contract = type_of(raw)
+        if contract is None or contract in self._handlers:
+            return False
+        MESSAGES.labels(contract.TYPE, "skipped").inc()
+        return True
 
     def _handle_now(self, batch: Sequence[Received[Message]]) -> None:
         try:

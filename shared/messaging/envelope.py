@@ -90,6 +90,15 @@ def encode(message: Message, service: str, cause: Cause | None = None) -> tuple[
     return headers["ce_id"], headers, message.model_dump_json(exclude_none=True)
 
 
+def type_of(raw: Raw) -> type[Message] | None:
+    """The contract that the one header `ce_type` names, on its own topic; nothing else of the message is looked at."""
+    types = [value for name, value in raw.headers if name == "ce_type"]
+    if raw.fault or len(types) != 1 or types[0] is None:
+        return None
+    contract = BY_TYPE.get(types[0].decode("utf-8", "replace"))
+    return contract if contract is not None and contract.TOPIC.name == raw.topic else None
+
+
 def decode(raw: Raw) -> Received[Message]:
     """The message in `raw`.
 

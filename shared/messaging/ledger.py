@@ -5,6 +5,7 @@ a ledger of its own.
 """
 
 import logging
+import select
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
@@ -80,6 +81,7 @@ class SqlLedger:
 
     def handle(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
         """One transaction: the ids that are new, and what they bring about."""
+        _leave_closed_connection()
         for _ in range(COLLISIONS):
             try:
                 return self._handle_once(batch, dispatch)
@@ -141,10 +143,29 @@ class SqlLedger:
         ParkedMessage.objects.filter(pk=parked.id).delete()
 
     def is_reachable(self) -> bool:
-        """A new connection is made where the old one is broken."""
-        connections.close_all()
-        connection.ensure_connection()
-        return connection.is_usable()
+        """The open connection is kept where it works; a new one is made where it is broken."""
+        if connection.connection is None or not connection.is_usable():
+            connections.close_all()
+            connection.ensure_connection()
+        return True
+
+
+def _leave_closed_connection() -> None:
+    """Let go of a connection that PostgreSQL has closed meanwhile: the next statement opens another.
+
+    Asks PostgreSQL only where something lies unread on the connection, as its end does: no round trip for each batch.
+    """
+    raw = connection.connection
+    if raw is None or connection.in_atomic_block:
+        return
+    if raw.closed or (_has_news(raw.fileno()) and not connection.is_usable()):
+        connection.close()
+
+
+def _has_news(descriptor: int) -> bool:
+    look = select.poll()
+    look.register(descriptor, select.POLLIN)
+    return bool(look.poll(0))
 
 
 def is_collision(error: OperationalError) -> bool:

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.saga import handlers, orchestrator
+from apps.saga import handlers, orchestrator, updates
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import PLACEMENT
 from shared import contracts as c
@@ -244,6 +244,12 @@ def test_what_a_later_release_moved_is_left_to_it() -> None:
     saga = Saga.objects.get()
     assert (saga.steps, saga.failures) == ([], 0)
     assert SagaEvent.objects.exists()
+
+
+def test_whatever_may_change_of_a_saga_is_written() -> None:
+    """Red when a field is added to the model and not to `updates.MOVED`."""
+    fixed = {"id", "kind", "order_id", "customer_id", "items", "traceparent", "created_at"}
+    assert {field.name for field in Saga._meta.concrete_fields} - fixed == set(updates.MOVED)
 
 
 def test_two_workers_share_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:

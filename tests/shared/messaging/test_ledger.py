@@ -196,5 +196,36 @@ def test_a_lost_connection_is_made_anew(lab: Lab) -> None:
     assert ledger.parked_keys() == set()
 
 
+def _session() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def _end_this_session() -> None:
+    """As a PostgreSQL that starts anew does to a consumer that waits for a message."""
+    session, other = _session(), connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [session])
+    other.close()
+
+
+def test_a_good_connection_is_kept(lab: Lab) -> None:
+    """Red when each look at the store opens one."""
+    ledger, session = SqlLedger(), _session()
+    for number in range(3):
+        assert ledger.is_reachable()
+        assert ledger.handle([decode(lab.note(str(number)))], lambda _: None) == 1
+    assert _session() == session
+
+
+def test_a_connection_that_the_store_closed_is_noticed_before_the_next_message(lab: Lab) -> None:
+    """Red when the message pays for it: it would fail, and be parked. See `_leave_closed_connection`."""
+    ledger, session = SqlLedger(), _session()
+    _end_this_session()
+    assert ledger.handle([decode(lab.note("a"))], lambda _: None) == 1
+    assert _session() != session
+
+
 def test_the_lease_is_longer_than_a_statement_may_take() -> None:
     assert timedelta(milliseconds=STATEMENT_TIMEOUT_MS) < LEASE
