@@ -67,25 +67,25 @@ class Buyer:
             answer.raise_for_status()
             self._headers = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
 
+    async def listen(self) -> None:
+        """Open the WebSocket that says how orders go."""
+        address = gateway_url(self._instance).replace("http", "ws", 1)
+        self._socket = await self._http.ws_connect(f"{address}/ws/notifications/", headers=self._headers)
+
     async def order_until(self, ends: float, counts_from: float, product: str, measured: Measured) -> None:
         """Order one piece of `product` at a time; what began before `counts_from` does not count."""
-        gateway = gateway_url(self._instance)
+        orders = f"{gateway_url(self._instance)}/api/orders/"
         body = {"shipping_address": ADDRESS, "items": [{"product_id": product, "quantity": 1}]}
-        async with self._http.ws_connect(
-            f"{gateway.replace('http', 'ws', 1)}/ws/notifications/", headers=self._headers
-        ) as socket:
-            while (began := time.perf_counter()) < ends:
-                async with self._http.post(
-                    f"{gateway}/api/orders/", json=body, headers=self._headers
-                ) as answer:
-                    if answer.status != HTTPStatus.CREATED:
-                        raise SystemExit(f"No order: {await answer.text()}")
-                    order = (await answer.json())["id"]
-                answered = time.perf_counter()
-                await _confirmation(socket, order)
-                if began >= counts_from:
-                    measured.answered.append((answered - began) * 1000)
-                    measured.pushed.append((time.perf_counter() - began) * 1000)
+        while (began := time.perf_counter()) < ends:
+            async with self._http.post(orders, json=body, headers=self._headers) as answer:
+                if answer.status != HTTPStatus.CREATED:
+                    raise SystemExit(f"No order: {await answer.text()}")
+                order = (await answer.json())["id"]
+            answered = time.perf_counter()
+            await _confirmation(self._socket, order)
+            if began >= counts_from:
+                measured.answered.append((answered - began) * 1000)
+                measured.pushed.append((time.perf_counter() - began) * 1000)
 
 
 async def _confirmation(socket: aiohttp.ClientWebSocketResponse, order: str) -> None:
@@ -106,6 +106,7 @@ async def measure(
         people = [Buyer(http, instance, name) for name in names(buyers)]
         for person in people:  # one after the other: a log-in costs Keycloak much
             await person.sign_in()
+            await person.listen()
         product = await _in_stock(http, f"{gateway_url(instance)}/api")
         began = time.perf_counter() + WARM_UP
         work = [person.order_until(began + seconds, began, product, measured) for person in people]

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
+from prometheus_client import Counter
 
 from apps.saga import engine, updates
 from apps.saga.definition import Definition
@@ -27,6 +28,8 @@ from shared.messaging import outbox
 from shared.messaging.outbox import Outgoing
 
 logger = logging.getLogger(__name__)
+
+FAILURES = Counter("saga_failures_total", "How often a saga could not be moved, and was put off")
 
 BATCH = 200  # sagas in one transaction
 LONGEST_BACKOFF = 300.0  # seconds
@@ -164,6 +167,7 @@ def _write(moved: Sequence[Saga], applied: Sequence[int], outgoing: Sequence[Out
 
 def _put_off(failed: Sequence[Saga], now: datetime) -> None:
     """Count the failure and wait, twice as long each time; nothing else of these sagas is written."""
+    FAILURES.inc(len(failed))
     for saga in failed:
         saga.failures += 1
         wait = min(2.0 ** min(saga.failures, 16), LONGEST_BACKOFF)
