@@ -53,12 +53,15 @@ def _wanted() -> list[NewTopic]:
         "segment.ms": str(DAY_MILLISECONDS // 2),
     }
     compacted = {"cleanup.policy": "compact"}
-    for_messages = [_new(topic.name, compacted if topic.compacted else retention) for topic in TOPICS]
-    return [*for_messages, *(_new(topic.dead_letter, {"retention.ms": "-1"}) for topic in TOPICS)]
+    for_messages = [
+        _new(topic.name, topic.partitions, compacted if topic.compacted else retention) for topic in TOPICS
+    ]
+    for_letters = [_new(topic.dead_letter, PARTITIONS, {"retention.ms": "-1"}) for topic in TOPICS]
+    return [*for_messages, *for_letters]
 
 
-def _new(name: str, config: dict[str, str]) -> NewTopic:
-    return NewTopic(name, num_partitions=PARTITIONS, replication_factor=1, config=config)
+def _new(name: str, partitions: int, config: dict[str, str]) -> NewTopic:
+    return NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
 
 
 def _settings(topic: NewTopic) -> ConfigResource:

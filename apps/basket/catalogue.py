@@ -1,7 +1,8 @@
 """The copy of the catalogue: what a basket must know of each product, kept up to date by `product.events`.
 
-One Redis hash: product id -> "version is_active currency price name". The copy is complete when every
-partition of the topic has been read to the end that it had when reading began.
+One Redis hash: product id -> "version is_active currency price name". The copy is whole when every
+partition of the topic has been read to the end that it had when reading began: one partition, or as many as
+an earlier release has made.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,11 +12,11 @@ from decimal import Decimal
 from apps.basket.errors import CatalogueIncomplete
 from apps.basket.scripts import redis, run
 from shared.contracts import ProductEvent
-from shared.contracts.topics import PARTITIONS
 from shared.messaging.envelope import Received
 
 COPIES = "catalogue"
-COMPLETE = "catalogue:complete"  # the partitions that were read to their end
+COMPLETE = "catalogue:complete"  # a set: the partitions that were read to their end
+WHOLE = "catalogue:whole"  # is there when those are all that the topic has
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,12 @@ def sold(product_ids: Collection[str]) -> set[str]:
         return set()
     with redis().pipeline(transaction=True) as pipe:
         pipe.hmget(COPIES, wanted)
-        pipe.scard(COMPLETE)
-        texts, partitions = pipe.execute()
-    if None in texts and not is_complete(partitions):
+        pipe.exists(WHOLE)
+        texts, is_whole = pipe.execute()
+    if None in texts and not is_whole:
         raise CatalogueIncomplete
     return {
         product
         for product, text in zip(wanted, texts, strict=True)
         if text is not None and parse(text).is_active
     }
-
-
-def is_complete(partitions: int) -> bool:
-    """Whether a copy that covers so many partitions holds every product."""
-    return partitions >= PARTITIONS

@@ -12,6 +12,7 @@ from typing import Any
 
 from apps.basket.scripts import redis, run
 from shared.contracts import Message
+from shared.contracts.topics import ORDERED
 from shared.messaging.envelope import Headers, Raw, Received
 from shared.messaging.ledger import LEASE, Dispatch
 from shared.messaging.parking import Parked
@@ -44,7 +45,7 @@ class RedisLedger:
 
     def claim(self) -> Parked | None:
         """The claim and the count of the try are one script, so that two replicas never try a message at once."""
-        found = run("claim", [PARKED], [int(LEASE.total_seconds() * 1000)])
+        found = run("claim", [PARKED], [int(LEASE.total_seconds() * 1000), *ORDERED])
         return _parked(dict(zip(found[::2], found[1::2], strict=True))) if found else None
 
     def handle_parked(self, parked: Parked, message: Received[Message], dispatch: Dispatch) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from apps.basket.catalogue import COMPLETE
+from apps.basket.catalogue import COMPLETE, WHOLE
 from apps.basket.scripts import redis, run
 from shared.contracts.topics import PRODUCT_EVENTS
 from shared.messaging.envelope import Raw
@@ -35,6 +35,8 @@ class Progress:
         self._reached: Offsets = {}
         # Of the partitions that are not yet read to their end: where that is, once Kafka has said so.
         self._ends: dict[Place, int | None] = {}
+        # How many partitions the catalogue has: six where an earlier release made the topic.
+        self._partitions = 0
 
     def __call__(self, kafka: Consumer, handled: Sequence[Raw]) -> None:
         """Note how far `handled` reaches, and go back where Redis does not reach as far."""
@@ -57,6 +59,9 @@ class Progress:
         if not new:
             return {place: self._reached[place] for place in assigned}
         started = {**_committed(kafka, new), **_starts_of(handled), **self._reached}
+        if any(topic == PRODUCT_EVENTS.name for topic, _ in new):
+            self._partitions = _partitions(kafka)
+            _complete(self._partitions)  # a release before this one said it of each partition only
         self._ends.update(dict.fromkeys(_incomplete(new)))
         return {place: started[place] for place in assigned}
 
@@ -75,6 +80,7 @@ class Progress:
         """Read a partition of the catalogue from its beginning."""
         logger.warning("The copy of %s[%d] is not there: it is read from the beginning", *place)
         # In this order a kill at any point leaves Redis saying that it knows less than it does.
+        redis().delete(WHOLE)
         redis().srem(COMPLETE, place[1])
         kafka.seek(TopicPartition(*place, OFFSET_BEGINNING))
         _note(place, 0)
@@ -86,7 +92,7 @@ class Progress:
         self._ends = {place: _end_of(kafka, place) if end is None else end for place, end in ends.items()}
         done = {p for p, end in self._ends.items() if end is not None and self._reached[p] >= end}
         if done:
-            redis().sadd(COMPLETE, *(partition for _, partition in done))
+            _complete(self._partitions, *(partition for _, partition in done))
             logger.info("The copy of the catalogue is complete for %s", ", ".join(map(_name, sorted(done))))
         self._ends = {place: end for place, end in self._ends.items() if place not in done}
 
@@ -97,6 +103,15 @@ def _advance(before: Offsets, reached: Offsets) -> Offsets:
         return {}
     args = [value for place in reached for value in (_name(place), before[place], reached[place])]
     return {_place(name): offset for name, offset in run("advance", [PROGRESS], args)}
+
+
+def _complete(partitions: int, *done: int) -> None:
+    run("complete", [COMPLETE, WHOLE], [partitions, *done])
+
+
+def _partitions(kafka: Consumer) -> int:
+    """How many partitions the catalogue's topic has."""
+    return len(kafka.list_topics(PRODUCT_EVENTS.name, timeout=TIMEOUT).topics[PRODUCT_EVENTS.name].partitions)
 
 
 def _note(place: Place, offset: int) -> None:

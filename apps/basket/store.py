@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from apps.basket.catalogue import COMPLETE, COPIES, Copy, is_complete, parse
+from apps.basket.catalogue import COPIES, WHOLE, Copy, parse
 from apps.basket.scripts import run
 
 MAX_LINES = 100
@@ -80,9 +80,9 @@ class Answer:
 
 def ask(script: str, customer: str, *args: Any) -> Answer:
     """Run a script about the basket of `customer`."""
-    outcome, version, tag, partitions, lines = run(script, [key_of(customer), COPIES, COMPLETE], args)
+    outcome, version, tag, knows_catalogue, lines = run(script, [key_of(customer), COPIES, WHOLE], args)
     is_whole = all(copy is not None for _, _, copy in lines)
-    return Answer(outcome.decode(), _basket(version, tag.decode(), lines), is_whole, is_complete(partitions))
+    return Answer(outcome.decode(), _basket(version, tag.decode(), lines), is_whole, bool(knows_catalogue))
 
 
 def key_of(customer: str) -> str:

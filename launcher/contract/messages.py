@@ -10,7 +10,7 @@ from launcher.contract import about
 from launcher.contract.parts import Part
 from shared.contracts import MESSAGES, TOPICS, Message, Topic
 from shared.contracts.golden.document import SENDERS, Golden, path_of
-from shared.contracts.topics import PARTITIONS, RETENTION_DAYS
+from shared.contracts.topics import RETENTION_DAYS
 
 Json = dict[str, Any]
 
@@ -100,7 +100,7 @@ def _channels() -> Iterator[tuple[str, Json]]:
                 "messages": {
                     message.TYPE: {"$ref": f"#/components/messages/{message.TYPE}"} for message in _of(topic)
                 },
-                "bindings": {"kafka": {"topic": topic.name, "partitions": PARTITIONS}},
+                "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions}},
             },
         )
         yield (

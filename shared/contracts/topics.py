@@ -10,10 +10,15 @@ RETENTION_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic. A compacted one keeps the newest message of each key for ever, so that a copy can be rebuilt."""
+    """A topic. A compacted one keeps the newest message of each key for ever, so that a copy can be rebuilt.
+
+    With one partition everything on it stays in order, and not just what has the same key: whoever follows it is
+    at every moment where the sender was at some moment (ADR 0014).
+    """
 
     name: str
     compacted: bool = False
+    partitions: int = PARTITIONS
 
     @property
     def dead_letter(self) -> str:
@@ -21,7 +26,7 @@ class Topic:
         return self.name + DEAD_LETTER
 
 
-PRODUCT_EVENTS = Topic("product.events", compacted=True)
+PRODUCT_EVENTS = Topic("product.events", compacted=True, partitions=1)
 ORDER_EVENTS = Topic("order.events")
 ORDER_COMMANDS = Topic("order.commands")
 STOCK_COMMANDS = Topic("stock.commands")
@@ -29,3 +34,6 @@ STOCK_EVENTS = Topic("stock.events")
 BASKET_COMMANDS = Topic("basket.commands")
 
 TOPICS = (PRODUCT_EVENTS, ORDER_EVENTS, ORDER_COMMANDS, STOCK_COMMANDS, STOCK_EVENTS, BASKET_COMMANDS)
+# Names of the topics on which everything stays in order. Where an earlier release made one with more partitions,
+# all that is new goes into the first.
+ORDERED = {topic.name for topic in TOPICS if topic.partitions == 1}

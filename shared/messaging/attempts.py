@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from prometheus_client import Counter
 
 from shared.contracts import Message
+from shared.contracts.topics import ORDERED
 from shared.faults import crash_point
 from shared.messaging.dead_letters import DeadLetterQueue
 from shared.messaging.dispatch import Handlers, dispatch
@@ -23,7 +24,7 @@ MESSAGES = Counter("messages_total", "Messages taken from Kafka", ["type", "outc
 BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0)  # seconds between the tries of a failing message: 45 in all
 MAX_CRASHES = 3
 
-Place = tuple[str, bytes | None]  # topic and key: what stays in order
+Place = tuple[str, bytes | None]  # topic and key, or an ordered topic and None: what stays in order
 
 
 class Attempts:
@@ -61,7 +62,7 @@ class Attempts:
 
     def look_at_parked(self) -> None:
         """Learn what is parked; other replicas park, too."""
-        self.waiting = self._ledger.parked_keys()
+        self.waiting = {_lane(*parked) for parked in self._ledger.parked_keys()}
 
     def retry_parked(self) -> None:
         """Try every parked message whose time has come, oldest of its key first."""
@@ -150,7 +151,11 @@ class Attempts:
 
 
 def _place(raw: Raw) -> Place:
-    return raw.topic, raw.key
+    return _lane(raw.topic, raw.key)
+
+
+def _lane(topic: str, key: bytes | None) -> Place:
+    return topic, None if topic in ORDERED else key
 
 
 def _printable(text: str) -> str:

@@ -5,7 +5,7 @@ How it keeps its word when any line is the last one executed:
   it. Killed between the two, the message comes again and its id is known.
 - A batch is one transaction. When it fails its messages are handled one by one, and the one that fails is
   parked in the database with its offset committed: its neighbours go on, later messages of its key wait
-  behind it.
+  behind it, and so does all of its topic where the whole topic is in order (`contracts.topics.ORDERED`).
 - The first batch after a start goes through the parking lot as a whole, where each try is counted before it
   begins: a message that kills its process is met there after the restart and given up after `MAX_CRASHES`.
 - A store that is away is no fault of a message: the loop waits and counts nothing.

@@ -15,6 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from shared.contracts import Message
+from shared.contracts.topics import ORDERED
 from shared.messaging.envelope import Raw, Received
 from shared.messaging.models import InboxMessage, ParkedMessage
 from shared.messaging.parking import Parked, from_row, to_row
@@ -36,7 +37,8 @@ CLAIM = """
         SELECT id FROM messaging_parkedmessage AS this
         WHERE next_try_at <= %(now)s AND NOT EXISTS (
             SELECT 1 FROM messaging_parkedmessage AS older
-            WHERE older.topic = this.topic AND older.key = this.key AND older.id < this.id)
+            WHERE older.topic = this.topic AND older.id < this.id
+                AND (older.key = this.key OR older.topic = ANY(%(ordered)s)))
         ORDER BY starts, id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING *
 """
@@ -57,7 +59,7 @@ class Ledger(Protocol):
     def claim(self) -> Parked | None:
         """The next parked message whose time has come, its try counted; the oldest of its key only.
 
-        The least tried comes first: what takes the process down must not do so before its neighbours' turn.
+        Of a topic that is in order as a whole it is the oldest of the topic. The least tried comes first: what takes the process down must not do so before its neighbours' turn.
         """
 
     def handle_parked(self, parked: Parked, message: Received[Message], dispatch: Dispatch) -> None:
@@ -118,7 +120,7 @@ class SqlLedger:
     def claim(self) -> Parked | None:
         """The claim is an update, so that two replicas never try the same message at once."""
         now = timezone.now()
-        rows = ParkedMessage.objects.raw(CLAIM, {"now": now, "until": now + LEASE})
+        rows = ParkedMessage.objects.raw(CLAIM, {"now": now, "until": now + LEASE, "ordered": [*ORDERED]})
         return next((from_row(row) for row in rows), None)
 
     def handle_parked(self, parked: Parked, message: Received[Message], dispatch: Dispatch) -> None:

@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as KafkaMessage
 from prometheus_client import Counter
 
+from shared.contracts.topics import ORDERED
 from shared.faults import crash_point
 from shared.telemetry.probe import Pulse
 
@@ -23,6 +24,7 @@ RELAYED = Counter("outbox_relayed_total", "Messages carried to Kafka")
 
 BATCH = 500
 IDLE_WAIT = 1.0  # seconds: the poll behind the store's wake-up
+FIRST_PARTITION, BY_KEY = 0, -1  # where a message goes; −1 is the library's word for "where its key belongs"
 FLUSH_WAIT = 5.0  # seconds between two beats while Kafka is away
 PURGE_EVERY = 600.0  # seconds
 
@@ -132,7 +134,13 @@ class Relay:
 
         headers: list[tuple[str, str | bytes | None]] = list(row.headers.items())
         self.producer.produce(
-            row.topic, row.payload.encode(), row.key.encode(), headers=headers, on_delivery=report
+            row.topic,
+            row.payload.encode(),
+            row.key.encode(),
+            # Named, since the topic may be of an earlier release and have more than one.
+            partition=FIRST_PARTITION if row.topic in ORDERED else BY_KEY,
+            headers=headers,
+            on_delivery=report,
         )
 
     def _purge_by_the_clock(self) -> None:

@@ -24,7 +24,7 @@ from apps.basket.handlers import HANDLERS
 from apps.basket.inbox import RedisLedger
 from apps.basket.progress import Progress
 from shared.contracts import Message
-from shared.contracts.topics import BASKET_COMMANDS, PARTITIONS, PRODUCT_EVENTS
+from shared.contracts.topics import BASKET_COMMANDS, PRODUCT_EVENTS
 from shared.messaging import kafka
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import DeadLetterQueue
@@ -103,8 +103,11 @@ def new_group(*, replay: bool = False) -> str:
     name = f"test-basket-{uuid4()}"
     if not replay:
         client = kafka.consumer(settings.ENVIRONMENT.kafka, name)
-        topics = (PRODUCT_EVENTS.name, BASKET_COMMANDS.name)
-        places = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
+        places = [
+            TopicPartition(topic.name, number)
+            for topic in (PRODUCT_EVENTS, BASKET_COMMANDS)
+            for number in range(topic.partitions)
+        ]
         for place in places:
             place.offset = client.get_watermark_offsets(place, timeout=PATIENCE)[1]
         client.commit(offsets=places, asynchronous=False)
@@ -162,7 +165,11 @@ def make_topics() -> None:
     """The topics that the consumer reads, where nobody has made them yet."""
     client = AdminClient({"bootstrap.servers": settings.ENVIRONMENT.kafka})
     existing = client.list_topics(timeout=PATIENCE).topics
-    wanted = [name for topic in (PRODUCT_EVENTS, BASKET_COMMANDS) for name in (topic.name, topic.dead_letter)]
-    missing = [NewTopic(name, PARTITIONS, 1) for name in wanted if name not in existing]
+    wanted = [
+        NewTopic(name, topic.partitions, 1)
+        for topic in (PRODUCT_EVENTS, BASKET_COMMANDS)
+        for name in (topic.name, topic.dead_letter)
+    ]
+    missing = [topic for topic in wanted if topic.topic not in existing]
     for future in (client.create_topics(missing) if missing else {}).values():
         future.result()

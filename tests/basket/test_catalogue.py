@@ -3,14 +3,16 @@
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 from rest_framework.test import APIClient
 
-from apps.basket import operations
-from apps.basket.catalogue import COMPLETE, copy_products, sold
+from apps.basket import operations, progress
+from apps.basket.catalogue import COMPLETE, WHOLE, Copy, copy_products, parse, sold
 from apps.basket.errors import CatalogueIncomplete
 from shared.testing.messages import received
 from shared.testing.tokens import ALICE
 from tests.basket.shop import BASKET, CUP, HAT, PEN, UNKNOWN, archive, item_url, offer, quantities, updated
+from tests.catalogue import Telling, tellings
 
 
 @pytest.mark.usefixtures("catalogue")
@@ -59,7 +61,7 @@ class TestIncomplete:
 
     @pytest.fixture(autouse=True)
     def _half_a_catalogue(self, catalogue: None, redis: Any) -> None:
-        redis.srem(COMPLETE, 3)
+        redis.delete(WHOLE)
 
     def test_an_unknown_product_is_503_and_not_404(self, customer_client: APIClient) -> None:
         one = customer_client.put(item_url(UNKNOWN), {"quantity": 1})
@@ -93,3 +95,35 @@ class TestIncomplete:
         assert sold([PEN]) == {PEN}
         with pytest.raises(CatalogueIncomplete):
             sold([PEN, UNKNOWN])
+
+
+class TestWhole:
+    """The copy is whole when all partitions were read that the topic has: one, or six of an earlier release."""
+
+    @pytest.mark.parametrize("partitions", [1, 6])
+    def test_after_the_last_partition(self, partitions: int, redis: Any) -> None:
+        for number in range(partitions):
+            assert not redis.exists(WHOLE)
+            progress._complete(partitions, number)
+        assert redis.exists(WHOLE)
+
+    def test_as_a_release_before_has_left_it(self, redis: Any) -> None:
+        """It said of each partition that it was read, and of the whole nothing."""
+        redis.sadd(COMPLETE, *range(6))
+        progress._complete(6)
+        assert redis.exists(WHOLE)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(telling=tellings)
+def test_the_copy_is_a_prefix_of_the_catalogues_history(telling: Telling, redis: Any) -> None:
+    """Red without the comparison of versions in `copy_products.lua`, or where a batch is more than one script."""
+    redis.flushdb()
+    for events, catalogue in telling.told():
+        copy_products([received(event) for event in events])
+
+        copies = {key.decode(): parse(text) for key, text in redis.hgetall("catalogue").items()}
+        assert copies == {
+            key: Copy(event.version, event.is_active, event.currency, event.price, event.name)
+            for key, event in catalogue.items()
+        }

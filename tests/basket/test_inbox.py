@@ -15,7 +15,7 @@ from shared.messaging.envelope import Raw, Received, decode
 from shared.messaging.ledger import LEASE
 from shared.testing.messages import raw
 from shared.testing.tokens import ALICE, BOB
-from tests.basket.shop import PEN, ordered
+from tests.basket.shop import CUP, PEN, ordered, updated
 
 
 @pytest.fixture
@@ -80,6 +80,21 @@ def test_the_oldest_of_a_key_comes_first_and_holds_up_only_its_key(ledger: Redis
     third = ledger.claim()
     assert third is not None
     assert third.raw.offset == 10
+
+
+def test_the_catalogue_is_in_order_as_a_whole(ledger: RedisLedger) -> None:
+    """Red without the topics in order among the arguments of `claim.lua`."""
+    pen, cup = (raw(updated(each, "Thing", "1.00"), offset=at) for at, each in enumerate((PEN, CUP)))
+    ledger.park([pen, cup])
+
+    first = ledger.claim()
+
+    assert first is not None
+    assert (first.raw.key, ledger.claim()) == (PEN.encode(), None)
+    ledger.drop(first)
+    second = ledger.claim()
+    assert second is not None
+    assert second.raw.key == CUP.encode()
 
 
 def test_offsets_are_ordered_as_numbers(ledger: RedisLedger) -> None:

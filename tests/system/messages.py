@@ -20,7 +20,8 @@ LISTENERS = {
 GROUPS = sorted(set().union(*LISTENERS.values()))
 COLLECTOR = "saga"  # of the dead letters of every service
 DEAD_LETTER = ".dead-letter"
-PARTITIONS = range(6)
+PARTITIONS = {topic: 1 if topic == "product.events" else 6 for topic in LISTENERS}
+OF_LETTERS = 6  # partitions of a dead-letter topic
 BEGINNING = 200  # characters
 
 

@@ -50,10 +50,10 @@ def about_unknown_orders() -> list[Message]:
 @pytest.fixture(scope="module")
 def sent(hopeful: list[Message], topics: Topics) -> dict[str, list[Message]]:
     """Every kind of poison on every topic, in every partition in turn; by kind."""
-    partition = cycle(PARTITIONS)
+    partitions = {topic: cycle(range(count)) for topic, count in PARTITIONS.items()}
     found = {
         kind: [
-            poison(kind, topic).into(next(partition))
+            poison(kind, topic).into(next(partitions[topic]))
             for topic in LISTENERS
             if (kind, topic) != REFUSED_BY_KAFKA
         ]

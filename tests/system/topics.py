@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
 
 from confluent_kafka import (
     Consumer,
@@ -16,7 +15,16 @@ from confluent_kafka import (
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from tests.system.messages import COLLECTOR, DEAD_LETTER, GROUPS, LISTENERS, PARTITIONS, Message, from_kafka
+from tests.system.messages import (
+    COLLECTOR,
+    DEAD_LETTER,
+    GROUPS,
+    LISTENERS,
+    OF_LETTERS,
+    PARTITIONS,
+    Message,
+    from_kafka,
+)
 from tests.system.waiting import HEAL, eventually
 
 LARGEST = 9 * 1024 * 1024  # bytes of a message
@@ -134,7 +142,7 @@ def _topics_of(group: str) -> list[str]:
 
 
 def _places(topics: Iterable[str]) -> list[Place]:
-    return list(product(topics, PARTITIONS))
+    return [(topic, number) for topic in topics for number in range(PARTITIONS.get(topic, OF_LETTERS))]
 
 
 def _range(reader: Consumer, place: Place) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 -- Put before every other script about baskets.
 -- A basket is one string: its version and, in the order they were put in, its lines:
 -- "1763832000000000 65a0c0ffee0000000000beef:2 65a0c0ffee0000000000cafe:1".
--- KEYS: the basket, the copies of products, the partitions that the copies are complete for.
+-- KEYS: the basket, the copies of products, what is there when they are all.
 
 local function microseconds()
   local time = redis.call('TIME')
@@ -101,5 +101,5 @@ local function answer(outcome, basket)
   for place, line in ipairs(basket.lines) do
     lines[place] = {line.product, line.quantity, line.copy}
   end
-  return {outcome, basket.version, tag_of(basket), redis.call('SCARD', KEYS[3]), lines}
+  return {outcome, basket.version, tag_of(basket), redis.call('EXISTS', KEYS[3]), lines}
 end

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from shared.contracts import BY_TYPE
+from shared.contracts.topics import ORDERED
 from shared.messaging import dead_letters
 from tests.shared.messaging.lab import TABLE, WORD_WITHIN, Gossip, Lab, Note
 
@@ -31,3 +32,11 @@ def lab(transactional_db: None, known_contracts: None, monkeypatch: pytest.Monke
     made.create(made.topic.dead_letter, partitions=1)
     yield made
     made.delete(made.topic.name, made.topic.dead_letter)
+
+
+@pytest.fixture
+def ordered(lab: Lab) -> Iterator[Lab]:
+    """The laboratory, with everything on its topic in order; an earlier release made the topic with two partitions."""
+    ORDERED.add(lab.topic.name)
+    yield lab
+    ORDERED.remove(lab.topic.name)

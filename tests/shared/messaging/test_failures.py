@@ -84,6 +84,21 @@ def test_later_messages_of_its_key_wait_and_other_keys_go_on(lab: Lab, hasty: No
     assert lab.effects("a") == ["first", "second", "third"]
 
 
+def test_where_the_whole_topic_is_in_order_other_keys_wait_as_well(ordered: Lab, hasty: None) -> None:
+    """Red where `attempts._lane` keeps the key, and where the ledger's claim looks at keys alone."""
+    ordered.desk.failing["first"] = Boom("not yet")
+    with ordered.running():
+        ordered.send(ordered.note("first", about="a"))
+        eventually(lambda: ordered.committed() == 1)
+        ordered.send(*(ordered.note(text, about=text) for text in "bcde"))
+        eventually(lambda: ordered.committed() == 5)
+        assert ordered.effects() == []
+        ordered.desk.failing.clear()
+        eventually(lambda: len(ordered.effects()) == 5)
+
+    assert ordered.effects()[0] == "first"
+
+
 def test_who_waits_behind_a_dead_letter_is_handled_after_it(lab: Lab, hasty: None) -> None:
     lab.desk.failing["bad"] = Boom("never")
     with lab.running():

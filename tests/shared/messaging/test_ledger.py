@@ -89,6 +89,17 @@ def test_only_the_oldest_of_a_key_is_given_out(lab: Lab) -> None:
     assert text(ledger.claim()) == "a2"
 
 
+def test_only_the_oldest_of_a_topic_is_given_out_where_the_whole_of_it_is_in_order(ordered: Lab) -> None:
+    ledger = park(ordered, ("a", "a1"), ("b", "b1"))
+
+    first = ledger.claim()
+
+    assert (text(first), ledger.claim()) == ("a1", None)
+    assert first
+    ledger.drop(first)
+    assert text(ledger.claim()) == "b1"
+
+
 def test_what_was_tried_least_comes_first(lab: Lab) -> None:
     ledger = park(lab, ("a", "suspect"), ("b", "innocent"))
     assert text(ledger.claim()) == "suspect"

@@ -287,6 +287,19 @@ def test_after_a_burst_of_wake_ups_the_relay_rests(lab: Lab) -> None:
     assert source.looks - looks <= 2 + time.monotonic() - started
 
 
+def test_where_the_whole_topic_is_in_order_every_key_goes_into_its_first_partition(ordered: Lab) -> None:
+    """In the order of the commits. Red with `BY_KEY` for every topic in `relay._produce`."""
+    sent = [f"{number}" for number in range(60)]
+    with relaying(relay_of(ordered)):
+        for each in sent:
+            publish(each, about=f"product {int(each) % 7}")
+        eventually(lambda: unsent() == 0)
+
+    messages = read_all(ordered.bootstrap, ordered.topic.name)
+    assert {message.partition for message in messages} == {0}
+    assert texts(ordered) == sent
+
+
 def test_what_was_sent_long_ago_is_forgotten_and_what_waits_never(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
