@@ -45,6 +45,11 @@ class Attempts:
         self._pulse = pulse
         self.waiting: set[Place] = set()
 
+    @property
+    def held_up(self) -> frozenset[str]:
+        """The topics in order as a whole that wait behind a message of theirs."""
+        return frozenset(topic for topic, _ in self.waiting if topic in ORDERED)
+
     def understood(self, raws: Sequence[Raw]) -> list[Received[Message]]:
         """What of `raws` there is a handler for. Poison of those types, or of none, goes to the dead letters before this returns."""
         return [message for raw in raws if not self._is_for_others(raw) and (message := self._decoded(raw))]

@@ -24,6 +24,7 @@ from shared.contracts import TOPICS
 from shared.contracts.topics import DEAD_LETTER
 from shared.faults import crash_point
 from shared.messaging.attempts import Attempts
+from shared.messaging.copy_age import COPY_AGE
 from shared.messaging.dead_letters import DeadLetterQueue
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Headers, Raw
@@ -98,6 +99,7 @@ class Consumer:
             self._take(raws)
         if self._attempts.waiting:
             self._patience.until_done(self._attempts.retry_parked)
+            COPY_AGE.held_up = self._attempts.held_up
         if (look_back := self.after_turn) is not None:
             self._patience.until_done(lambda: look_back(self.kafka, raws))
         if not run_due(self.periodic):
@@ -123,6 +125,8 @@ class Consumer:
         messages = self._attempts.understood(self._without_dead_letters(raws))
         careful = self._careful
         self._patience.until_done(lambda: self._attempts.handle(messages, carefully=careful))
+        COPY_AGE.held_up = self._attempts.held_up
+        COPY_AGE.handled(raws, messages)
         self._careful = careful and not messages  # nothing was tried yet
         crash_point("ledger.committed")
         self._commit(raws)

@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from shared.messaging.copy_age import COPY_AGE
 from shared.messaging.envelope import MAX_PAYLOAD
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ class Hearing:
     def look(self, statistics: str) -> None:
         """Take what the client tells of itself (librdkafka's STATISTICS.md)."""
         said = json.loads(statistics)
+        if self._joins:
+            COPY_AGE.look(said)
         loss = self._loss(said)
         if loss is None or not answers(self._bootstrap):
             self._lost_since = None

@@ -8,11 +8,12 @@ import logging
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as KafkaMessage
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from shared.contracts.topics import ORDERED
 from shared.faults import crash_point
@@ -21,6 +22,9 @@ from shared.telemetry.probe import Pulse
 logger = logging.getLogger(__name__)
 
 RELAYED = Counter("outbox_relayed_total", "Messages carried to Kafka")
+OLDEST = Gauge(
+    "outbox_oldest_seconds", "Age of the oldest message that Kafka does not have yet; 0 without any"
+)
 
 BATCH = 500
 IDLE_WAIT = 1.0  # seconds: the poll behind the store's wake-up
@@ -77,6 +81,8 @@ class Relay:
     def __post_init__(self) -> None:
         self._stopping = False
         self._purge_at = 0.0
+        self._waits_since: float | None = None
+        OLDEST.set_function(self._oldest)
 
     def stop(self) -> None:
         """Finish the batch in hand and return from `run`. Safe to call from a signal handler."""
@@ -98,11 +104,13 @@ class Relay:
         self.producer.poll(0)
         if not self.source.acquire():
             self.pulse.ready = True  # standing by is what a second replica is for
+            self._waits_since = None
             time.sleep(IDLE_WAIT)
             return
         self.pulse.ready = True
         self._purge_by_the_clock()
         rows = self.source.take(BATCH)
+        self._waits_since = _written_at(rows[0]) if rows else None
         if not rows:
             self.source.wait(IDLE_WAIT)
             return
@@ -113,6 +121,10 @@ class Relay:
         crash_point("relay.marked")
         if len(delivered) < len(rows) and not self._stopping:
             time.sleep(IDLE_WAIT)  # what Kafka refuses now it will hardly take in the next moment
+
+    def _oldest(self) -> float:
+        since = self._waits_since
+        return 0.0 if since is None else max(0.0, time.time() - since)
 
     def _send(self, rows: Sequence[OutboxRow]) -> list[Hashable]:
         """Send all of `rows` and return the ids of those that Kafka says it has."""
@@ -147,3 +159,7 @@ class Relay:
         if time.monotonic() >= self._purge_at:
             self._purge_at = time.monotonic() + PURGE_EVERY
             self.source.purge()
+
+
+def _written_at(row: OutboxRow) -> float:
+    return datetime.fromisoformat(row.headers["ce_time"]).timestamp()
