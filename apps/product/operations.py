@@ -179,6 +179,25 @@ def announce(kind: type[ProductEvent], products: Iterable[Product]) -> None:
     renew()
 
 
+def announce_all() -> int:
+    """Tell of every product as it is, so that a copy which missed an event has it; returns how many there are.
+
+    Whoever knows a product's version already changes nothing.
+    """
+    total, last = 0, None
+    while ids := queries.product_ids_after(last, AT_ONCE):
+        _announce_some(ids)
+        total, last = total + len(ids), ids[-1]
+    return total
+
+
+@in_transaction
+def _announce_some(ids: Sequence[ObjectId]) -> None:
+    products = list(Product.objects.filter(pk__in=ids).order_by("pk"))
+    announce(ProductUpdated, [product for product in products if product.is_active])
+    announce(ProductArchived, [product for product in products if not product.is_active])
+
+
 def _event(kind: type[ProductEvent], product: Product) -> ProductEvent:
     return kind(
         product_id=str(product.pk),

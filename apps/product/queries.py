@@ -121,6 +121,12 @@ def product(product_id: str | ObjectId) -> Product:
         raise ProductNotFound from None
 
 
+def product_ids_after(last: ObjectId | None, limit: int) -> list[ObjectId]:
+    """The ids of the next `limit` products, archived ones too."""
+    found = Product.objects.filter(pk__gt=last or NOBODY).order_by("pk")
+    return list(found.values_list("pk", flat=True)[:limit])
+
+
 def category(category_id: str | ObjectId) -> Category:
     """The category with this id; raises CategoryNotFound."""
     try:

@@ -77,6 +77,20 @@ def arrived(topic: str, count: int = 10**6, last: int = -1) -> list[tuple[str, i
     return found
 
 
+def events_on(topic: str, count: int) -> list[dict[str, Any]]:
+    """The data of the first `count` messages on `topic`, as far as they come in time."""
+    consumer = kafka.consumer(settings.ENVIRONMENT.kafka, f"{topic}-{os.urandom(4).hex()}")
+    consumer.subscribe([topic])
+    found: list[dict[str, Any]] = []
+    until = time.monotonic() + PATIENCE
+    while len(found) < count and time.monotonic() < until:
+        message = consumer.poll(0.5)
+        if message is not None and message.error() is None:
+            found.append(json.loads(message.value() or b""))
+    consumer.close()
+    return found
+
+
 def waiting() -> int:
     """How many messages were not sent."""
     return OutboxMessage.objects.filter(sent_at=None).count()

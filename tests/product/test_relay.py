@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 
 from apps.product.store import mongo
+from shared.contracts import ProductUpdated, Topic
 from shared.messaging import kafka
 from shared.messaging.models import OutboxMessage
 from shared.messaging.mongodb import LEASE, STATE, MongoOutbox
@@ -18,6 +19,7 @@ from shared.messaging.relay import BATCH, Relay
 from tests.product.carrying import (
     RelayProcess,
     arrived,
+    events_on,
     new_topic,
     nothing_waits,
     publish,
@@ -28,6 +30,8 @@ from tests.product.carrying import (
 if TYPE_CHECKING:
     from tests.product.conftest import MakeProduct
     from tests.product.mongod import Mongod
+
+WRITERS, CHANGES = 4, 10
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +53,50 @@ def expire_lease() -> None:
 
 def new_relay() -> Relay:
     return Relay(MongoOutbox(), kafka.producer(settings.ENVIRONMENT.kafka, "test"))
+
+
+@pytest.mark.usefixtures("no_hurry")
+def test_no_change_arrives_before_the_one_that_it_was_caused_by(
+    topic: str, make_product: "MakeProduct", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writers of two products look at both: each event says which version of the other product its writer saw.
+
+    Red with ObjectIds as they come in `mongodb.number`, or with the rows in no order in `MongoOutbox.take`.
+    """
+    from apps.product import operations, queries, transactions
+
+    both = [str(make_product(name).pk) for name in ("Cup", "Saucer")]
+    OutboxMessage.objects.all().delete()
+    monkeypatch.setattr(
+        transactions, "TURN", threading.Semaphore(100)
+    )  # as if each were a process of its own
+    monkeypatch.setattr(ProductUpdated, "TOPIC", Topic(topic))
+
+    @transactions.in_transaction
+    def react(mine: str, other: str, number: int) -> None:
+        seen = queries.product(other).version
+        operations.change_product(mine, {"name": f"{seen} {number}"})
+
+    def write(number: int) -> None:
+        for count in range(CHANGES):
+            mine, other = both if (number + count) % 2 else reversed(both)
+            react(mine, other, 100 * number + count)
+
+    with running_relay():
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert nothing_waits()
+
+    known = dict.fromkeys(both, 1)
+    for event in events_on(topic, WRITERS * CHANGES):
+        (other,) = {*both} - {event["product_id"]}
+        assert int(event["name"].split()[0]) == known[other]
+        assert event["version"] == known[event["product_id"]] + 1
+        known[event["product_id"]] = event["version"]
+    assert sum(known.values()) == WRITERS * CHANGES + len(both)
 
 
 def test_what_is_written_arrives_in_order_and_is_marked(topic: str) -> None:

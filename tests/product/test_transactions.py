@@ -1,6 +1,7 @@
 """A write and its event stand or fall together, and writers who meet try again."""
 
 import contextlib
+import io
 import threading
 import time
 from decimal import Decimal
@@ -46,6 +47,29 @@ def crowd(no_hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from apps.product import transactions
 
     monkeypatch.setattr(transactions, "TURN", threading.Semaphore(100))
+
+
+def test_everything_can_be_announced_again_as_it_is(
+    make_product: "MakeProduct", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a copy that missed an event: in pieces, archived products as well, and no version is a new one."""
+    from django.core.management import call_command
+
+    from apps.product import operations
+    from shared.messaging.models import OutboxMessage
+
+    monkeypatch.setattr(operations, "AT_ONCE", 2)
+    products = [make_product(f"No. {number}") for number in range(3)]
+    operations.archive_product(str(products[1].pk))
+    OutboxMessage.objects.all().delete()
+
+    call_command("announce_products", stdout=io.StringIO())
+
+    assert {data["product_id"]: (kind, data["is_active"], data["version"]) for kind, data in outbox()} == {
+        str(products[0].pk): ("product.updated.v1", True, 1),
+        str(products[1].pk): ("product.archived.v1", False, 2),
+        str(products[2].pk): ("product.updated.v1", True, 1),
+    }
 
 
 def test_an_event_that_cannot_be_written_takes_the_document_with_it(make_product: "MakeProduct") -> None:

@@ -1,0 +1,114 @@
+"""How many changes of the catalogue one partition carries: product's outbox → Kafka → the copies of order, stock, basket.
+
+    .venv/bin/python -m benchmarks.catalogue_updates [--port-offset N] [--changes 5000]
+
+Every product of the platform that runs is repriced again and again, many in one transaction, as fast as MongoDB takes it;
+at the end each has its price back. Prints how many were committed a second, and how many had reached every copy a second,
+counted from the first commit.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from itertools import cycle, islice
+
+import django
+from confluent_kafka import Consumer, TopicPartition
+
+from launcher.addresses import kafka_address
+from launcher.instance import Instance
+from launcher.services import environment
+from launcher.system import service
+from shared.contracts.topics import PRODUCT_EVENTS
+
+AT_ONCE = 100  # products in one transaction
+COPIES = ("order", "stock", "basket")
+CENT = Decimal("0.01")
+PATIENCE = 300.0  # seconds
+
+
+def main() -> None:
+    """Change, wait for the copies, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--port-offset", type=int, default=0)
+    parser.add_argument("--changes", type=int, default=5000)
+    options = parser.parse_args()
+    instance = Instance(options.port_offset)
+    os.environ.update(environment(service("product"), instance))
+    os.environ["DJANGO_SETTINGS_MODULE"] = "apps.product.settings"
+    django.setup()
+    began = time.monotonic()
+    changes = sum(_reprice(piece) for piece in _pieces(options.changes))
+    committed = time.monotonic() - began
+    print(f"{changes} changes, load {os.getloadavg()[0]:.1f}")
+    print(f"committed      in {committed:6.2f} s  {changes / committed:6.0f} a second")
+    _wait_for_outbox()
+    for copy in COPIES:
+        _wait_for(copy, instance)
+    copied = time.monotonic() - began
+    print(f"in every copy  in {copied:6.2f} s  {changes / copied:6.0f} a second")
+
+
+def _pieces(changes: int) -> Iterator[list[object]]:
+    """Ids of products, some at a time: each twice, so that the second time undoes the first."""
+    from apps.product.models import Product
+
+    ids = list(Product.objects.filter(is_active=True).order_by("pk").values_list("pk", flat=True))
+    pieces = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
+    rounds = max(1, round(changes / len(ids) / 2)) * 2
+    yield from islice(cycle(pieces), rounds * len(pieces))
+
+
+def _reprice(ids: list[object]) -> int:
+    from apps.product.models import Product
+    from apps.product.operations import announce
+    from apps.product.transactions import in_transaction
+    from shared.contracts import ProductUpdated
+
+    @in_transaction
+    def change() -> int:
+        products = list(Product.objects.filter(pk__in=ids))
+        for product in products:
+            product.change(price=product.price + (CENT if product.version % 2 else -CENT))
+        Product.objects.bulk_update(products, ["price", "version", "updated_at"])
+        announce(ProductUpdated, products)
+        return len(products)
+
+    return change()
+
+
+def _wait_for_outbox() -> None:
+    from shared.messaging.models import OutboxMessage
+
+    _until(lambda: not OutboxMessage.objects.filter(sent_at=None).exists(), "the outbox is empty")
+
+
+def _wait_for(group: str, instance: Instance) -> None:
+    """Until the consumers of `group` are done with everything that is on the topic."""
+    place = TopicPartition(PRODUCT_EVENTS.name, 0)
+    reader = Consumer(
+        {"bootstrap.servers": kafka_address(instance), "group.id": group, "enable.auto.commit": False}
+    )
+    try:
+        _, end = reader.get_watermark_offsets(place, timeout=10)
+        _until(
+            lambda: reader.committed([place], timeout=10)[0].offset >= end, f"{group} has all of the topic"
+        )
+    finally:
+        reader.close()
+
+
+def _until(holds: Callable[[], bool], what: str) -> None:
+    give_up_at = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > give_up_at:
+            raise SystemExit(f"It did not happen in {PATIENCE:.0f} s that {what}.")
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main()
