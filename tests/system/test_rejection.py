@@ -1,9 +1,11 @@
 """An order for more than there is."""
 
-from tests.system.platform import Platform
+from launcher.evidence import ask
+from tests.system.platform import INSTANCE, Platform
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.sockets import listening
+from tests.system.waiting import eventually
 
 
 def test_more_than_there_is(platform: Platform, shop: Shop, shopper: Shopper) -> None:
@@ -55,3 +57,26 @@ def test_an_archived_product_is_not_sold_but_still_shown(shop: Shop, shopper: Sh
     assert piece.id not in {
         found["id"] for found in shopper.read("/api/products/", search=piece.name)["results"]
     }
+
+
+def test_what_was_archived_is_refused_by_stock_where_the_order_service_has_not_heard(
+    platform: Platform, shop: Shop, shopper: Shopper
+) -> None:
+    """Ordered at once after it was archived: never confirmed once stock knows. Red with `return ()` in `Shelves.archived`."""
+    piece = shop.product(stock=5)
+    with platform.paused("order-consumer"):
+        shop.change(piece, is_active=False)
+        eventually(
+            lambda: ask(
+                INSTANCE, "stock", "SELECT is_active FROM stock_stockitem WHERE product_id = %s", piece.id
+            ),
+            lambda rows: rows == [(False,)],
+            what=f"{piece} archived for stock",
+        )
+        order_id = shopper.place((piece, 1))
+
+    order = shopper.outcome(order_id)
+    assert order["status"] == "rejected"
+    assert piece.name in order["status_reason"]
+    assert piece.id not in order["status_reason"]
+    assert shop.stock(piece) == (5, 0)
