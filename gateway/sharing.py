@@ -2,7 +2,9 @@
 
 The host is no part of what they ask for: every service is told the public one. Whoever says who they are is
 always answered by the service. A change through this gateway empties what is kept before it is answered; a
-change through another one does so by its event (`gateway.events`), and without events time does.
+change through another one does so by its event (`gateway.events`), and without events time does. So does the first answer
+that names another `Catalogue-Revision` than the one before it: whoever has seen the new is not shown the old of
+something else.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from gateway.upstream import SAFE
 
 LONGEST_KEY = 1000  # bytes of an address and Accept: nobody asks a longer one twice
 CONDITIONS = {b"if-none-match", b"if-modified-since"}
+REVISION = b"catalogue-revision"
 GOES_WITH_304 = {b"etag", b"vary", b"cache-control", b"age"}  # RFC 9110, section 15.4.5
 
 
@@ -33,6 +36,7 @@ class Sharing:
         self._under_way: dict[Key, asyncio.Future[Kept | None]] = {}
         self._loop = asyncio.get_running_loop()
         self.keep = Keep()
+        self._revision = b""
 
     async def forward(self, exchange: Exchange, route: Route) -> None:
         """Answer the request of `exchange`."""
@@ -80,6 +84,7 @@ class Sharing:
         exchange.headers.kept = [header for header in asked if header[0] not in CONDITIONS]
         try:
             answer = await self._proxy.ask(exchange, route)
+            emptied = self._heed(answer, emptied)
             seconds = seconds_good(answer.status, answer.headers, self._seconds)
             if seconds:
                 kept = await self._take(answer, route, seconds)
@@ -94,6 +99,15 @@ class Sharing:
         if emptied == self.keep.emptied:
             self.keep.put(key, kept)
         await self._show(exchange, kept)
+
+    def _heed(self, answer: Connection, emptied: int) -> int:
+        """Let go of what shows another state than `answer`, unless that is the older one; returns the count to go by."""
+        revision = dict(answer.headers).get(REVISION, self._revision)
+        if revision == self._revision or emptied != self.keep.emptied:
+            return emptied
+        self._revision = revision
+        self.empty()
+        return self.keep.emptied
 
     async def _take(self, answer: Connection, route: Route, seconds: float) -> Kept:
         pieces = []

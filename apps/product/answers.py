@@ -25,7 +25,9 @@ def answer_read(request: Request, render: Callable[[], Shown]) -> HttpResponseBa
     if not _wants_json(request):
         return Response(render())
     page = SHELF.page(request.get_full_path(), lambda: encoded(render()))
-    return conditional(request, _json(page.body), page.tag)
+    # Who keeps answers of several addresses must not show them beside each other where the catalogue changed between.
+    label = {"Catalogue-Revision": page.revision} if page.revision else {"Cache-Control": "no-cache"}
+    return conditional(request, _json(page.body, headers=label), page.tag)
 
 
 def answer_write(

@@ -1,7 +1,7 @@
 """Rendered answers, kept in memory for as long as nothing in the catalogue changes.
 
 A list costs three or four queries and the writing of some hundred fields; whether it still holds costs one
-look-up by primary key. Every write of the catalogue replaces the revision in its own transaction, so a page
+look-up by primary key, and another one after it was rendered anew. Every write of the catalogue replaces the revision in its own transaction, so a page
 that is kept under the newest revision is exactly what the queries would bring, in every process.
 """
 
@@ -20,10 +20,11 @@ LONGEST_KEY = 500  # characters of an address: nobody asks a longer one twice
 
 
 class Page(NamedTuple):
-    """An answer as it is sent."""
+    """An answer as it is sent; `revision` is the state of the catalogue that it shows, empty where it may show two."""
 
     body: bytes
     tag: str
+    revision: str
 
 
 class Shelf:
@@ -38,14 +39,14 @@ class Shelf:
 
     def page(self, key: str, render: Callable[[], bytes]) -> Page:
         """The page that `render` makes, or made since the catalogue last changed."""
-        revision = (
-            queries.revision()
-        )  # before rendering: a change in between makes the page newer than its label
+        revision = queries.revision()
         page = self._find(revision, key)
         if page is None:
             body = render()
-            page = Page(body, strong_tag(body))
-            self._keep(revision, key, page)
+            is_of_one_state = queries.revision() == revision  # nothing changed between the queries
+            page = Page(body, strong_tag(body), str(revision) if is_of_one_state else "")
+            if is_of_one_state:
+                self._keep(revision, key, page)
         return page
 
     def _find(self, revision: ObjectId | None, key: str) -> Page | None:

@@ -94,7 +94,12 @@ class EchoService:
         query = request.query
         body = b"%06d" % len(self.seen) + b"x" * int(query.get("size", "0"))
         await asyncio.sleep(float(query.get("seconds", "0")))
-        names = {"etag": "ETag", "vary": "Vary", "cache": "Cache-Control"}
+        names = {
+            "etag": "ETag",
+            "vary": "Vary",
+            "cache": "Cache-Control",
+            "revision": "Catalogue-Revision",
+        }
         headers = {"ETag": '"v1"', "Vary": "Accept"} | {
             names[name]: value for name, value in query.items() if name in names
         }

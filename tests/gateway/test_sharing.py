@@ -180,6 +180,26 @@ def test_an_answer_of_before_a_change_is_not_kept_after_it(
         assert early.result().body != read(door, slow + "&a=1").body
 
 
+def test_who_has_seen_the_new_of_one_thing_is_not_shown_the_old_of_another(
+    door: GatewayProcess, service: EchoService
+) -> None:
+    """A change through another gateway, before its event comes. Red without `_heed`, or where a late answer counts."""
+    first, second = LIST + "&revision=1", LIST + "&a=1&revision=1"
+    before = read(door, first).body, read(door, second).body
+    assert (read(door, first).body, read(door, second).body) == before
+    with ThreadPoolExecutor(1) as pool:
+        asked = len(service.seen)
+        late = pool.submit(read, door, LIST + "&seconds=1&revision=1")
+        while len(service.seen) == asked:
+            time.sleep(0.01)
+        changed = read(door, LIST + "&revision=2").body
+        late.result()  # asked for before the change was seen, and answered after it: empties nothing
+    asked = len(service.seen)
+    assert read(door, LIST + "&revision=2").body == changed
+    assert len(service.seen) == asked
+    assert read(door, first).body != before[0]
+
+
 def test_whoever_waited_for_what_cannot_be_shared_asks_for_themselves(
     door: GatewayProcess, service: EchoService
 ) -> None:
