@@ -1,11 +1,18 @@
 """What differs here from every other service: no SQL database, limits, browser sessions, sign-in."""
 
-from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.settings import Environment, service_settings
+from shared.settings.environment import PREFIX
+
+# Limits that are parts of another one. A WebSocket is a connection, too.
+PARTS = {
+    "max_connections_per_address": "max_connections",
+    "max_sockets": "max_connections",
+    "max_sockets_per_address": "max_sockets",
+}
 
 
 class GatewayEnvironment(Environment):
@@ -49,15 +56,13 @@ class GatewayEnvironment(Environment):
         description="bytes of request bodies that one process holds at once; what is beyond is refused with 503",
     )
 
-    @model_validator(mode="after")
-    def _a_part_is_no_more_than_the_whole(self) -> Self:
-        if self.max_connections_per_address > self.max_connections:
-            raise ValueError("MAX_CONNECTIONS_PER_ADDRESS is more than MAX_CONNECTIONS")
-        if self.max_sockets > self.max_connections:
-            raise ValueError("MAX_SOCKETS is more than MAX_CONNECTIONS: each WebSocket is a connection")
-        if self.max_sockets_per_address > self.max_sockets:
-            raise ValueError("MAX_SOCKETS_PER_ADDRESS is more than MAX_SOCKETS")
-        return self
+    @field_validator(*PARTS)
+    @classmethod
+    def _a_part_is_no_more_than_the_whole(cls, value: int, info: ValidationInfo) -> int:
+        whole = PARTS[info.field_name or ""]
+        if value > info.data.get(whole, value):
+            raise ValueError(f"is more than {PREFIX}{whole.upper()}")
+        return value
 
 
 env = GatewayEnvironment.of("gateway")

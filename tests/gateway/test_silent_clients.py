@@ -9,12 +9,15 @@ from typing import Any
 
 import psutil
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from gateway.client_transport import LEAST_TAKEN, ClientTransport
 from gateway.connection_limits import ConnectionLimits
 from gateway.errors import Overloaded, TooManyConnections
+from gateway.settings import PARTS, GatewayEnvironment
+from shared.settings.environment import PREFIX
 from tests.gateway.client import PATIENCE, as_customer, receive, send_raw, status_of
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
@@ -115,6 +118,17 @@ def test_connections_are_counted_by_address_and_in_total() -> None:
     for network in ("a", "b", "c"):
         limits.leave(network)
     assert limits.count == 0
+
+
+@pytest.mark.parametrize(("part", "whole"), PARTS.items())
+def test_a_limit_that_can_never_be_reached_stops_the_start(
+    part: str, whole: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PREFIX + part.upper(), "5000")
+    with pytest.raises(
+        ImproperlyConfigured, match=f"{PREFIX}{part.upper()}: .*more than {PREFIX}{whole.upper()}"
+    ):
+        GatewayEnvironment.of("gateway")
 
 
 def test_one_address_has_so_many_connections(strict: GatewayProcess) -> None:
