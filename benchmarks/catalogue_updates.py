@@ -2,9 +2,9 @@
 
     .venv/bin/python -m benchmarks.catalogue_updates [--port-offset N] [--changes 5000]
 
-Every product of the platform that runs is repriced again and again, many in one transaction, while the product relay
-stands still; then it is let go. Prints how many changes were committed a second, and how many a second went from the
-outbox into every copy. At the end each product has its price back.
+Every product of the platform that runs is repriced again and again, many in one transaction, as fast as MongoDB takes it;
+at the end each has its price back. Prints how many were committed a second, and how many had reached every copy a second,
+counted from the first commit.
 """
 
 import argparse
@@ -18,7 +18,6 @@ from bson import Decimal128
 from confluent_kafka import Consumer, TopicPartition
 
 from launcher.addresses import kafka_address
-from launcher.faults.inject import paused
 from launcher.instance import Instance
 from launcher.services import environment
 from launcher.system import service
@@ -42,11 +41,9 @@ def main() -> None:
     os.environ.update(environment(service("product"), instance))
     os.environ["DJANGO_SETTINGS_MODULE"] = "apps.product.settings"
     django.setup()
-    with paused(instance, "product-relay"):
-        began = time.monotonic()
-        changes = sum(_reprice(piece, cents) for piece, cents in _pieces(options.changes))
-        committed = time.monotonic() - began
     began = time.monotonic()
+    changes = sum(_reprice(piece, cents) for piece, cents in _pieces(options.changes))
+    committed = time.monotonic() - began
     print(f"{changes} changes, load {os.getloadavg()[0]:.1f}")
     print(f"committed      in {committed:6.2f} s  {changes / committed:6.0f} a second")
     _wait_for_outbox()
