@@ -13,6 +13,7 @@ from gateway import explained
 from gateway.access import AccessLog
 from gateway.body import BodyBudget, BodyReader
 from gateway.connection_limits import ConnectionLimits
+from gateway.cors import Cors
 from gateway.document import Document
 from gateway.events import Listener
 from gateway.front import Application, FrontDoor
@@ -62,6 +63,7 @@ class Building:
             by_address=Limiter(self.shares, "address", env.rate_limit, env.rate_seconds),
             by_user=Limiter(self.shares, "user", env.rate_limit, env.rate_seconds),
             by_sign_in=Limiter(self.shares, "sign-in", env.sign_in_limit, env.sign_in_seconds),
+            cors=Cors(frozenset(env.cors_origins), settings.GATEWAY_URL),
             services=self.sharing,
             pages={
                 "/health": health.all,

@@ -10,6 +10,7 @@ from shared.http.preconditions import Verdict, strong_tag
 
 FILE = Path(__file__).with_name("openapi.json")
 A_MINUTE = b"public, max-age=60"
+ANY_ORIGIN = (b"access-control-allow-origin", b"*")  # a page of any site may read what this platform can do
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Document:
 
     async def answer(self, exchange: Exchange) -> None:
         """The document, or 304 for who has it."""
+        exchange.cors = [ANY_ORIGIN]
         headers = [(b"etag", self.tag), (b"cache-control", A_MINUTE)]
         verdict = exchange.headers.preconditions.verdict(exchange.method, self.tag.decode())
         if verdict is Verdict.FAILED:
@@ -35,6 +37,4 @@ class Document:
             await exchange.begin(304, headers)
             await exchange.write(b"")
             return
-        # A page of any site may read what this platform can do.
-        headers += [(b"content-type", b"application/json"), (b"access-control-allow-origin", b"*")]
-        await exchange.answer(200, headers, self.body)
+        await exchange.answer(200, [*headers, (b"content-type", b"application/json")], self.body)

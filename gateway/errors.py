@@ -130,6 +130,14 @@ class UriTooLong(Refusal):
     detail = "The address is too long."
 
 
+class UnsupportedEncoding(Refusal):
+    """The body is compressed, and this address takes none that is."""
+
+    status, slug = 415, "unsupported-media-type"
+    detail = "A compressed body is not understood here: send it as it is."
+    headers = ((b"accept-encoding", b"identity"),)
+
+
 class TooManyRequests(Refusal):
     """The caller has used up their share for now."""
 

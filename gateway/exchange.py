@@ -18,6 +18,7 @@ from gateway.limits import Allowance
 from gateway.protection import PROTECTION
 from gateway.table import Route
 from shared.auth import Principal
+from shared.http.accept import wants_page
 from shared.telemetry import trace
 
 Scope = dict[str, Any]
@@ -36,7 +37,7 @@ class Exchange:
     """A request and its answer. `status` is 0 until an answer began."""
 
     __slots__ = (
-        "address", "allowance", "body", "headers", "hop", "method", "path", "principal", "query", "receive",
+        "address", "allowance", "body", "cors", "headers", "hop", "method", "path", "principal", "query", "receive",
         "request_id", "route", "scope", "send", "session_key", "started", "status",
     )  # fmt: skip
 
@@ -50,6 +51,7 @@ class Exchange:
         self.hop = trace.continue_from(self.headers.read.get(b"traceparent", b"").decode("latin-1"))
         self.request_id = _request_id(self.headers.read.get(b"x-request-id"), self.hop)
         self.address = _address(scope, self.headers)
+        self.cors: list[Header] = []  # what pages of other sites are told with the answer
         self.principal: Principal | None = None
         self.session_key: str | None = None  # of the browser, as its cookie says; it may have ended
         self.route: Route | None = None
@@ -76,7 +78,7 @@ class Exchange:
     def is_for_people(self) -> bool:
         """Whether a page is asked for, as browsers do for what they show; programs name JSON, or nothing."""
         accepted = b",".join(value for name, value in self.headers.kept if name == b"accept")
-        return b"text/html" in accepted and b"application/json" not in accepted
+        return wants_page(accepted.decode("latin-1"))
 
     def release_body(self) -> None:
         """The request's body is no longer needed."""
@@ -92,7 +94,7 @@ class Exchange:
         """Begin the answer; what every answer carries is added here."""
         self.status = status
         left = self.allowance.headers() if self.allowance else ()
-        every = [*headers, (b"x-request-id", self.request_id), *left, *PROTECTION]
+        every = [*headers, (b"x-request-id", self.request_id), *left, *self.cors, *PROTECTION]
         await self.send({"type": "http.response.start", "status": status, "headers": every})
 
     async def write(self, body: bytes, *, more: bool = False) -> None:

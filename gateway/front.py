@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from gateway.access import AccessLog
 from gateway.addresses import network
 from gateway.body import BodyReader, ClientGone
+from gateway.cors import Cors, is_preflight
 from gateway.errors import Refusal
 from gateway.exchange import Exchange, Receive, Scope, Send
-from gateway.guard import Guard, judge_body, judge_framing, judge_role
+from gateway.guard import Guard, judge_body, judge_encoding, judge_framing, judge_role
 from gateway.limits import Limiter
 from gateway.metrics import NO_ROUTE, Metrics
 from gateway.proxy import AnswerCutShort
@@ -34,6 +35,7 @@ class FrontDoor:
     by_address: Limiter
     by_user: Limiter
     by_sign_in: Limiter
+    cors: Cors
     services: Sharing
     pages: Mapping[str, Page]
     django: Application
@@ -45,6 +47,7 @@ class FrontDoor:
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         exchange = Exchange(scope, receive, send)
+        exchange.cors = self.cors.headers(exchange)
         try:
             await self._answer(exchange)
         except Refusal as refusal:
@@ -60,6 +63,9 @@ class FrontDoor:
     async def _answer(self, exchange: Exchange) -> None:
         judge_framing(exchange)
         self.guard.judge_host(exchange)
+        if is_preflight(exchange):
+            await self._answer_preflight(exchange)
+            return
         exchange.route = route = self.guard.find_route(exchange)
         if route.limits.counted:
             exchange.allowance = await self.by_address.admit(network(exchange.address))
@@ -75,6 +81,14 @@ class FrontDoor:
         else:
             await self.services.forward(exchange, route)
 
+    async def _answer_preflight(self, exchange: Exchange) -> None:
+        """204 or 403 for anyone: the question comes without a token, and says nothing of who will ask."""
+        exchange.allowance = await self.by_address.admit(network(exchange.address))
+        place = self.guard.find_place(exchange)
+        self.cors.judge_preflight(exchange)
+        await exchange.begin(204, self.cors.preflight_headers(place))
+        await exchange.write(b"")
+
     async def _answer_here(self, exchange: Exchange, route: Route) -> None:
         page = self.pages.get(route.path)
         if exchange.method == "OPTIONS":
@@ -83,6 +97,7 @@ class FrontDoor:
         elif page is not None:
             await page(exchange)
         else:
+            judge_encoding(exchange)
             await self._ask_django(exchange, await self.bodies.read(exchange, route.limits.body))
 
     async def _ask_django(self, exchange: Exchange, body: bytes) -> None:

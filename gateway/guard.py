@@ -16,6 +16,7 @@ from gateway.errors import (
     NoSuchAddress,
     NotAuthenticated,
     UnknownHost,
+    UnsupportedEncoding,
     UpgradeRequired,
 )
 from gateway.exchange import Exchange
@@ -54,6 +55,13 @@ def judge_body(exchange: Exchange, route: Route) -> None:
         raise ContentTooLarge(f"{exchange.method} takes no body here: put what you ask for into the address.")
     if exchange.content_length > route.limits.body:
         raise too_large(route.limits.body)
+
+
+def judge_encoding(exchange: Exchange) -> None:
+    """Refuse a compressed body where the gateway itself would have to read it; services judge for themselves."""
+    codings = {value.strip().lower() for name, value in exchange.headers.kept if name == b"content-encoding"}
+    if exchange.has_body and codings - {b"identity", b""}:
+        raise UnsupportedEncoding
 
 
 class Guard:

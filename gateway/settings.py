@@ -1,5 +1,6 @@
 """What differs here from every other service: no SQL database, limits, browser sessions, sign-in."""
 
+import re
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -14,11 +15,17 @@ PARTS = {
     "max_sockets_per_address": "max_sockets",
 }
 
+ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")  # as browsers write it (RFC 6454, section 6.2)
+
 
 class GatewayEnvironment(Environment):
     """The environment of a gateway process: the shared one, and what only the front door has."""
 
     allowed_hosts: list[str] = Field(default=[], description="host names besides that of GATEWAY_URL")
+    cors_origins: list[str] = Field(
+        default=[],
+        description="pages of other sites that may call the API with a script, as https://shop.example",
+    )
     trusted_proxies: int = Field(
         default=0, ge=0, le=8, description="proxies in front that add to X-Forwarded-For"
     )
@@ -62,6 +69,14 @@ class GatewayEnvironment(Environment):
         whole = PARTS[info.field_name or ""]
         if value > info.data.get(whole, value):
             raise ValueError(f"is more than {PREFIX}{whole.upper()}")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin: write https://host or https://host:port")
         return value
 
 

@@ -29,7 +29,9 @@ and 503 say in `Retry-After` how long to wait. An address that is not in this do
 here 405 with `Allow`. Whoever may GET an address may also ask for its HEAD and OPTIONS.
 
 **Conventions.** Lists are pages: `count`, `next`, `previous`, `results`. Money is a decimal text with two places beside
-an ISO 4217 `currency`. Times are RFC 3339 in UTC. Answers may get new members: ignore those you do not know.
+an ISO 4217 `currency`. Times are RFC 3339 in UTC. Answers may get new members: ignore those you do not know. Programs get
+JSON whatever they accept; browsers that show what they get, and `?format=api`, get a page. Bodies may be compressed
+(`Content-Encoding: gzip`). Pages of other sites may call this API where the gateway's settings name their origin.
 """
 
 TAGS = {

@@ -1,10 +1,11 @@
-"""What surrounds each request of a service: trace, request id, access line, metrics, public address, plain queries."""
+"""What surrounds each request of a service: trace, request id, access line, metrics, public address, plain refusals, plain queries."""
 
 import logging
 import re
 import time
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,8 +13,12 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from prometheus_client import Counter, Histogram
+from rest_framework.exceptions import MethodNotAllowed, NotAcceptable
 
-from shared.http.problems import not_valid
+from shared.http.accept import takes_data
+from shared.http.documents import CONTENT_TYPE
+from shared.http.parsers import UNDERSTOOD
+from shared.http.problems import UnsupportedEncoding, answer_of, not_valid
 from shared.telemetry import trace
 
 logger = logging.getLogger("shared.http.access")
@@ -33,6 +38,7 @@ METHODS = {
 QUIET = ("/health/", "/metrics")
 # Where settings.SECURE_PROXY_SSL_HEADER looks, under WSGI and ASGI alike; no header of a client can have this name.
 SCHEME = "microcommerce.scheme"
+ACCEPTABLE = "The answer can be had as application/json, and in a browser as a page."
 
 
 class RequestContextMiddleware:
@@ -75,6 +81,60 @@ class RequestContextMiddleware:
                 "ms": round(seconds * 1000, 1),
             }
             logger.info("request", extra=fields)
+
+
+class HttpRefusalMiddleware:
+    """Says no as HTTP wants it, in a problem document, where no view of the API does.
+
+    - 405 of a plain Django view, with its `Allow`.
+    - 406 in place of JSON that was read and found, where the caller takes neither JSON nor a page. What went wrong is
+      told in any case, and what was changed is changed.
+    - 415 for a body under a `Content-Encoding` that is not understood (gzip is: see `StrictJSONParser`).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request."""
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and response["Content-Type"] != CONTENT_TYPE:
+            refused = answer_of(request, MethodNotAllowed(request.method or ""))
+            refused["Allow"] = response["Allow"]
+            return refused
+        if _is_data(request, response) and not takes_data(request.headers.get("Accept", "")):
+            refused = answer_of(request, NotAcceptable(ACCEPTABLE))
+            refused["Vary"] = "Accept"
+            return refused
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Any, arguments: list[Any], named: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """A problem document where the body cannot be read."""
+        coding = request.headers.get("Content-Encoding", "")
+        if not coding or coding.strip().lower() in UNDERSTOOD or not has_body(request):
+            return None
+        return answer_of(request, UnsupportedEncoding())
+
+
+def has_body(request: HttpRequest) -> bool:
+    """Whether the request has a body: what a WSGI server hands on has a length or comes in chunks."""
+    return (
+        request.headers.get("Content-Length", "") not in {"", "0"} or "Transfer-Encoding" in request.headers
+    )
+
+
+def _is_data(request: HttpRequest, response: HttpResponseBase) -> bool:
+    match = request.resolver_match
+    return (
+        request.method in {"GET", "HEAD"}
+        and response.status_code == HTTPStatus.OK
+        and response["Content-Type"] == "application/json"
+        and "format" not in request.GET
+        and match is not None
+        and hasattr(match.func, "cls")  # a view of the API, and no probe
+    )
 
 
 class OneValueMiddleware:

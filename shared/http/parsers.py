@@ -2,6 +2,7 @@
 
 import json
 import math
+import zlib
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -12,6 +13,9 @@ from rest_framework.parsers import BaseParser
 from shared.http.problems import Problem
 from shared.http.renderers import JSONRenderer
 
+GZIP = {"gzip", "x-gzip"}  # RFC 9110, section 8.4.1.3
+UNDERSTOOD = {*GZIP, "identity"}  # as a request's Content-Encoding
+GZIP_FORMAT = zlib.MAX_WBITS | 16
 MAX_DEPTH = 32  # nested arrays and objects; a body of brackets alone must not exhaust the stack
 
 
@@ -23,7 +27,10 @@ class BodyTooLarge(Problem):
 
 
 class StrictJSONParser(BaseParser):
-    """Refuses NaN and infinities, doubled names, lone surrogates, NUL, deep nesting and non-UTF-8 bytes."""
+    """Refuses NaN and infinities, doubled names, lone surrogates, NUL, deep nesting and non-UTF-8 bytes.
+
+    A body may be compressed with gzip; the limit of its size is looked at before and after.
+    """
 
     media_type = "application/json"
     renderer_class = JSONRenderer  # the browsable API writes its examples with it
@@ -35,7 +42,8 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """The value in the body; raises ParseError that says what is wrong."""
-        body = _read(stream)
+        headers = parser_context["request"].headers if parser_context else {}
+        body = _read(stream, headers.get("Content-Encoding", "").strip().lower())
         try:
             text = body.decode("utf-8")
             value = json.loads(
@@ -51,13 +59,30 @@ class StrictJSONParser(BaseParser):
         return value
 
 
-def _read(stream: IO[bytes]) -> bytes:
+def _read(stream: IO[bytes], coding: str) -> bytes:
     # Django looks at its own limit only where a view asks for `request.body`.
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
     body = stream.read(most + 1)
+    if coding in GZIP and len(body) <= most:
+        body = _inflated(body, most)
     if len(body) > most:
         raise BodyTooLarge(f"The body is larger than {most} bytes.")
     return body
+
+
+def _inflated(body: bytes, most: int) -> bytes:
+    """What `body` holds (RFC 1952: one member after the other), or a little more than `most` bytes of it."""
+    found = b""
+    try:
+        while body and len(found) <= most:
+            member = zlib.decompressobj(GZIP_FORMAT)
+            found += member.decompress(body, most + 1 - len(found))
+            if not member.eof and not member.unconsumed_tail:
+                raise ParseError("The body is not whole: its gzip data ends too early.")
+            body = member.unused_data
+    except zlib.error as error:
+        raise ParseError("The body is not gzip data, as its Content-Encoding says.") from error
+    return found
 
 
 def _refuse_constant(name: str) -> Any:

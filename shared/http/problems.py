@@ -57,6 +57,17 @@ class Problem(exceptions.APIException):
         self.headers = headers or {}
 
 
+class UnsupportedEncoding(Problem):
+    """The body is compressed in a way that is not understood here."""
+
+    slug = "unsupported-media-type"
+    status_code = 415
+    title = "Unsupported Media Type"
+    default_detail = (
+        "The body's Content-Encoding is not understood: send it as it is, or compressed with gzip."
+    )
+
+
 class StoreUnavailable(Problem):
     """A store that this request needs cannot be reached right now."""
 
@@ -124,6 +135,10 @@ def _document(error: exceptions.APIException, path: str) -> dict[str, Any]:
 
 def _headers(error: exceptions.APIException) -> dict[str, str]:
     headers = dict(error.headers) if isinstance(error, Problem) else {}
+    if isinstance(error, exceptions.UnsupportedMediaType | exceptions.NotAcceptable):
+        headers["Accept"] = "application/json"  # RFC 9110, section 12.5.1
+    if isinstance(error, UnsupportedEncoding):
+        headers["Accept-Encoding"] = "gzip"  # RFC 9110, section 12.5.3: with no other 415
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):

@@ -51,6 +51,7 @@ def service_settings(
             "shared.http.middleware.RequestContextMiddleware",
             "django.middleware.security.SecurityMiddleware",
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
+            "shared.http.middleware.HttpRefusalMiddleware",
             "shared.http.middleware.OneValueMiddleware",
         ],
         "TEMPLATES": [
@@ -100,8 +101,9 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["shared.auth.drf.IsManager"],
     "DEFAULT_RENDERER_CLASSES": [
         "shared.http.renderers.JSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "shared.http.renderers.PageRenderer",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "shared.http.negotiation.Negotiation",
     "DEFAULT_PARSER_CLASSES": ["shared.http.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "shared.http.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

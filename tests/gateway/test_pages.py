@@ -4,6 +4,16 @@ from tests.gateway.process import GatewayProcess
 
 BROWSER = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
 
+PROGRAMS = (
+    "",
+    "*/*",
+    "application/json",
+    "text/html, application/json",
+    "text/html",
+    "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",  # the JDK's default
+    "image/png",
+)
+
 
 def test_a_browser_is_told_in_words_and_a_program_in_json(gateway: GatewayProcess) -> None:
     """Red when either gets what the other can read, or when a cache could mix them up."""
@@ -12,7 +22,7 @@ def test_a_browser_is_told_in_words_and_a_program_in_json(gateway: GatewayProces
     assert (page.headers["Vary"], page.headers["Cache-Control"]) == ("Accept", "no-store")
     assert page.headers["WWW-Authenticate"] == "Bearer"
     assert b"<h1>Unauthorized</h1>" in page.body
-    for accept in ("", "*/*", "application/json", "text/html, application/json"):
+    for accept in PROGRAMS:
         answer = gateway.call("GET", "/api/orders/", ("Accept", accept))
         assert (answer.status, answer.problem, answer.headers["Vary"]) == (401, "not-authenticated", "Accept")
 

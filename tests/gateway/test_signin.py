@@ -13,6 +13,7 @@ from django.conf import settings
 from redis import Redis
 
 from tests.gateway.browser import SESSION, SIGN_IN, Browser
+from tests.gateway.client import as_customer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess, free_port
 from tests.gateway.services import EchoService
@@ -454,6 +455,15 @@ def test_the_home_page_says_who_is_signed_in(signed_in: Browser, real: GatewayPr
     name = signed_in.call("GET", "/session/").json()["username"]
     assert name.encode() in signed_in.call("GET", "/").body
     assert b"/login/" in real.call("GET", "/").body
+
+
+def test_a_compressed_form_is_refused(gateway: GatewayProcess) -> None:
+    """Red when what cannot be read is taken for an empty form. Services judge their own bodies."""
+    gzip = ("Content-Encoding", "gzip")
+    answer = gateway.call("POST", "/oidc/backchannel-logout/", gzip, body=b"a")
+    assert (answer.status, answer.problem) == (415, "unsupported-media-type")
+    assert answer.headers["Accept-Encoding"] == "identity"
+    assert gateway.call("POST", "/api/orders/", as_customer(), gzip, body=b"a").status == 200
 
 
 def test_a_form_that_is_too_large_is_refused(real: GatewayProcess) -> None:

@@ -19,6 +19,8 @@ from shared.testing.messages import received
 from tests.order.conftest import CUP, TEA, UNKNOWN, product
 from tests.order.test_placing import place, slug
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
 pytestmark = pytest.mark.usefixtures("shop")
 
 
@@ -273,7 +275,7 @@ class TestSeeing:
         assert customer_client.get(f"/api/orders/{order_id}/").status_code == 404
 
     def test_people_get_pages(self, order: Order, customer_client: APIClient) -> None:
-        answer = customer_client.get("/api/orders/", headers={"Accept": "text/html"})
+        answer = customer_client.get("/api/orders/", headers={"Accept": BROWSER})
         assert answer.status_code == 200
         assert b"Orders" in answer.content
 

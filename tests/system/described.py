@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import requests
 from jsonschema import Draft202012Validator, FormatChecker
 
+from shared.http.accept import wants_page
+
 Json = dict[str, Any]
 
 FILE = Path(__file__).resolve().parents[2] / "gateway" / "openapi.json"
@@ -40,7 +42,7 @@ def judge(answer: requests.Response) -> None:
 
 def _is_page(answer: requests.Response) -> bool:
     """Whether a browser asked: the browsable pages are another representation."""
-    return "text/html" in answer.request.headers.get("Accept", "")
+    return wants_page(str(answer.request.headers.get("Accept", "")))
 
 
 def operation_of(method: str, path: str) -> Json | None:

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
+from django.views.decorators.http import require_safe
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rest_framework import exceptions, serializers
 from rest_framework.permissions import AllowAny
@@ -85,6 +86,19 @@ class Echo(APIView):
         return Response(request.data)
 
 
+class Gone(APIView):
+    permission_classes = [AllowAny]
+
+    def delete(self, request: Request) -> Response:
+        return Response(status=204)
+
+
+@require_safe
+def plain(request: HttpRequest) -> HttpResponse:
+    """A view of Django's, as pictures and probes are."""
+    return HttpResponse("plain", content_type="image/svg+xml")
+
+
 class Orders(APIView):
     permission_classes = [AllowAny]
 
@@ -108,6 +122,8 @@ urlpatterns = [
     path("readable/", ReadableByAll.as_view()),
     path("default/", Default.as_view()),
     path("echo/", Echo.as_view()),
+    path("gone/", Gone.as_view()),
+    path("plain/", plain),
     path("orders/", Orders.as_view()),
     path("fails/<how>/", Fails.as_view()),
     *health.urlpatterns,

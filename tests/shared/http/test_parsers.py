@@ -1,5 +1,6 @@
 """The JSON parser takes JSON, and only what every store can keep."""
 
+import gzip
 from typing import Any
 
 import pytest
@@ -104,3 +105,50 @@ def test_another_content_type_is_415(content_type: str) -> None:
 
 def test_a_charset_is_no_matter() -> None:
     assert send('"é"'.encode(), "application/json; charset=utf-8").json() == "é"
+
+
+def zipped(body: bytes, coding: str = "gzip") -> Any:
+    return APIClient().post(
+        "/echo/", body, content_type="application/json", headers={"Content-Encoding": coding}
+    )
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", " gzip "])
+def test_a_body_may_be_compressed(coding: str) -> None:
+    assert zipped(gzip.compress('"é"'.encode()), coding).json() == "é"
+    assert zipped(gzip.compress(b"[1,") + gzip.compress(b"2]")).json() == [1, 2]
+    assert zipped(b"[1]", "identity").json() == [1]
+
+
+def test_a_compressed_body_is_what_its_coding_says() -> None:
+    """Red when plain JSON is taken under `Content-Encoding: gzip`, or gzip is read as text."""
+    whole = gzip.compress(b"[1, 2, 3]")
+    for body in (b"[1]", whole[:-4], whole[:6], whole + b"x", b"\x1f\x8b" + b"x" * 40):
+        refused = zipped(body)
+        assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (400, "malformed-body")
+
+
+def test_the_limit_holds_after_inflating() -> None:
+    """Red when a small body may become a large one: a kilobyte of gzip holds a megabyte of blanks."""
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+    assert zipped(gzip.compress(b'"' + b"x" * (limit - 2) + b'"')).status_code == 200
+    for bomb in (gzip.compress(b" " * (limit + 1)), gzip.compress(b" " * limit) * 2):
+        assert len(bomb) < limit
+        assert zipped(bomb).status_code == 413
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, gzip", "gzip, identity", "compress", "x"])
+@pytest.mark.parametrize("path", ["/echo/", "/gone/"])
+def test_another_coding_is_415(coding: str, path: str) -> None:
+    """Also where no view reads the body. Red when what was sent is thrown away unread."""
+    method = "POST" if path == "/echo/" else "DELETE"
+    refused: Any = APIClient().generic(
+        method, path, "{}", content_type="application/json", headers={"Content-Encoding": coding}
+    )
+    assert (refused.status_code, refused["Content-Type"]) == (415, "application/problem+json")
+    assert refused["Accept-Encoding"] == "gzip"
+    assert refused.json()["type"].endswith("/problems/unsupported-media-type")
+
+
+def test_a_coding_without_a_body_is_no_matter() -> None:
+    assert APIClient().get("/open/", headers={"Content-Encoding": "br"}).status_code == 200

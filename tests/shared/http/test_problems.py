@@ -88,6 +88,14 @@ def test_refusals_on_the_way_to_a_view(client: APIClient, send: Any, status: int
     assert response.json()["type"].endswith(f"/problems/{slug}")
 
 
+def test_a_refusal_says_what_would_be_taken(client: APIClient) -> None:
+    """RFC 9110, sections 12.5.1, 12.5.3 and 15.5.6: `Accept-Encoding` with no other 415."""
+    refused: Any = client.delete("/open/")
+    assert refused["Allow"] == "GET, POST, HEAD, OPTIONS"
+    refused = client.post("/echo/", "a=1", content_type="text/plain")
+    assert (refused["Accept"], "Accept-Encoding" in refused) == ("application/json", False)
+
+
 def test_flatten_names_places() -> None:
     nested = {"a": ["x"], "b": {"c": ["y", "z"]}, "d": [{}, {"e": ["w"]}], "non_field_errors": ["v"]}
 
