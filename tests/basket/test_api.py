@@ -3,6 +3,7 @@
 import pytest
 from rest_framework.test import APIClient
 
+from tests.accept import BROWSER
 from tests.basket.shop import BASKET, CUP, HAT, PEN, UNKNOWN, archive, item_url, offer, quantities
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -157,7 +158,7 @@ def test_one_basket_has_one_currency(customer_client: APIClient) -> None:
 def test_the_browsable_api_shows_the_basket(customer_client: APIClient) -> None:
     customer_client.put(item_url(PEN), {"quantity": 1})
 
-    response = customer_client.get(BASKET, HTTP_ACCEPT="text/html")
+    response = customer_client.get(BASKET, HTTP_ACCEPT=BROWSER)
 
     assert response.status_code == 200
     assert b"Pen" in response.content

@@ -1,8 +1,9 @@
 """What somebody with a browser is shown where a program gets a problem document."""
 
+from tests.accept import BROWSER as ACCEPT
 from tests.gateway.process import GatewayProcess
 
-BROWSER = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+BROWSER = ("Accept", ACCEPT)
 
 PROGRAMS = (
     "",

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from apps.notification.models import Notification
 from shared.testing.fixtures import ClientFor
 from shared.testing.tokens import make_token
+from tests.accept import BROWSER
 from tests.notification.client import bearer, listening, next_ids
 from tests.notification.processes import Api
 from tests.notification.story import tell
@@ -176,7 +177,7 @@ def test_what_is_not_offered_says_what_is(client: APIClient, method: str, path: 
 
 def test_the_browsable_api_stands_on_the_gateways_address(client: APIClient, customer: str) -> None:
     tell(customer, 30)
-    answer = client.get(URL, HTTP_ACCEPT="text/html", HTTP_HOST="127.0.0.1:8005")
+    answer = client.get(URL, HTTP_ACCEPT=BROWSER, HTTP_HOST="127.0.0.1:8005")
     page = answer.content.decode()
     assert answer.status_code == 200
     assert "is confirmed" in page

@@ -16,10 +16,9 @@ from apps.order.models import TRANSITIONS, Order, ProductCopy, Status
 from shared import contracts as c
 from shared.messaging.models import OutboxMessage
 from shared.testing.messages import received
+from tests.accept import BROWSER
 from tests.order.conftest import CUP, TEA, UNKNOWN, product
 from tests.order.test_placing import place, slug
-
-BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 pytestmark = pytest.mark.usefixtures("shop")
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.accept import BROWSER
+
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
 
@@ -367,7 +369,7 @@ def test_people_get_pages(
 ) -> None:
     category = make_category()
     places = {"product": f"/api/products/{make_product().pk}/", "category": f"/api/categories/{category.pk}/"}
-    response = manager_client.get(places.get(address, address), HTTP_ACCEPT="text/html")
+    response = manager_client.get(places.get(address, address), HTTP_ACCEPT=BROWSER)
     assert response.status_code == 200
     assert response["Content-Type"].startswith("text/html")
     assert b"<form" in response.content

@@ -10,6 +10,7 @@ from apps.stock.models import Movement, StockItem
 from apps.stock.queries import violations
 from shared.contracts import ReserveStock, StockLevelChanged
 from shared.messaging.models import OutboxMessage
+from tests.accept import BROWSER
 from tests.stock.test_races import at_once
 from tests.stock.world import command, deliver, level, order, product, put, said_since
 
@@ -250,7 +251,7 @@ def test_movements_newest_first(manager_client: "APIClient") -> None:
 def test_the_browsable_api_shows_a_page(manager_client: "APIClient", address: str) -> None:
     put(a=10)
 
-    response = manager_client.get(address, HTTP_ACCEPT="text/html")
+    response = manager_client.get(address, HTTP_ACCEPT=BROWSER)
 
     assert response.status_code in {200, 405}
     assert response["Content-Type"].startswith("text/html")
