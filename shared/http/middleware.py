@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from prometheus_client import Counter, Histogram
 from rest_framework.exceptions import MethodNotAllowed, NotAcceptable
 
@@ -86,7 +86,7 @@ class RequestContextMiddleware:
 class HttpRefusalMiddleware:
     """Says no as HTTP wants it, in a problem document, where no view of the API does.
 
-    - 405 of a plain Django view, with its `Allow`.
+    - 405 of a plain Django view, with its `Allow`; OPTIONS is answered with the same.
     - 406 in place of JSON that was read and found, where the caller takes neither JSON nor a page. What went wrong is
       told in any case, and what was changed is changed.
     - 415 for a body under a `Content-Encoding` that is not understood (gzip is: see `StrictJSONParser`).
@@ -99,9 +99,7 @@ class HttpRefusalMiddleware:
         """Answer the request."""
         response = self.get_response(request)
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and response["Content-Type"] != CONTENT_TYPE:
-            refused = answer_of(request, MethodNotAllowed(request.method or ""))
-            refused["Allow"] = response["Allow"]
-            return refused
+            return _not_allowed(request, response["Allow"])
         if _is_data(request, response) and not takes_data(request.headers.get("Accept", "")):
             refused = answer_of(request, NotAcceptable(ACCEPTABLE))
             refused["Vary"] = "Accept"
@@ -123,6 +121,15 @@ def has_body(request: HttpRequest) -> bool:
     return (
         request.headers.get("Content-Length", "") not in {"", "0"} or "Transfer-Encoding" in request.headers
     )
+
+
+def _not_allowed(request: HttpRequest, methods: str) -> HttpResponseBase:
+    allow = {"Allow": ", ".join(sorted({*methods.split(", "), "OPTIONS"}))}
+    if request.method == "OPTIONS":
+        return HttpResponse(status=HTTPStatus.NO_CONTENT, headers=allow)
+    refused = answer_of(request, MethodNotAllowed(request.method or ""))
+    refused["Allow"] = allow["Allow"]
+    return refused
 
 
 def _is_data(request: HttpRequest, response: HttpResponseBase) -> bool:

@@ -87,6 +87,20 @@ def test_the_gateways_own_pages_say_what_can_be_done_there(place: Place, gateway
     assert answer.headers["Set-Cookie"] is None
 
 
+@pytest.mark.parametrize(
+    "place", [place for place in OWN if "GET" in place.routes], ids=lambda place: place.path
+)
+def test_whoever_may_get_a_page_of_the_gateways_may_ask_for_its_head(
+    place: Place, gateway: GatewayProcess
+) -> None:
+    """Red when a page's view knows fewer methods than the table says."""
+    address = place.path.replace("{slug}", "not-found").replace("{file...}", "gateway/icon.svg")
+    head, get = gateway.call("HEAD", address), gateway.call("GET", address)
+    assert (head.status, head.body) == (get.status, b"")
+    assert head.status != 405
+    assert head.headers["Content-Type"] == get.headers["Content-Type"]
+
+
 @pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "LINK"])
 def test_an_unusual_method_reaches_no_service(
     method: str, gateway: GatewayProcess, service: EchoService
