@@ -114,7 +114,12 @@ def test_a_manager_keeps_the_catalogue_by_its_pages(boss: Window, shop: Shop) ->
 
     boss.go(product)
     boss.page.get_by_role("button", name="DELETE", exact=True).click()
-    assert boss.press(boss.page.locator("#deleteModal .btn-danger")).request.method == "DELETE"
+    with (
+        boss.page.expect_navigation(),  # nothing to show: the product as it is now
+        boss.page.expect_response(lambda answer: answer.request.method == "DELETE") as deleted,
+    ):
+        boss.page.locator("#deleteModal .btn-danger").click()
+    assert deleted.value.status == 204
     assert shop.manager.read(product)["is_active"] is False
     assert boss.is_sound()
 
