@@ -16,7 +16,6 @@ from prometheus_client import Counter, Histogram
 from rest_framework.exceptions import MethodNotAllowed, NotAcceptable
 
 from shared.http.accept import takes_data
-from shared.http.documents import CONTENT_TYPE
 from shared.http.parsers import UNDERSTOOD
 from shared.http.problems import UnsupportedEncoding, answer_of, not_valid
 from shared.telemetry import trace
@@ -98,8 +97,9 @@ class HttpRefusalMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request."""
         response = self.get_response(request)
-        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and response["Content-Type"] != CONTENT_TYPE:
-            return _not_allowed(request, response["Allow"])
+        if not _is_of_the_api(request):
+            is_refusal = response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+            return _not_allowed(request, response["Allow"]) if is_refusal else response
         if _is_data(request, response) and not takes_data(request.headers.get("Accept", "")):
             refused = answer_of(request, NotAcceptable(ACCEPTABLE))
             refused["Vary"] = "Accept"
@@ -132,15 +132,18 @@ def _not_allowed(request: HttpRequest, methods: str) -> HttpResponseBase:
     return refused
 
 
-def _is_data(request: HttpRequest, response: HttpResponseBase) -> bool:
+def _is_of_the_api(request: HttpRequest) -> bool:
+    """Whether a view of DRF's was reached, which says no by itself; pictures and probes are plain views."""
     match = request.resolver_match
+    return match is not None and hasattr(match.func, "cls")
+
+
+def _is_data(request: HttpRequest, response: HttpResponseBase) -> bool:
     return (
         request.method in {"GET", "HEAD"}
         and response.status_code == HTTPStatus.OK
         and response["Content-Type"] == "application/json"
         and "format" not in request.GET
-        and match is not None
-        and hasattr(match.func, "cls")  # a view of the API, and no probe
     )
 
 
