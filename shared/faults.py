@@ -25,7 +25,7 @@ POINTS: Mapping[str, str] = {
     "parked.claimed": "the try of a parked message is counted, not begun",
     "consumer.committed": "the offsets are on their way to Kafka",
     "dead-letter.sent": "Kafka has a dead letter, what it is of is neither dropped nor committed",
-    "replay.sent": "a dead letter is on its topic again, it is not marked as replayed",
+    "replay.sent": "a dead letter is on its way back to its service, it is not marked as replayed",
     "saga.before-wake": "events for sagas are committed, Celery is not woken",
     "saga.after-wake": "Celery is woken",
     "saga.task-begun": "a task has begun, nothing is locked",

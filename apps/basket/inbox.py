@@ -19,6 +19,7 @@ from shared.messaging.parking import Parked
 
 PARKED = "parked"  # a sorted set: the place of each parked message in Kafka, by offset
 PROBE = "ledger:probe"
+LAST = 2**52  # above every offset, and exact in Redis's numbers
 
 
 class RedisLedger:
@@ -34,7 +35,9 @@ class RedisLedger:
         with redis().pipeline(transaction=True) as pipe:
             for raw in messages:
                 place = _place(raw)
-                pipe.zadd(PARKED, {place: raw.offset}, nx=True)
+                # What came back as a dead letter is behind what waits already: its offset says nothing of that.
+                order = raw.offset if raw.partition >= 0 else LAST + raw.offset
+                pipe.zadd(PARKED, {place: order}, nx=True)
                 for name, value in _fields(raw).items():
                     pipe.hsetnx(_name(place), name, value)
             pipe.execute()

@@ -3,18 +3,19 @@
 import base64
 from collections.abc import Sequence
 from functools import cache
+from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 from django.conf import settings
 from django.db import transaction
 
-from apps.saga.errors import DeadLetterSettled, KafkaAway
+from apps.saga.errors import DeadLetterSettled, KafkaAway, NobodyToReplayTo
 from apps.saga.models import DeadLetter
 from shared.contracts.topics import DEAD_LETTER
 from shared.faults import crash_point
-from shared.messaging import kafka
-from shared.messaging.dead_letters import PREFIX
+from shared.messaging import kafka, replays
+from shared.messaging.dead_letters import PREFIX, Headers
 from shared.messaging.envelope import Raw
 
 SEND_TIMEOUT_MS = 3_000  # Kafka has the message by then, or it is not replayed
@@ -27,7 +28,7 @@ def collect(batch: Sequence[Raw]) -> None:
 
 
 def replay(letter_id: int) -> DeadLetter:
-    """Send the message again, with its own id, to the topic it came from. Raises DoesNotExist.
+    """Send the message again, with its own id, to the service that gave it up. Raises DoesNotExist, NobodyToReplayTo.
 
     Killed between sending and marking, it can be replayed again: its id is the same, so nobody handles it twice.
     """
@@ -62,14 +63,14 @@ def _produce(letter: DeadLetter) -> None:
     def delivered(error: KafkaError | None, _: KafkaMessage) -> None:
         outcome.append(error)
 
-    headers: list[tuple[str, str | bytes | None]] = [
-        (name, None if value is None else base64.b64decode(value))
-        for name, value in letter.headers
-        if not name.startswith(PREFIX)
-    ]
+    came = [(name, None if value is None else base64.b64decode(value)) for name, value in letter.headers]
+    found = replays.addressed(letter.topic, letter.service, came)
+    if found is None:
+        raise NobodyToReplayTo
+    topic, headers = found[0], cast("Headers", found[1])
     key = None if letter.key is None else bytes(letter.key)
     try:
-        _producer().produce(letter.topic, bytes(letter.payload), key, headers=headers, on_delivery=delivered)
+        _producer().produce(topic, bytes(letter.payload), key, headers=headers, on_delivery=delivered)
     except (KafkaException, BufferError) as error:
         raise KafkaAway from error
     _producer().flush(TIMEOUT)

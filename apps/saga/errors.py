@@ -19,6 +19,15 @@ class DeadLetterSettled(Problem):
     title = "The dead letter is dealt with"
 
 
+class NobodyToReplayTo(Problem):
+    """A dead letter that names no service which could take it again."""
+
+    slug = "nobody-to-replay-to"
+    status_code = 409
+    title = "No service can take the dead letter again"
+    default_detail = "The dead letter names no service that takes messages of its topic. Discard it, or have its sender send it anew."
+
+
 class KafkaAway(Problem):
     """The message could not be sent."""
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from apps.saga import dead_letters, orchestrator
-from apps.saga.errors import DeadLetterSettled, KafkaAway, SagaFinished
+from apps.saga.errors import DeadLetterSettled, KafkaAway, NobodyToReplayTo, SagaFinished
 from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga
 from apps.saga.serializers import DeadLetterSerializer, SagaSerializer
 from shared.auth.drf import IsCustomer, IsManager, principal_of
@@ -90,11 +90,11 @@ class DeadLetterViewSet(ReadOnlyModelViewSet[DeadLetter]):
     pagination_class = WalkPagination
     lookup_value_regex = r"[0-9]{1,18}"
 
-    @may_fail(DeadLetterSettled, KafkaAway)
+    @may_fail(DeadLetterSettled, NobodyToReplayTo, KafkaAway)
     @extend_schema(parameters=[LETTER], request=None, responses=DeadLetterSerializer)
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, pk: str) -> Response:
-        """Send the message again, with its own id, to the topic it came from."""
+        """Send the message again, with its own id, to the service that gave it up and to no other."""
         return _settle(dead_letters.replay, pk)
 
     @may_fail(DeadLetterSettled)

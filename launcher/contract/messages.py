@@ -10,19 +10,23 @@ from launcher.contract import about
 from launcher.contract.parts import Part
 from shared.contracts import MESSAGES, TOPICS, Message, Topic
 from shared.contracts.golden.document import SENDERS, Golden, path_of
-from shared.contracts.topics import RETENTION_DAYS
+from shared.contracts.topics import REPLAYS, RETENTION_DAYS
+from shared.messaging.replays import ORIGIN
 
 Json = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
-DEAD_LETTER, CLOUD_EVENT = "DeadLetter", "CloudEventHeaders"
-LISTENER = "saga"  # keeps the dead letters of all services for managers
+DEAD_LETTER, REPLAY, CLOUD_EVENT = "DeadLetter", "Replay", "CloudEventHeaders"
+LISTENER = (
+    "saga"  # keeps the dead letters of all services for managers, and sends them back to their services
+)
 DESCRIPTION = """\
 What the services tell each other over Kafka: CloudEvents 1.0 in binary mode, so that attributes are headers and the
 payload is the JSON value of the message. The key is the aggregate's id, which keeps everything about one order or
 product in order. Types end in their version: a new field is optional, anything else is a new version. A receiver
 ignores fields that it does not know, skips types that are not for it, and sends what it cannot understand, or gave up
-on, to the topic's dead letters, as it came and with headers that say why.
+on, to the topic's dead letters, as it came and with headers that say why. What a manager replays comes back on a
+topic of the receiver's own, with its id and one header more, that names its topic.
 """
 HEADERS: Json = {
     "type": "object",
@@ -50,6 +54,11 @@ GIVEN_UP: Json = {
         "dl_service": {"type": "string", "description": "Who gave it up."},
         "dl_at": {"type": "string", "format": "date-time", "description": "When."},
     },
+}
+COMES_BACK: Json = {
+    "type": "object",
+    "required": [ORIGIN],
+    "properties": {ORIGIN: {"type": "string", "description": "The topic that the message belongs to."}},
 }
 
 
@@ -103,15 +112,31 @@ def _channels() -> Iterator[tuple[str, Json]]:
                 "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions}},
             },
         )
+        yield _dead_letters(topic)
+    for service, topic in REPLAYS.items():
+        about_it = f"Dead letters of {service} that a manager replays. Kafka keeps {RETENTION_DAYS} days."
         yield (
-            topic.dead_letter,
+            topic.name,
             {
-                "address": topic.dead_letter,
-                "description": f"Messages of {topic.name} that a receiver gave up on, as they came.",
-                "messages": {DEAD_LETTER: {"$ref": f"#/components/messages/{DEAD_LETTER}"}},
-                "bindings": {"kafka": {"topic": topic.dead_letter}},
+                "address": topic.name,
+                "description": about_it,
+                "messages": {REPLAY: {"$ref": f"#/components/messages/{REPLAY}"}},
+                "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions}},
             },
         )
+        yield _dead_letters(topic)
+
+
+def _dead_letters(topic: Topic) -> tuple[str, Json]:
+    return (
+        topic.dead_letter,
+        {
+            "address": topic.dead_letter,
+            "description": f"Messages of {topic.name} that a receiver gave up on, as they came.",
+            "messages": {DEAD_LETTER: {"$ref": f"#/components/messages/{DEAD_LETTER}"}},
+            "bindings": {"kafka": {"topic": topic.dead_letter}},
+        },
+    )
 
 
 def _operations(receivers: Mapping[str, Mapping[str, list[type[Message]]]]) -> Iterator[tuple[str, Json]]:
@@ -120,6 +145,11 @@ def _operations(receivers: Mapping[str, Mapping[str, list[type[Message]]]]) -> I
         for service, messages in receivers[topic.name].items():
             yield _operation(service, "receive", topic.name, [message.TYPE for message in messages])
             yield _operation(service, "send", topic.dead_letter, [DEAD_LETTER])
+        yield _operation(LISTENER, "receive", topic.dead_letter, [DEAD_LETTER])
+    for service, topic in REPLAYS.items():
+        yield _operation(LISTENER, "send", topic.name, [REPLAY])
+        yield _operation(service, "receive", topic.name, [REPLAY])
+        yield _operation(service, "send", topic.dead_letter, [DEAD_LETTER])
         yield _operation(LISTENER, "receive", topic.dead_letter, [DEAD_LETTER])
 
 
@@ -142,6 +172,13 @@ def _messages() -> Json:
         "summary": "The message as it came, whatever it is, and why it was given up.",
         "headers": {"$ref": f"{SCHEMAS}DeadLetterHeaders"},
         "payload": {"description": "The payload as it came; it need not be JSON."},
+    }
+    found[REPLAY] = {
+        "name": REPLAY,
+        "title": "A dead letter that comes back",
+        "summary": "The message as it came first, and the topic that it belongs to.",
+        "headers": {"$ref": f"{SCHEMAS}ReplayHeaders"},
+        "payload": {"description": "The payload as it came first."},
     }
     return found
 
@@ -166,4 +203,9 @@ def _message(message: type[Message]) -> Json:
 def _schemas() -> Json:
     models = [(message, "validation") for message in MESSAGES]
     _, schema = models_json_schema(models, ref_template=SCHEMAS + "{model}")  # type: ignore[arg-type]
-    return {**schema["$defs"], CLOUD_EVENT: HEADERS, "DeadLetterHeaders": GIVEN_UP}
+    return {
+        **schema["$defs"],
+        CLOUD_EVENT: HEADERS,
+        "DeadLetterHeaders": GIVEN_UP,
+        "ReplayHeaders": COMES_BACK,
+    }

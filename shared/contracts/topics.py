@@ -37,3 +37,10 @@ TOPICS = (PRODUCT_EVENTS, ORDER_EVENTS, ORDER_COMMANDS, STOCK_COMMANDS, STOCK_EV
 # Names of the topics on which everything stays in order. Where an earlier release made one with more partitions,
 # all that is new goes into the first.
 ORDERED = {topic.name for topic in TOPICS if topic.partitions == 1}
+
+# Service -> where a dead letter of its own comes back to it, and to nobody else, when a manager says so (ADR 0016).
+REPLAYS = {
+    service: Topic(f"{service}.replays", partitions=1)
+    for service in ("basket", "notification", "order", "saga", "stock")
+}
+WITH_DEAD_LETTERS = (*TOPICS, *REPLAYS.values())

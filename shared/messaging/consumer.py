@@ -20,8 +20,7 @@ from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
-from shared.contracts import TOPICS
-from shared.contracts.topics import DEAD_LETTER
+from shared.contracts.topics import DEAD_LETTER, WITH_DEAD_LETTERS
 from shared.faults import crash_point
 from shared.messaging.attempts import Attempts
 from shared.messaging.copy_age import COPY_AGE
@@ -32,6 +31,7 @@ from shared.messaging.kafka import ClientDeaf
 from shared.messaging.ledger import Ledger
 from shared.messaging.patience import Patience, Stopped
 from shared.messaging.periodic import Periodic, run_due
+from shared.messaging.replays import original
 from shared.telemetry.probe import Pulse
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,8 @@ class Consumer:
     handlers: Handlers
     ledger: Ledger
     dead_letters: DeadLetterQueue
+    # The topic on which dead letters of this service come back to it (`shared.messaging.replays`).
+    replays: str = ""
     periodic: Sequence[Periodic] = ()
     # Takes dead letters of every topic as they are, whatever is in them; most services have none.
     collect: Callable[[Sequence[Raw]], None] | None = None
@@ -73,8 +75,10 @@ class Consumer:
     def run(self) -> None:
         """Handle messages until told to stop. Raises ClientDeaf, and leaves the Kafka client open then."""
         topics = sorted({contract.TOPIC.name for contract in self.handlers})
+        if self.replays:
+            topics.append(self.replays)
         if self.collect:
-            topics += [topic.dead_letter for topic in TOPICS]
+            topics += [topic.dead_letter for topic in WITH_DEAD_LETTERS]
         self.kafka.subscribe(topics, on_assign=self._on_assign)
         try:
             while not self._patience.stopping:
@@ -122,7 +126,7 @@ class Consumer:
     def _take(self, raws: Sequence[Raw]) -> None:
         """Handle `raws` and commit their offsets, however long a store or Kafka is away."""
         crash_point("consumer.taken")
-        messages = self._attempts.understood(self._without_dead_letters(raws))
+        messages = self._attempts.understood(self._originals(self._without_dead_letters(raws)))
         careful = self._careful
         self._patience.until_done(lambda: self._attempts.handle(messages, carefully=careful))
         COPY_AGE.held_up = self._attempts.held_up
@@ -138,6 +142,9 @@ class Consumer:
         if letters and collect:
             self._patience.until_done(lambda: collect(letters))
         return [raw for raw in raws if not raw.topic.endswith(DEAD_LETTER)] if letters else raws
+
+    def _originals(self, raws: Sequence[Raw]) -> Sequence[Raw]:
+        return [original(raw) if raw.topic == self.replays else raw for raw in raws]
 
     def _commit(self, raws: Sequence[Raw]) -> None:
         offsets: dict[tuple[str, int], int] = {}

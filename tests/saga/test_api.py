@@ -125,7 +125,10 @@ def test_whatever_is_in_it(manager_client: APIClient, payload: bytes) -> None:
 
 
 def test_replay_sends_the_same_id_again(manager_client: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against a real Kafka: the message is on its topic, with its id and without the dead letter's headers."""
+    """Against a real Kafka: the message is on the topic of who gave it up, with its id, and says where it belongs.
+
+    Red when it is sent to the topic it came from: there it reaches everybody, and is the newest of its key.
+    """
     monkeypatch.setattr(dead_letters, "SEND_TIMEOUT_MS", 30_000)
     monkeypatch.setattr(dead_letters, "TIMEOUT", 35.0)
     dead_letters._producer.cache_clear()
@@ -133,8 +136,21 @@ def test_replay_sends_the_same_id_again(manager_client: APIClient, monkeypatch: 
     dead_letters.collect([a_dead_letter(message_id)])
     letter = DeadLetter.objects.get()
     assert manager_client.post(f"/api/dead-letters/{letter.pk}/replay/").json()["status"] == "replayed"
-    assert _headers_on_kafka("stock.events", message_id).keys().isdisjoint({"dl_error", "dl_service"})
+    headers = _headers_on_kafka("saga.replays", message_id)
+    assert headers.keys().isdisjoint({"dl_error", "dl_service"})
+    assert headers["replay_topic"] == b"stock.events"
     assert manager_client.post(f"/api/dead-letters/{letter.pk}/discard/").status_code == 409
+
+
+@pytest.mark.parametrize("service", ["", "nobody", "gateway"])
+def test_a_letter_of_nobody_cannot_be_replayed(manager_client: APIClient, service: str) -> None:
+    """It stays, to be discarded. Red when it is sent to its topic, or lost."""
+    dead_letters.collect([a_dead_letter("m-3")])
+    DeadLetter.objects.update(service=service)
+    letter = DeadLetter.objects.get()
+    answer = manager_client.post(f"/api/dead-letters/{letter.pk}/replay/")
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "nobody-to-replay-to")
+    assert manager_client.post(f"/api/dead-letters/{letter.pk}/discard/").json()["status"] == "discarded"
 
 
 def _headers_on_kafka(topic: str, message_id: str) -> dict[str, bytes]:

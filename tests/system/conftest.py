@@ -263,7 +263,7 @@ def letters(manager: Shopper, settle: Settle, invariants: None) -> Iterator[Dead
     """The dead letters of a module's tests, which leave none for a manager to look at."""
     found = DeadLetters(manager)
     yield found
-    settle()  # what a manager has replayed is given up again by every consumer of its topic
+    settle()  # what a manager has replayed is given up again
     found.discard_all()
 
 

@@ -19,6 +19,7 @@ LISTENERS = {
 }
 GROUPS = sorted(set().union(*LISTENERS.values()))
 COLLECTOR = "saga"  # of the dead letters of every service
+REPLAYS = ".replays"  # after a service's name: where its dead letters come back to it
 DEAD_LETTER = ".dead-letter"
 PARTITIONS = {topic: 1 if topic == "product.events" else 6 for topic in LISTENERS}
 OF_LETTERS = 6  # partitions of a dead-letter topic

@@ -22,6 +22,7 @@ from tests.system.messages import (
     LISTENERS,
     OF_LETTERS,
     PARTITIONS,
+    REPLAYS,
     Message,
     from_kafka,
 )
@@ -142,7 +143,11 @@ def _topics_of(group: str) -> list[str]:
 
 
 def _places(topics: Iterable[str]) -> list[Place]:
-    return [(topic, number) for topic in topics for number in range(PARTITIONS.get(topic, OF_LETTERS))]
+    return [(topic, number) for topic in topics for number in range(_partitions(topic))]
+
+
+def _partitions(topic: str) -> int:
+    return 1 if topic.endswith(REPLAYS) else PARTITIONS.get(topic, OF_LETTERS)
 
 
 def _range(reader: Consumer, place: Place) -> tuple[int, int]:
@@ -182,6 +187,7 @@ def _behind(group: str, reader: Consumer) -> int:
     behind = 0
     topics = [
         *_topics_of(group),
+        group + REPLAYS,
         *([topic + DEAD_LETTER for topic in LISTENERS] if group == COLLECTOR else []),
     ]
     for place in reader.committed([TopicPartition(*place) for place in _places(topics)], timeout=TIMEOUT):

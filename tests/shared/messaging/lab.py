@@ -118,10 +118,12 @@ class Lab:
 
     def send(self, *messages: Raw) -> None:
         """Put messages on the topic, and do not return before Kafka has them."""
+        self.send_to(self.topic.name, *messages)
+
+    def send_to(self, topic: str, *messages: Raw) -> None:
+        """The same with another topic."""
         for message in messages:
-            self._producer.produce(
-                self.topic.name, message.payload, message.key, headers=list(message.headers)
-            )
+            self._producer.produce(topic, message.payload, message.key, headers=list(message.headers))
         assert self._producer.flush(20) == 0
 
     def consumer(self, handlers: Handlers | None = None, **options: Any) -> Consumer:
@@ -159,10 +161,12 @@ class Lab:
         """Everything on the dead-letter topic."""
         return read_all(self.bootstrap, self.topic.dead_letter)
 
-    def committed(self) -> int:
-        """The sum of the group's offsets: how many messages it says it is done with."""
+    def committed(self, topic: str = "") -> int:
+        """The sum of the group's offsets: how many messages of a topic it says it is done with."""
         reader = kafka.consumer(self.bootstrap, self.group)
-        places = [TopicPartition(self.topic.name, number) for number in range(PARTITIONS)]
+        name = topic or self.topic.name
+        numbers = reader.list_topics(name, timeout=10).topics[name].partitions
+        places = [TopicPartition(name, number) for number in numbers]
         try:
             return sum(max(place.offset, 0) for place in reader.committed(places, timeout=10))
         finally:

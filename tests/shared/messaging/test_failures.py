@@ -129,7 +129,7 @@ def test_one_bad_message_does_not_spoil_its_batch(lab: Lab, hasty: None) -> None
         eventually(lab.dead_letters)
 
 
-def test_a_replay_brings_the_same_id_and_is_handled_once(lab: Lab, hasty: None) -> None:
+def test_a_letter_that_is_put_on_its_topic_again_is_handled_once(lab: Lab, hasty: None) -> None:
     lab.desk.failing["bad"] = Boom("never")
     with lab.running():
         lab.send(lab.note("bad", id="replayed"))

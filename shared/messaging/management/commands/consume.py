@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils.module_loading import import_string
 
+from shared.contracts.topics import REPLAYS
 from shared.messaging import kafka, process
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import SEND_TIMEOUT_MS, DeadLetterQueue
@@ -29,6 +30,7 @@ class Command(BaseCommand):
             dead_letters=DeadLetterQueue(
                 lambda: kafka.producer(bootstrap, name, gives_up_after=SEND_TIMEOUT_MS), name
             ),
+            replays=REPLAYS[name].name,
             periodic=getattr(table, "PERIODIC", ()),
             collect=getattr(table, "COLLECT", None),
             pulse=Pulse(),
