@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
 from launcher.addresses import kafka_address
 from launcher.errors import LauncherError
 from launcher.instance import Instance
-from shared.contracts.topics import PARTITIONS, REPLAYS, RETENTION_DAYS, TOPICS
+from shared.contracts.topics import DEAD_LETTER_DAYS, PARTITIONS, REPLAYS, RETENTION_DAYS, TOPICS
 
 TIMEOUT_SECONDS = 60.0
 DAY_MILLISECONDS = 24 * 3600 * 1000
@@ -52,14 +52,15 @@ def _wanted() -> list[NewTopic]:
         "retention.ms": str(RETENTION_DAYS * DAY_MILLISECONDS),
         "segment.ms": str(DAY_MILLISECONDS // 2),
     }
+    letters = {**retention, "retention.ms": str(DEAD_LETTER_DAYS * DAY_MILLISECONDS)}
     compacted = {"cleanup.policy": "compact"}
     for_messages = [
         _new(topic.name, topic.partitions, compacted if topic.compacted else retention)
         for topic in (*TOPICS, *REPLAYS.values())
     ]
     for_letters = [
-        *(_new(topic.dead_letter, PARTITIONS, {"retention.ms": "-1"}) for topic in TOPICS),
-        *(_new(topic.dead_letter, topic.partitions, {"retention.ms": "-1"}) for topic in REPLAYS.values()),
+        *(_new(topic.dead_letter, PARTITIONS, letters) for topic in TOPICS),
+        *(_new(topic.dead_letter, topic.partitions, letters) for topic in REPLAYS.values()),
     ]
     return [*for_messages, *for_letters]
 

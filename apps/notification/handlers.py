@@ -1,24 +1,19 @@
 """From message to handler: everything that the notification service listens to."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
-from django.utils import timezone
 
 from apps.notification import operations, push
 from apps.notification.models import Notification
 from apps.notification.texts import TEXTS, money, name_of, reason_of, title_and_body
 from shared import contracts
-from shared.contracts.topics import RETENTION_DAYS
 from shared.faults import crash_point
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
-from shared.messaging.models import InboxMessage
 from shared.messaging.periodic import Periodic
-
-KEEP_IDS = timedelta(days=RETENTION_DAYS + 1)  # longer than Kafka can bring a message again
+from shared.messaging.purge import EVERY, Purge, old_ids
 
 
 def notify(batch: Sequence[Received[contracts.OrderEvent]]) -> None:
@@ -51,10 +46,6 @@ def _draft(event: contracts.OrderEvent) -> Notification:
     )
 
 
-def forget_old_ids() -> None:
-    """This service sends no messages and so has no relay that would clear its inbox."""
-    InboxMessage.objects.filter(handled_at__lt=timezone.now() - KEEP_IDS).delete()
-
-
 HANDLERS: Handlers = dict.fromkeys(TEXTS, notify)
-PERIODIC = [Periodic(forget_old_ids, seconds=600.0)]
+# This service sends no messages and so has no relay that would clear its inbox.
+PERIODIC = [Periodic(Purge(old_ids), seconds=EVERY)]

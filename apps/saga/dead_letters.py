@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cache
 from typing import cast
 
@@ -9,6 +10,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from apps.saga.errors import DeadLetterSettled, KafkaAway, NobodyToReplayTo
 from apps.saga.models import DeadLetter
@@ -18,6 +21,7 @@ from shared.messaging import kafka, replays
 from shared.messaging.dead_letters import PREFIX, Headers
 from shared.messaging.envelope import Raw
 
+KEEP_SETTLED = timedelta(days=90)  # from when it came; longer than Kafka keeps dead letters
 SEND_TIMEOUT_MS = 3_000  # Kafka has the message by then, or it is not replayed
 TIMEOUT = 4.0  # seconds that a manager waits for Kafka's word
 
@@ -48,6 +52,12 @@ def discard(letter_id: int) -> DeadLetter:
         letter.status = DeadLetter.Status.DISCARDED
         letter.save(update_fields=["status"])
     return letter
+
+
+def outlived() -> QuerySet[DeadLetter]:
+    """Dead letters that were settled, and that Kafka cannot bring again; what waits for a manager stays."""
+    old = DeadLetter.objects.filter(created_at__lt=timezone.now() - KEEP_SETTLED)
+    return old.exclude(status=DeadLetter.Status.WAITING)
 
 
 def _waiting(letter_id: int) -> DeadLetter:

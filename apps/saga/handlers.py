@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from apps.saga.dead_letters import collect
+from apps.saga.dead_letters import collect, outlived
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import PLACEMENT
 from apps.saga.tasks import wake
@@ -12,6 +12,8 @@ from shared import contracts
 from shared.contracts.message import AboutOrder
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
+from shared.messaging.periodic import Periodic
+from shared.messaging.purge import EVERY, Purge
 
 Events = Sequence[Received[AboutOrder]]
 
@@ -70,3 +72,4 @@ HANDLERS: Handlers = {contracts.OrderSubmitted: start, **dict.fromkeys(PLACEMENT
 
 # Dead letters of every service come here as they are, whatever is in them.
 COLLECT = collect
+PERIODIC = [Periodic(Purge(outlived), EVERY)]

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from apps.stock.levels import follow_catalogue
-from apps.stock.reservations import expire, obey
+from apps.stock.queries import outlived
+from apps.stock.reservations import expire_some, obey
 from shared import contracts
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
 from shared.messaging.periodic import Periodic
+from shared.messaging.purge import EVERY, Purge
 
 EXPIRE_EVERY = 5.0  # seconds
 
@@ -25,4 +27,4 @@ HANDLERS: Handlers = {
     contracts.ProductUpdated: keep_stock_of,
     contracts.ProductArchived: keep_stock_of,
 }
-PERIODIC = [Periodic(run=expire, seconds=EXPIRE_EVERY)]
+PERIODIC = [Periodic(expire_some, EXPIRE_EVERY), Periodic(Purge(outlived), EVERY)]

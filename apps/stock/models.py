@@ -66,6 +66,7 @@ TRANSITIONS: Mapping[State, tuple[State, ...]] = {
     State.EXPIRED: (),
     State.REJECTED: (),
 }
+ENDED = (State.RELEASED, State.EXPIRED, State.REJECTED)
 
 
 class WrongTransition(Exception):
@@ -95,6 +96,11 @@ class Reservation(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["expires_at"], name="stock_reservation_held", condition=models.Q(state=State.HELD)
+            ),
+            models.Index(
+                fields=["updated_at"],
+                name="stock_reservation_ended",
+                condition=models.Q(state__in=ENDED) & ~models.Q(reason=Reason.RESTOCKED),
             ),
         ]
         constraints: ClassVar = [

@@ -1,12 +1,18 @@
 """Reading: levels, movements, and whether everything adds up."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from apps.stock.errors import UnknownProduct
-from apps.stock.models import Movement, StockItem
+from apps.stock.models import ENDED, Movement, Reason, Reservation, StockItem
+
+KEEP_ENDED = timedelta(
+    days=30
+)  # a reservation that came to nothing; longer than Kafka can bring its messages again
 
 # Each finds rows that must not exist, in one statement and so in one moment: right also under load.
 INVARIANTS: Mapping[str, str] = {
@@ -64,6 +70,15 @@ NEVER_MOVED = """
         AND NOT EXISTS (SELECT 1 FROM stock_movement AS movement WHERE movement.product_id = item.product_id)
     ORDER BY product_id LIMIT %(limit)s
 """
+
+
+def outlived() -> "QuerySet[Reservation]":
+    """Reservations that came to nothing so long ago that no message about their order is under way any more.
+
+    What was sold stays, and what was restocked: the ledger is compared with it (`INVARIANTS`).
+    """
+    ended = Reservation.objects.filter(state__in=ENDED, updated_at__lt=timezone.now() - KEEP_ENDED)
+    return ended.exclude(reason=Reason.RESTOCKED)
 
 
 def stock_items(product_ids: Iterable[str] | None = None) -> "QuerySet[StockItem]":

@@ -53,13 +53,17 @@ def obey(commands: Sequence[Received[StockCommand]]) -> None:
 
 
 def expire() -> int:
-    """Give back what nobody came for; returns how many reservations that were."""
-    total = 0
-    while expired := _expire_some():
+    """Give back everything that nobody came for; returns how many reservations that were."""
+    total = expired = _expire_some()
+    while expired == SWEEP:
+        expired = _expire_some()
         total += expired
-        if expired < SWEEP:
-            break
     return total
+
+
+def expire_some() -> bool:
+    """As `expire`, but only as many as take a moment; returns whether more may be left."""
+    return _expire_some() == SWEEP
 
 
 def _expire_some() -> int:

@@ -23,6 +23,8 @@ def specification(instance: Instance) -> Specification:
     command = [
         _program(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(instance.data / NAME),
         "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--save", "",
+        # What an inbox remembers of a day goes as a whole: freed by a thread, not while everybody waits.
+        "--lazyfree-lazy-expire", "yes",
     ]  # fmt: skip
     return base_specification(instance, NAME, command, ready=Probe("redis", port))
 

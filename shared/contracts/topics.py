@@ -6,6 +6,7 @@ PARTITIONS = 6
 DEAD_LETTER = ".dead-letter"
 # Kafka keeps messages for this long; the inbox remembers ids for longer (shared.messaging.purge).
 RETENTION_DAYS = 7
+DEAD_LETTER_DAYS = 30  # the saga service has them in its database by then
 
 
 @dataclass(frozen=True, slots=True)

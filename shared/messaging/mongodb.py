@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from bson import ObjectId
@@ -23,13 +23,13 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from shared.messaging.models import OutboxMessage
+from shared.messaging.purge import KEEP_SENT, PIECE
 from shared.messaging.relay import IDLE_WAIT, OutboxRow, SourceAway
 
 OUTBOX, STATE = "messaging_outboxmessage", "messaging_state"
 SEQUENCE, LEASE = "sequence", "relay"
 LEASE_SECONDS = 5
 RENEW_EVERY = 1.5  # seconds
-KEEP_SENT = timedelta(days=1)  # sent messages stay as long as somebody may ask what happened
 CLIENT_OPTIONS: dict[str, Any] = {
     "serverSelectionTimeoutMS": 3_000,
     "socketTimeoutMS": 15_000,  # a mongod that hangs must not hold the relay for ever
@@ -111,10 +111,13 @@ class MongoOutbox:
                 if change is not None and (self._seen is None or change["documentKey"]["_id"] > self._seen):
                     return
 
-    def purge(self) -> None:
-        """Sent messages that nobody asks about any more."""
+    def purge(self) -> bool:
+        """A piece of the sent messages that nobody asks about any more."""
+        old = {"sent_at": {"$lt": datetime.now(UTC) - KEEP_SENT}}
         with _away():
-            self._outbox.delete_many({"sent_at": {"$lt": datetime.now(UTC) - KEEP_SENT}})
+            ids = [each["_id"] for each in self._outbox.find(old, {"_id": 1}).limit(PIECE)]
+            self._outbox.delete_many({"_id": {"$in": ids}})
+        return len(ids) == PIECE
 
     def reconnect(self) -> None:
         """Close what is left. The lease runs out, or is found to be still ours."""

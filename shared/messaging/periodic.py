@@ -10,7 +10,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Periodic:
-    """Something to do every `seconds`. It must be safe to run on every replica at once."""
+    """Something to do every `seconds`. It must be safe to run on every replica at once.
+
+    `run` does what takes a moment only, since messages wait meanwhile. Where it returns True there is more to do, and
+    it comes again in the next turn.
+    """
 
     run: Callable[[], object]
     seconds: float
@@ -23,7 +27,8 @@ class Periodic:
     def __call__(self) -> None:
         """Do it; the next time counts from now, also when it fails."""
         self._due_at = time.monotonic() + self.seconds
-        self.run()
+        if self.run() is True:
+            self._due_at = 0.0
 
 
 def run_due(jobs: Sequence[Periodic]) -> bool:

@@ -7,28 +7,24 @@ import psycopg
 from django.db import connection
 from psycopg.rows import class_row
 
-from shared.contracts.topics import RETENTION_DAYS
+from shared.messaging.purge import KEEP_IDS, KEEP_SENT, PIECE
 from shared.messaging.relay import OutboxRow, SourceAway
 
 CHANNEL = "outbox"
 LOCK = 0x6F7574626F78  # "outbox": one active relay per database
-KEEP_SENT = "1 day"  # sent messages stay as long as somebody may ask what happened
-KEEP_IDS = f"{RETENTION_DAYS + 1} days"  # longer than Kafka can bring a message again
 
 TAKE = """
     SELECT id, topic, key, headers, payload FROM messaging_outboxmessage
     WHERE sent_at IS NULL ORDER BY id LIMIT %s
 """
-# In pieces: a day's worth in one statement would run into the statement time-out, again and again.
 PURGE_SENT = """
     DELETE FROM messaging_outboxmessage WHERE id IN (
-        SELECT id FROM messaging_outboxmessage WHERE sent_at < now() - %s::interval LIMIT %s)
+        SELECT id FROM messaging_outboxmessage WHERE sent_at < now() - %s LIMIT %s)
 """
 PURGE_IDS = """
     DELETE FROM messaging_inboxmessage WHERE message_id IN (
-        SELECT message_id FROM messaging_inboxmessage WHERE handled_at < now() - %s::interval LIMIT %s)
+        SELECT message_id FROM messaging_inboxmessage WHERE handled_at < now() - %s LIMIT %s)
 """
-PURGED_AT_ONCE = 5000
 MARK = "UPDATE messaging_outboxmessage SET sent_at = clock_timestamp() WHERE id = ANY(%s)"
 
 
@@ -66,11 +62,11 @@ class PostgresOutbox:
         except psycopg.Error as error:
             raise SourceAway(str(error)) from error
 
-    def purge(self) -> None:
-        """Sent messages and handled ids that nobody can ask for any more."""
-        for query, age in ((PURGE_SENT, KEEP_SENT), (PURGE_IDS, KEEP_IDS)):
-            while self._execute(query, [age, PURGED_AT_ONCE]).rowcount == PURGED_AT_ONCE:
-                continue
+    def purge(self) -> bool:
+        """A piece of the sent messages, and one of the handled ids, that nobody can ask for any more."""
+        purges = ((PURGE_SENT, KEEP_SENT), (PURGE_IDS, KEEP_IDS))
+        counts = [self._execute(query, [age, PIECE]).rowcount for query, age in purges]
+        return PIECE in counts
 
     def reconnect(self) -> None:
         """Close what is left."""

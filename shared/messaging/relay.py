@@ -17,6 +17,7 @@ from prometheus_client import Counter, Gauge
 
 from shared.contracts.topics import ORDERED
 from shared.faults import crash_point
+from shared.messaging.purge import EVERY
 from shared.telemetry.probe import Pulse
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,6 @@ BATCH = 500
 IDLE_WAIT = 1.0  # seconds: the poll behind the store's wake-up
 FIRST_PARTITION, BY_KEY = 0, -1  # where a message goes; −1 is the library's word for "where its key belongs"
 FLUSH_WAIT = 5.0  # seconds between two beats while Kafka is away
-PURGE_EVERY = 600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class OutboxSource(Protocol):
     def wait(self, seconds: float) -> None:
         """Return when the store says that something was written, or after `seconds`."""
 
-    def purge(self) -> None:
-        """Forget what was sent long ago."""
+    def purge(self) -> bool:
+        """Forget a piece of what was sent long ago, as much as takes a moment; returns whether more may be left."""
 
     def reconnect(self) -> None:
         """Drop what is left of the connection; the next call makes a new one."""
@@ -81,6 +81,7 @@ class Relay:
     def __post_init__(self) -> None:
         self._stopping = False
         self._purge_at = 0.0
+        self._has_more_to_purge = False
         self._waits_since: float | None = None
         OLDEST.set_function(self._oldest)
 
@@ -112,7 +113,7 @@ class Relay:
         rows = self.source.take(BATCH)
         self._waits_since = _written_at(rows[0]) if rows else None
         if not rows:
-            self.source.wait(IDLE_WAIT)
+            self.source.wait(0 if self._has_more_to_purge else IDLE_WAIT)
             return
         crash_point("relay.taken")
         delivered = self._send(rows)
@@ -156,9 +157,11 @@ class Relay:
         )
 
     def _purge_by_the_clock(self) -> None:
-        if time.monotonic() >= self._purge_at:
-            self._purge_at = time.monotonic() + PURGE_EVERY
-            self.source.purge()
+        """One piece in each turn, while there is more: messages wait for no longer than that takes."""
+        if self._has_more_to_purge or time.monotonic() >= self._purge_at:
+            self._has_more_to_purge = False  # so it stays where the purge fails
+            self._purge_at = time.monotonic() + EVERY
+            self._has_more_to_purge = self.source.purge()
 
 
 def _written_at(row: OutboxRow) -> float:

@@ -120,6 +120,7 @@ def test_redis_keeps_and_forgets_as_little(monkeypatch: pytest.MonkeyPatch) -> N
         "--appendfsync": "everysec",
         "--maxmemory-policy": "noeviction",
         "--save": "",
+        "--lazyfree-lazy-expire": "yes",
     }
     for program in (redis_specification(Instance()).command, CONTAINERS["redis"]["command"]):
         options = dict(zip(program[1::2], program[2::2], strict=True))

@@ -10,10 +10,12 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.notification.handlers import HANDLERS, KEEP_IDS, forget_old_ids
+from apps.notification.handlers import HANDLERS, PERIODIC
 from apps.notification.models import CustomerCursor, Notification
 from shared import contracts
+from shared.messaging import purge
 from shared.messaging.models import InboxMessage
+from shared.messaging.periodic import run_due
 from tests.notification.story import confirmed, happened, hear, tell
 from tests.patience import own_connection
 from tests.retention import oldest_message
@@ -173,13 +175,28 @@ def test_one_fact_from_two_writers_at_once_is_told_once(customer: str) -> None:
 
 def test_the_inbox_forgets_only_what_kafka_cannot_bring_again(customer: str) -> None:
     tell(customer)
-    old = InboxMessage.objects.create(message_id="old", handled_at=timezone.now() - KEEP_IDS * 1.01)
+    old = InboxMessage.objects.create(message_id="old", handled_at=timezone.now() - purge.KEEP_IDS * 1.01)
     young = InboxMessage.objects.create(message_id="young", handled_at=timezone.now() - oldest_message())
-    forget_old_ids()
+    for job in PERIODIC:
+        assert job.run() is False
     left = set(InboxMessage.objects.values_list("message_id", flat=True))
     assert old.message_id not in left
     assert young.message_id in left
     assert len(left) == 2
+
+
+def test_the_inbox_forgets_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One statement for all would take longer than a statement may, again and again. Red when it is one."""
+    monkeypatch.setattr(purge, "PIECE", 3)
+    long_ago = timezone.now() - purge.KEEP_IDS * 2
+    InboxMessage.objects.bulk_create(
+        InboxMessage(message_id=f"old-{number}", handled_at=long_ago) for number in range(7)
+    )
+    left = []
+    for _ in range(3):
+        run_due(PERIODIC)  # as the consumer does in each turn
+        left.append(InboxMessage.objects.filter(handled_at=long_ago).count())
+    assert left == [4, 1, 0]
 
 
 def in_threads(work: Callable[[int], None], turns: Sequence[int]) -> None:

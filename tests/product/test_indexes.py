@@ -16,6 +16,7 @@ from apps.product.models import Category, Product
 from apps.product.store import mongo
 from shared.messaging.models import OutboxMessage
 from shared.messaging.mongodb import OUTBOX
+from shared.messaging.purge import KEEP_SENT
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -114,6 +115,19 @@ def test_the_relay_reads_only_what_waits() -> None:
     cursor = mongo.get_collection(OUTBOX).find({"sent_at": None}).sort("_id", 1).limit(500)
     counted = cursor.explain()["executionStats"]
     assert (counted["nReturned"], counted["totalKeysExamined"]) == (1, 1)
+
+
+def test_the_relay_forgets_only_what_is_old() -> None:
+    OutboxMessage.objects.update(sent_at=timezone.now())
+    long_ago = timezone.now() - KEEP_SENT * 2
+    old = OutboxMessage.objects.order_by("pk")[0]
+    OutboxMessage.objects.filter(pk=old.pk).update(sent_at=long_ago)
+    cursor = (
+        mongo.get_collection(OUTBOX).find({"sent_at": {"$lt": long_ago + KEEP_SENT}}, {"_id": 1}).limit(10)
+    )
+    counted = cursor.explain()["executionStats"]
+    assert counted["nReturned"] == 1
+    assert counted["totalDocsExamined"] <= 1  # none at all, where the index says it
 
 
 @pytest.mark.parametrize(

@@ -226,8 +226,21 @@ def test_sent_messages_are_forgotten_after_a_day(topic: str) -> None:
     rows = list(OutboxMessage.objects.order_by("pk"))
     OutboxMessage.objects.filter(pk=rows[0].pk).update(sent_at=datetime.now(UTC) - timedelta(hours=25))
     OutboxMessage.objects.filter(pk=rows[1].pk).update(sent_at=datetime.now(UTC) - timedelta(hours=23))
-    MongoOutbox().purge()
+    assert MongoOutbox().purge() is False
     assert [row.pk for row in OutboxMessage.objects.order_by("pk")] == [rows[1].pk, rows[2].pk]
+
+
+def test_they_are_forgotten_in_pieces(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when one command deletes all of them: the relay carries nothing meanwhile."""
+    monkeypatch.setattr("shared.messaging.mongodb.PIECE", 2)
+    publish(topic, 1, 2, 3, 4, 5)
+    OutboxMessage.objects.update(sent_at=datetime.now(UTC) - timedelta(hours=25))
+    source = MongoOutbox()
+    assert [(source.purge(), OutboxMessage.objects.count()) for _ in range(3)] == [
+        (True, 3),
+        (True, 1),
+        (False, 0),
+    ]
 
 
 def test_the_relay_outlives_its_store(own_mongod: "Mongod", topic: str, make_product: "MakeProduct") -> None:

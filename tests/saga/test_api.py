@@ -1,16 +1,22 @@
 """Who sees which saga, and what managers do with sagas and dead letters."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
 from confluent_kafka import Consumer
 from django.conf import settings
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from apps.saga import dead_letters, handlers, orchestrator
+from apps.saga.dead_letters import KEEP_SETTLED
+from apps.saga.handlers import PERIODIC
 from apps.saga.models import DeadLetter, Saga, SagaEvent
 from shared import contracts as c
+from shared.contracts.topics import DEAD_LETTER_DAYS
 from shared.messaging.envelope import Raw
 from shared.testing.messages import raw
 from shared.testing.tokens import ALICE
@@ -176,3 +182,19 @@ def test_discard(manager_client: APIClient) -> None:
     letter = DeadLetter.objects.get()
     assert manager_client.post(f"/api/dead-letters/{letter.pk}/discard/").json()["status"] == "discarded"
     assert manager_client.post(f"/api/dead-letters/{letter.pk}/replay/").status_code == 409
+
+
+def test_settled_letters_are_forgotten_when_kafka_has_forgotten_them(manager_client: APIClient) -> None:
+    """What waits for a manager stays. Red when `outlived` takes it, or takes what Kafka can still bring again."""
+    assert timedelta(days=2 * DEAD_LETTER_DAYS) < KEEP_SETTLED
+    for number, (status, age) in enumerate(
+        (status, age) for status in ("waiting", "replayed", "discarded") for age in (0.99, 1.01)
+    ):
+        dead_letters.collect([replace(a_dead_letter(f"m-{number}"), offset=number)])
+        DeadLetter.objects.filter(offset=number).update(
+            status=status, created_at=timezone.now() - KEEP_SETTLED * age
+        )
+    for job in PERIODIC:
+        assert job.run() is False
+    left = DeadLetter.objects.order_by("offset").values_list("offset", flat=True)
+    assert list(left) == [0, 1, 2, 4]

@@ -26,6 +26,19 @@ def test_a_job_runs_when_its_time_has_come(monkeypatch: pytest.MonkeyPatch) -> N
     assert runs == [100, 104, 108]
 
 
+def test_a_job_that_has_more_to_do_comes_again_in_the_next_turn() -> None:
+    left = [3]
+
+    def piece() -> bool:
+        left[0] -= 1
+        return left[0] > 0
+
+    job = Periodic(piece, seconds=600)
+    for _ in range(5):
+        run_due([job])
+    assert left == [0]
+
+
 def test_a_job_that_fails_stops_no_other_and_comes_again(caplog: pytest.LogCaptureFixture) -> None:
     tries: list[int] = []
 

@@ -303,7 +303,7 @@ def test_where_the_whole_topic_is_in_order_every_key_goes_into_its_first_partiti
 def test_what_was_sent_long_ago_is_forgotten_and_what_waits_never(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.messaging.postgresql.PURGED_AT_ONCE", 2)
+    monkeypatch.setattr("shared.messaging.postgresql.PIECE", 2)
     long_ago = timezone.now() - timedelta(days=30)
     publish("waits", "sent", "sent", "sent", "sent", "sent just now")
     ids = list(OutboxMessage.objects.order_by("id").values_list("id", flat=True))
@@ -313,7 +313,26 @@ def test_what_was_sent_long_ago_is_forgotten_and_what_waits_never(
     for age in (timedelta(0), oldest_message(), *(timedelta(days=days) for days in (30, 31, 32))):
         InboxMessage.objects.create(message_id=str(uuid.uuid4()), handled_at=timezone.now() - age)
 
-    PostgresOutbox().purge()
+    source = PostgresOutbox()
+    assert [source.purge(), source.purge(), source.purge()] == [True, True, False]
 
     assert set(OutboxMessage.objects.values_list("id", flat=True)) == {ids[0], ids[5]}
     assert InboxMessage.objects.count() == 2  # what Kafka may still bring again is known
+
+
+def test_messages_go_between_the_pieces_of_a_purge(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long night's worth of old rows holds nobody up. Red when the relay purges until nothing is left."""
+    monkeypatch.setattr("shared.messaging.postgresql.PIECE", 2)
+    publish(*(f"old {number}" for number in range(7)))
+    OutboxMessage.objects.update(sent_at=timezone.now() - timedelta(days=30))
+    relay = relay_of(lab)
+    left = []
+    for number in range(4):
+        publish(f"new {number}")
+        relay.turn()
+        assert unsent() == 0
+        left.append(OutboxMessage.objects.filter(payload__contains="old").count())
+    relay.source.reconnect()
+
+    assert left == [5, 3, 1, 0]
+    assert texts(lab) == [f"new {number}" for number in range(4)]
