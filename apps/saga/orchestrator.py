@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -22,6 +23,7 @@ from apps.saga import engine, updates
 from apps.saga.definition import Definition
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import DEFINITIONS
+from apps.saga.step_report import say_moved
 from shared.contracts import BY_TYPE, OrderSubmitted
 from shared.faults import crash_point
 from shared.messaging import outbox
@@ -162,6 +164,7 @@ def _write(moved: Sequence[Saga], applied: Sequence[int], outgoing: Sequence[Out
     updates.update(moved)
     SagaEvent.objects.filter(pk__in=applied).delete()
     outbox.publish_all(outgoing)
+    transaction.on_commit(partial(say_moved, moved))
     crash_point("saga.written")
 
 

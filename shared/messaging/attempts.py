@@ -1,7 +1,9 @@
 """What is tried with a message: in a batch while all goes well, by itself through the parking lot when not."""
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from prometheus_client import Counter
 
@@ -14,6 +16,7 @@ from shared.messaging.envelope import Poison, Raw, Received, decode, type_of
 from shared.messaging.ledger import Ledger
 from shared.messaging.parking import Parked
 from shared.messaging.patience import Patience, StoreAway
+from shared.messaging.report import say_handled
 from shared.telemetry import trace
 from shared.telemetry.probe import Pulse
 
@@ -44,6 +47,7 @@ class Attempts:
         self._patience = patience
         self._pulse = pulse
         self.waiting: set[Place] = set()
+        self._dispatched: Sequence[Received[Message]] = ()
 
     @property
     def held_up(self) -> frozenset[str]:
@@ -103,14 +107,22 @@ class Attempts:
 
     def _attempt(self, batch: Sequence[Received[Message]]) -> None:
         hop = trace.continue_from(batch[0].traceparent) if len(batch) == 1 else None
-        with trace.use(hop):
+        with trace.use(hop), self._timed():
             fresh = self._ledger.handle(batch, self._dispatch)
         for message in batch:
             MESSAGES.labels(message.message.TYPE, "taken").inc()
         if fresh < len(batch):
             logger.info("%d of %d messages were handled before", len(batch) - fresh, len(batch))
 
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Say what was handled inside, once that is done."""
+        self._dispatched, began = (), time.perf_counter()
+        yield
+        say_handled(self._dispatched, time.perf_counter() - began)
+
     def _dispatch(self, batch: Sequence[Received[Message]]) -> None:
+        self._dispatched = batch  # without what was handled before; after a collision it comes again
         dispatch(batch, self._handlers)
         crash_point("ledger.written")
 
@@ -126,7 +138,7 @@ class Attempts:
             return
         try:
             message = decode(parked.raw)
-            with trace.use(trace.continue_from(message.traceparent)):
+            with trace.use(trace.continue_from(message.traceparent)), self._timed():
                 self._ledger.handle_parked(parked, message, self._dispatch)
             MESSAGES.labels(message.message.TYPE, "taken").inc()
         except Exception as error:
