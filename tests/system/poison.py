@@ -22,7 +22,8 @@ def good(topic: str) -> Message:
             "product.created.v1",
             {"product_id": key, "name": "x", **price, "is_active": True, "version": 1},
         ),
-        "order.events": ("order.submitted.v1", order),
+        # both of its listeners handle this one
+        "order.events": ("order.confirmed.v1", order),
         "order.commands": ("order.confirm.v1", {"order_id": key}),
         "stock.commands": ("stock.reserve.v1", {"order_id": key, "items": [ITEM]}),
         "stock.events": ("stock.reserved.v1", {"order_id": key}),
