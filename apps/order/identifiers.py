@@ -5,6 +5,7 @@ import time
 import uuid
 
 # Crockford's base 32: no I, L, O or U, so that a number survives being read out on the telephone.
+NUMBER_LETTERS = 10
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -21,3 +22,17 @@ def order_number(order_id: uuid.UUID) -> str:
     rest = order_id.int & ((1 << 50) - 1)
     letters = "".join(ALPHABET[rest >> shift & 31] for shift in range(45, -5, -5))
     return f"MC-{letters[:5]}-{letters[5:]}"
+
+
+def number_suffix(number: str) -> str | None:
+    """The last 12 hexadecimal digits of the id of the order with that number; None where it is no number.
+
+    What a number leaves out of the id is random, too: nobody finds another order by it.
+    """
+    letters = number.upper().replace("-", "").replace(" ", "").removeprefix("MC")
+    if len(letters) != NUMBER_LETTERS or not set(letters) <= set(ALPHABET):
+        return None
+    value = 0
+    for letter in letters:
+        value = value << 5 | ALPHABET.index(letter)
+    return f"{value & ((1 << 48) - 1):012x}"

@@ -8,6 +8,7 @@ globals().update(
         "order",
         apps=["apps.order"],
         environment=environment,
+        admin=True,
         enums={"OrderStatus": "apps.order.models.Status"},
     )
 )

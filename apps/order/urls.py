@@ -1,5 +1,6 @@
 """Addresses of the order service."""
 
+from django.contrib import admin
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
@@ -12,4 +13,8 @@ __all__ = ["handler400", "handler404", "handler500", "urlpatterns"]
 router = SimpleRouter(use_regex_path=False)
 router.register("orders", OrderViewSet, basename="order")
 
-urlpatterns = [path("api/", include(router.urls)), *health.urlpatterns]
+urlpatterns = [
+    path("api/", include(router.urls)),
+    path("admin/order/", admin.site.urls),
+    *health.urlpatterns,
+]

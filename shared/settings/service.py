@@ -15,9 +15,14 @@ CONNECT_TIMEOUT_S = 3
 
 
 def service_settings(
-    name: str, *, apps: list[str], environment: Environment | None = None, enums: dict[str, str] | None = None
+    name: str,
+    *,
+    apps: list[str],
+    environment: Environment | None = None,
+    enums: dict[str, str] | None = None,
+    admin: bool = False,
 ) -> dict[str, Any]:
-    """Every Django setting of the service `name` with the Django apps `apps`.
+    """Every Django setting of the service `name` with the Django apps `apps`; `admin`: with Django's admin.
 
     `enums` names the choices that the API's description shows: name there -> dotted path of the choices.
     Use in a `settings.py` as `globals().update(service_settings("order", apps=["apps.order"]))`.
@@ -40,6 +45,7 @@ def service_settings(
         "ROOT_URLCONF": f"{apps[0]}.urls",
         "INSTALLED_APPS": [
             *apps,
+            *(ADMIN_APPS if admin else ()),
             "shared.messaging",
             "shared.http",
             "rest_framework",
@@ -53,12 +59,18 @@ def service_settings(
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
             "shared.http.middleware.HttpRefusalMiddleware",
             "shared.http.middleware.OneValueMiddleware",
+            *(ADMIN_MIDDLEWARE if admin else ()),
         ],
         "TEMPLATES": [
             {
                 "BACKEND": "django.template.backends.django.DjangoTemplates",
                 "APP_DIRS": True,
-                "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+                "OPTIONS": {
+                    "context_processors": [
+                        "django.template.context_processors.request",
+                        *(ADMIN_CONTEXT if admin else ()),
+                    ]
+                },
             }
         ],
         "DATABASES": {"default": database(env)} if env.database_url else {},
@@ -88,10 +100,29 @@ def service_settings(
         "LOGGING": logging_settings(name, env),
         "LOGGING_CONFIG": "shared.telemetry.logs.configure",
         "DATA_UPLOAD_MAX_MEMORY_SIZE": 1024 * 1024,
+        "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
         "SECURE_CONTENT_TYPE_NOSNIFF": True,
         "SILENCED_SYSTEM_CHECKS": SILENCED,
     }
 
+
+# Django's admin (shared.admin): its apps, and the middleware that touches nothing else.
+ADMIN_APPS = (
+    "shared.admin",
+    "shared.admin.apps.ManagersAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+)
+ADMIN_MIDDLEWARE = (
+    "shared.admin.middleware.AdminSession",
+    "shared.admin.middleware.AdminIdentity",
+    "shared.admin.middleware.AdminMessages",
+)
+ADMIN_CONTEXT = (
+    "django.contrib.auth.context_processors.auth",
+    "django.contrib.messages.context_processors.messages",
+)
 
 # TLS, cookies and HSTS are the gateway's: services are reached only through it and set no cookie.
 SILENCED = ["security.W003", "security.W004", "security.W008", "security.W020"]

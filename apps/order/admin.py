@@ -1,0 +1,160 @@
+"""Orders in the back office: what was bought, for whom, how far it has come; shipping, delivering, cancelling."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast, Right
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.views.decorators.http import require_POST
+
+from apps.order import operations
+from apps.order.identifiers import number_suffix
+from apps.order.models import Order, Status
+from shared.admin.options import ReadOnlyAdmin, for_each
+
+BY_THE_SHOP = "cancelled by the shop"
+
+
+def cancel(order: Order) -> Order:
+    """A manager undoes an order."""
+    return operations.cancel(order.id, BY_THE_SHOP, only_of=None)
+
+
+# what a button is called -> what it does, how it is told, and the statuses from which it may
+STEPS = {
+    "ship": (lambda order: operations.ship(order.id), "shipped", {Status.CONFIRMED}),
+    "deliver": (lambda order: operations.deliver(order.id), "delivered", {Status.SHIPPED}),
+    "cancel": (cancel, "asked to be cancelled", {Status.SUBMITTED, Status.CONFIRMED}),
+}
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin[Order]):
+    """The list of orders, and one order as it was bought."""
+
+    list_display = ("number", "status", "age", "price", "recipient", "customer_id", "cancelling")
+    list_filter = ("status", "created_at")
+    ordering = ("-created_at", "-id")
+    search_fields = ("customer_id",)
+    search_help_text = "A number (MC-…), the id of an order or of a customer, or the recipient's name"
+    actions = ("ship_selected", "deliver_selected", "cancel_selected")
+    change_form_template = "admin/order/order.html"
+    fields = (
+        "number", "status", "status_reason", "cancelling", "bought_lines", "price", "address", "customer_id",
+        "created_at", "updated_at", "id",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @admin.display(description="age", ordering="-created_at")
+    def age(self, order: Order) -> str:
+        """How long ago it was placed."""
+        return timesince(order.created_at, depth=1)
+
+    @admin.display(description="total", ordering="total")
+    def price(self, order: Order) -> str:
+        """What it costs."""
+        return f"{order.total:.2f} {order.currency}"
+
+    @admin.display(description="for")
+    def recipient(self, order: Order) -> str:
+        """The name on the parcel."""
+        return str(order.shipping_address.get("name", ""))
+
+    @admin.display(description="being cancelled", boolean=True)
+    def cancelling(self, order: Order) -> bool:
+        """Whether somebody wants it undone and the saga has not decided."""
+        return order.is_being_cancelled
+
+    @admin.display(description="lines")
+    def bought_lines(self, order: Order) -> SafeString:
+        """What was bought, at which price."""
+        rows = (
+            (line.quantity, line.product_id, line.name, f"{line.unit_price:.2f}", f"{line.line_total:.2f}")
+            for line in order.bought
+        )
+        cells = '<tr><td class="number">{}<td><a href="/admin/product/product/{}/change/">{}</a><td class="number">{}<td class="number">{}'
+        head = '<tr><th scope="col">quantity<th scope="col">product<th scope="col">each<th scope="col">together'
+        return format_html("<table>{}{}</table>", SafeString(head), format_html_join("", cells, rows))
+
+    @admin.display(description="address")
+    def address(self, order: Order) -> SafeString:
+        """Where it goes."""
+        return format_html_join(SafeString("<br>"), "{}", ((line,) for line in address_lines(order)))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        """By number or id exactly, by customer exactly, by the recipient's name."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if suffix := number_suffix(term):
+            return queryset.alias(tail=Right(Cast("id", TextField()), 12)).filter(tail=suffix), False
+        try:
+            exact = UUID(term)
+        except ValueError:
+            return queryset.filter(shipping_address__name__icontains=term), False
+        return queryset.filter(pk=exact) | queryset.filter(customer_id=str(exact)), False
+
+    @admin.action(description="Ship")
+    def ship_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        """Each of them left the house."""
+        self._do(request, "ship", orders)
+
+    @admin.action(description="Deliver")
+    def deliver_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        """Each of them arrived."""
+        self._do(request, "deliver", orders)
+
+    @admin.action(description="Cancel")
+    def cancel_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        """Each of them is to be undone."""
+        self._do(request, "cancel", orders)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The buttons of one order, and its packing slip."""
+        wrapped = self.admin_site.admin_view
+        return [
+            path("<uuid:order_id>/packing-slip/", wrapped(self.packing_slip), name="order_order_packing_slip"),
+            path("<uuid:order_id>/do/<str:step>/", wrapped(require_POST(self.step)), name="order_order_step"),
+            *super().get_urls(),
+        ]
+
+    def step(self, request: HttpRequest, order_id: UUID, step: str) -> HttpResponse:
+        """One button of one order."""
+        order = get_object_or_404(Order, pk=order_id)
+        if step in STEPS:
+            self._do(request, step, [order])
+        return HttpResponseRedirect(reverse("admin:order_order_change", args=[order_id]))
+
+    def packing_slip(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
+        """A page to print and put into the parcel."""
+        order = get_object_or_404(Order.objects.prefetch_related("lines"), pk=order_id)
+        return render(request, "admin/order/packing_slip.html", {"order": order, "address": address_lines(order)})
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Order | None = None, **kwargs: Any
+    ) -> HttpResponse:
+        """The page of one order, with the buttons that it can have now."""
+        if obj is not None:
+            may = [] if obj.is_being_cancelled else [name for name, (_, _, froms) in STEPS.items() if obj.status in froms]
+            context |= {"steps": may}
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def _do(self, request: HttpRequest, step: str, orders: Any) -> None:
+        operation, done, _ = STEPS[step]
+        for_each(request, orders, operation, done, lambda order: self.log_change(request, order, done))
+
+
+def address_lines(order: Order) -> list[str]:
+    """The address as it stands on a parcel."""
+    known = order.shipping_address
+    place = f"{known.get('postal_code', '')} {known.get('city', '')}".strip()
+    return [line for line in (known.get("name"), known.get("line1"), known.get("line2"), place, known.get("country")) if line]

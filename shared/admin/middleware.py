@@ -1,0 +1,112 @@
+"""What surrounds a request to the admin; every other request passes by untouched.
+
+No cookie goes in or out. The caller is whom the access token names, as everywhere on the platform. What Django's admin
+keeps between two pages (its messages) lies in the service's cache under the caller's id. Cross-site requests are the
+gateway's business, where the only cookie is (gateway/signin/proof.py): a request that reaches a service carries its
+token in a header, which no other site's page can send.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.backends.cache import SessionStore
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from shared.admin.users import ManagersUser, user_of
+from shared.auth.principal import Principal
+from shared.auth.tokens import InvalidToken, KeysUnavailable
+from shared.auth.verifier import verifier
+
+PREFIX = "/admin/"
+KEPT_FOR = timedelta(hours=1)
+
+
+class CallersStore(SessionStore):
+    """A session that is found by its caller: it is begun where there is none, under the same key."""
+
+    def load(self) -> dict[str, Any]:
+        """What is kept; nothing where nothing is, or where the cache cannot be asked."""
+        try:
+            return self._cache.get(self.cache_key) or {}
+        except Exception:  # noqa: BLE001 - whatever the cache's client raises: a page without its message is still a page
+            return {}
+
+    def save(self, must_create: bool = False) -> None:
+        """Keep it for `KEPT_FOR`."""
+        self._cache.set(self.cache_key, self._get_session(no_load=must_create), KEPT_FOR.total_seconds())
+
+
+class _OnlyAdmin:
+    """Passes every request by that is not the admin's."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request."""
+        if request.path_info.startswith(PREFIX):
+            return super().__call__(request)  # type: ignore[misc,no-any-return]
+        return self.get_response(request)  # type: ignore[attr-defined,no-any-return]
+
+
+class AdminSession(_OnlyAdmin, SessionMiddleware):
+    """A session without a cookie: its key is the caller's id. Its loss loses a message that nobody has read."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Nothing yet: who is asking is found out by `AdminIdentity`."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Keep what was changed; Django's own cookie against cross-site requests stays here, too."""
+        session = getattr(request, "session", None)
+        if session is not None and session.modified:
+            session.save()
+        response.cookies.clear()
+        return response
+
+
+class AdminIdentity(_OnlyAdmin, AuthenticationMiddleware):
+    """Lets managers in, by the token of each request; says to everybody else why not."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
+        """The refusal, or None."""
+        try:
+            principal = _principal(request)
+        except KeysUnavailable:
+            return _refusal(request, 503, "Sign-in cannot be checked right now", "Try again in a moment.")
+        if principal is None:
+            return _refusal(request, 401, "You are signed out", "Your sign-in has ended. Sign in and come back here.")
+        if not principal.is_manager:
+            return _refusal(
+                request, 403, "This is for managers", f"You are signed in as {principal.username}, who is no manager."
+            )
+        request.user = user_of(principal)
+        request.session = CallersStore(f"admin-{principal.subject}")
+        request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        return None
+
+
+class AdminMessages(_OnlyAdmin, MessageMiddleware):
+    """Django's messages, for the admin alone."""
+
+
+def _principal(request: HttpRequest) -> Principal | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    try:
+        return verifier().verify(token.strip())
+    except InvalidToken:
+        return None
+
+
+def _refusal(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
+    known = {"title": title, "detail": detail, "status": status, "service": settings.SERVICE_NAME}
+    response = render(request, "admin/refused.html", known, status=status)
+    if status == 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+__all__ = ["AdminIdentity", "AdminMessages", "AdminSession", "ManagersUser"]

@@ -1,0 +1,97 @@
+"""What the admins of the services have in common: pages that change nothing by themselves, and operations for many."""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.core.paginator import Paginator
+from django.db import connection
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from shared.http.problems import Problem
+
+Row = TypeVar("Row", bound=Model)
+COUNTED = 10_000  # rows: a list is counted exactly up to here, as people read no further
+FAILURES_SHOWN = 5
+
+
+class BoundedPaginator(Paginator):
+    """Counts no further than people would turn pages: on a large table an exact count costs more than the page."""
+
+    @cached_property
+    def count(self) -> int:
+        """How many there are, `COUNTED` at most; of a whole table that is larger, PostgreSQL's estimate."""
+        found = self.object_list
+        if not isinstance(found, QuerySet):
+            return len(found)
+        exact = found.order_by()[: COUNTED + 1].count()
+        if exact <= COUNTED or found.query.where or connection.vendor != "postgresql":
+            return min(exact, COUNTED)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [found.model._meta.db_table]
+            )
+            return max(int(cursor.fetchone()[0]), exact)
+
+
+if TYPE_CHECKING:
+
+    class _ModelAdmin(ModelAdmin[Row]):
+        """Django's, which has type parameters only for a type checker."""
+else:
+
+    class _ModelAdmin(ModelAdmin, Generic[Row]):
+        """Django's."""
+
+
+class ReadOnlyAdmin(_ModelAdmin[Row]):
+    """Shows rows and offers operations; nothing is changed by typing into a form."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    actions_selection_counter = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody writes a row here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Rows change by operations."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is forgotten by hand."""
+        return False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Without Django's deletion."""
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+
+
+def for_each(
+    request: HttpRequest, rows: Iterable[Row], operation: Callable[[Row], object], done: str, log: Callable[[Row], object]
+) -> None:
+    """Do `operation` with each row by itself, and tell how many went well and why others did not.
+
+    `done` is a past participle ("shipped"); `log` writes the row's history.
+    """
+    good, failures = 0, []
+    for row in rows:
+        try:
+            operation(row)
+        except Problem as problem:
+            failures.append(f"{row}: {problem.detail}")
+        else:
+            good += 1
+            log(row)
+    if good:
+        messages.success(request, f"{good} {done}.")
+    for failure in failures[:FAILURES_SHOWN]:
+        messages.error(request, failure)
+    if more := len(failures) - FAILURES_SHOWN:
+        if more > 0:
+            messages.error(request, f"And {more} more could not be {done}.")

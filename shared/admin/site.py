@@ -1,0 +1,61 @@
+"""The admin site of one service."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, URLResolver, include, path
+from django.utils.http import urlencode
+
+# What a manager finds where: the other admins stand in every page's header.
+ADMINS = ("product", "stock", "order", "saga", "notification")
+NOT_HERE = {"logout", "password_change", "password_change_done"}
+
+
+class ManagersSite(AdminSite):
+    """A service's admin: whoever runs the shop may do here what the service's operations allow."""
+
+    site_header = "Microcommerce"
+    enable_nav_sidebar = False
+    index_template = "admin/service_index.html"
+
+    @property
+    def site_title(self) -> str:  # type: ignore[override]
+        """What stands in a browser's tab."""
+        return f"{settings.SERVICE_NAME} – back office"
+
+    @property
+    def index_title(self) -> str:  # type: ignore[override]
+        """The heading of the service's first page."""
+        return settings.SERVICE_NAME.capitalize()
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """As Django's; its own users and groups are not for anybody to look at: Keycloak has the people."""
+        models = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
+        shown = [model for model in models if model._meta.app_label != "auth"]
+        super().register(shown, admin_class, **options)
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Whether this request's token has the role `manager`; `AdminIdentity` has looked."""
+        return bool(request.user.is_active and request.user.is_staff)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """People sign in at the gateway, nowhere else."""
+        target = request.GET.get("next") or f"/admin/{settings.SERVICE_NAME}/"
+        return HttpResponseRedirect(f"/login/?{urlencode({'next': target})}")
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """What every page shows."""
+        return {**super().each_context(request), "admins": ADMINS, "service": settings.SERVICE_NAME}
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Each model at its own name, since a service's admin is one app's; no addresses about passwords."""
+        models = {f"{each._meta.app_label}/{each._meta.model_name}/": each for each in self._registry}
+        found: list[URLPattern | URLResolver] = [path("sign-out/", self.login, name="logout")]
+        for each in super().get_urls():
+            if model := models.get(str(each.pattern)):
+                found.append(path(f"{model._meta.model_name}/", include(self._registry[model].urls)))
+            elif getattr(each, "name", None) not in NOT_HERE:
+                found.append(each)
+        return found
