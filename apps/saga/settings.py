@@ -11,6 +11,7 @@ globals().update(
         "saga",
         apps=["apps.saga"],
         environment=environment,
+        admin=True,
         enums={
             "SagaStatus": "apps.saga.models.SHOWN",
             "SagaStepStatus": "apps.saga.models.StepStatus",

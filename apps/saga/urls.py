@@ -1,5 +1,6 @@
 """Addresses of the saga service."""
 
+from django.contrib import admin
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
@@ -14,4 +15,8 @@ sagas.register("sagas", SagaViewSet, basename="saga")
 letters = SimpleRouter()
 letters.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 
-urlpatterns = [path("api/", include([*sagas.urls, *letters.urls])), *health.urlpatterns]
+urlpatterns = [
+    path("api/", include([*sagas.urls, *letters.urls])),
+    path("admin/saga/", admin.site.urls),
+    *health.urlpatterns,
+]

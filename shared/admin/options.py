@@ -5,17 +5,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import messages
-from django.contrib.admin import ModelAdmin
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 from shared.http.problems import Problem
 
 Row = TypeVar("Row", bound=Model)
 COUNTED = 10_000  # rows: a list is counted exactly up to here, as people read no further
 FAILURES_SHOWN = 5
+SHOWN_BEFORE = 50  # rows that are listed before something is done to all of them
 
 
 class BoundedPaginator(Paginator):
@@ -95,3 +97,22 @@ def for_each(
     if more := len(failures) - FAILURES_SHOWN:
         if more > 0:
             messages.error(request, f"And {more} more could not be {done}.")
+
+
+def ask_first(
+    request: HttpRequest, site: AdminSite, rows: QuerySet[Any], action: str, question: str
+) -> TemplateResponse | None:
+    """A page that asks before `action` is done to `rows`; None once somebody has said yes."""
+    if request.POST.get("confirmed"):
+        return None
+    shown = list(rows[:SHOWN_BEFORE])
+    context = {
+        **site.each_context(request),
+        "title": question,
+        "rows": shown,
+        "more": rows.count() - len(shown),
+        "action": action,
+        "ids": request.POST.getlist("_selected_action"),
+        "everything": request.POST.get("select_across") == "1",
+    }
+    return TemplateResponse(request, "admin/ask_first.html", context)
