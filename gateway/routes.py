@@ -6,7 +6,7 @@ for its HEAD and its OPTIONS. `customer` means any signed-in customer: that an o
 notification is their own is for the service to judge, and a manager may do whatever a customer may.
 """
 
-from gateway.table import FORM, HERE, PAGE, PROBE, SHARED, SIGN_IN, WEBSOCKET, Role, Route
+from gateway.table import BACK_OFFICE, FORM, HERE, PAGE, PROBE, SHARED, SIGN_IN, WEBSOCKET, Role, Route
 
 anyone, customer, manager = Role.ANYONE, Role.CUSTOMER, Role.MANAGER
 
@@ -60,6 +60,13 @@ ROUTES = (
 
     # Pictures of products
     Route(anyone,   "GET",              "/media/products/{picture}",                    "product"),
+
+    # The back office: one home, and each service's own admin
+    Route(manager,  "GET",              "/admin/",                                      HERE, PAGE),
+    Route(manager,  "GET POST",         "/admin/order/",                                "order", BACK_OFFICE),
+    Route(manager,  "GET POST",         "/admin/order/{page...}",                       "order", BACK_OFFICE),
+    Route(manager,  "GET POST",         "/admin/saga/",                                 "saga", BACK_OFFICE),
+    Route(manager,  "GET POST",         "/admin/saga/{page...}",                        "saga", BACK_OFFICE),
 
     # What all of this is: the OpenAPI document, its page, and a page for every kind of problem
     Route(anyone,   "GET",              "/api/schema/",                                 HERE, PAGE),

@@ -1,8 +1,10 @@
 """What differs here from every other service: no SQL database, limits, browser sessions, sign-in."""
 
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import django.contrib.admin
 from pydantic import Field, ValidationInfo, field_validator
 
 from shared.settings import Environment, service_settings
@@ -93,6 +95,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.staticfiles",
     "shared.http",
+    "shared.admin",
     "rest_framework",
     "drf_spectacular_sidecar",  # Swagger UI, for the page of the API's description
 ]
@@ -101,6 +104,9 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
 ]
+STATICFILES_DIRS = [
+    Path(django.contrib.admin.__file__).parent / "static"
+]  # services have the admin, this its files
 WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing is collected, nothing can be out of date
 WHITENOISE_MAX_AGE = 3600
 

@@ -37,7 +37,7 @@ class Limits:
 
     `counted` is whether it counts against the caller's rate limit; `shared` whether readers without a name get
     one answer, kept for a moment (`gateway.sharing`); `sign_in` whether it also counts against the address' small
-    limit for sign-in.
+    limit for sign-in; `in_api` whether the API's description has it.
     """
 
     seconds: float = 10.0
@@ -45,6 +45,7 @@ class Limits:
     counted: bool = True
     shared: bool = False
     sign_in: bool = False
+    in_api: bool = True
 
 
 STANDARD = Limits()
@@ -52,6 +53,9 @@ PAGE = Limits(body=0)
 SHARED = Limits(shared=True)
 SIGN_IN = Limits(body=0, sign_in=True)  # each leads to Keycloak, or asks it for tokens
 FORM = Limits(body=64 * KIB)
+BACK_OFFICE = Limits(
+    seconds=30, body=512 * KIB, in_api=False
+)  # pages for people; a selection of rows is a long form
 PROBE = Limits(body=0, counted=False)  # a prober that is refused would have the process killed
 
 

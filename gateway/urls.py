@@ -8,6 +8,7 @@ from gateway.signin import views
 
 urlpatterns = [
     path("", views.home),
+    path("admin/", views.back_office),
     path("api/docs/", TemplateView.as_view(template_name="gateway/api_docs.html")),
     path("login/", views.SignIn.as_view()),
     path("register/", views.Register.as_view()),

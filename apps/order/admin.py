@@ -80,7 +80,9 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             for line in order.bought
         )
         cells = '<tr><td class="number">{}<td><a href="/admin/product/product/{}/change/">{}</a><td class="number">{}<td class="number">{}'
-        head = '<tr><th scope="col">quantity<th scope="col">product<th scope="col">each<th scope="col">together'
+        head = (
+            '<tr><th scope="col">quantity<th scope="col">product<th scope="col">each<th scope="col">together'
+        )
         return format_html("<table>{}{}</table>", SafeString(head), format_html_join("", cells, rows))
 
     @admin.display(description="address")
@@ -122,7 +124,9 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         """The buttons of one order, and its packing slip."""
         wrapped = self.admin_site.admin_view
         return [
-            path("<uuid:order_id>/packing-slip/", wrapped(self.packing_slip), name="order_order_packing_slip"),
+            path(
+                "<uuid:order_id>/packing-slip/", wrapped(self.packing_slip), name="order_order_packing_slip"
+            ),
             path("<uuid:order_id>/do/<str:step>/", wrapped(require_POST(self.step)), name="order_order_step"),
             *super().get_urls(),
         ]
@@ -137,24 +141,37 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     def packing_slip(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
         """A page to print and put into the parcel."""
         order = get_object_or_404(Order.objects.prefetch_related("lines"), pk=order_id)
-        return render(request, "admin/order/packing_slip.html", {"order": order, "address": address_lines(order)})
+        return render(
+            request, "admin/order/packing_slip.html", {"order": order, "address": address_lines(order)}
+        )
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Order | None = None, **kwargs: Any
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The page of one order, with the buttons that it can have now."""
-        if obj is not None:
-            may = [] if obj.is_being_cancelled else [name for name, (_, _, froms) in STEPS.items() if obj.status in froms]
-            context |= {"steps": may}
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        order = self.get_object(request, object_id)
+        may = [] if order is None or order.is_being_cancelled else _steps_from(order.status)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "steps": may})
 
     def _do(self, request: HttpRequest, step: str, orders: Any) -> None:
         operation, done, _ = STEPS[step]
         for_each(request, orders, operation, done, lambda order: self.log_change(request, order, done))
 
 
+def _steps_from(status: str) -> list[str]:
+    return [name for name, (_, _, origins) in STEPS.items() if status in origins]
+
+
 def address_lines(order: Order) -> list[str]:
     """The address as it stands on a parcel."""
     known = order.shipping_address
     place = f"{known.get('postal_code', '')} {known.get('city', '')}".strip()
-    return [line for line in (known.get("name"), known.get("line1"), known.get("line2"), place, known.get("country")) if line]
+    return [
+        line
+        for line in (known.get("name"), known.get("line1"), known.get("line2"), place, known.get("country"))
+        if line
+    ]

@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import json
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
@@ -59,7 +59,18 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
     search_help_text = "The id of an order, a saga or a customer"
     actions = ("retry_selected",)
     change_form_template = "admin/saga/saga.html"
-    fields = ("order", "shown", "reason", "step", "deadline", "progress", "timeline", "customer_id", "trace_id", "id")
+    fields = (
+        "order",
+        "shown",
+        "reason",
+        "step",
+        "deadline",
+        "progress",
+        "timeline",
+        "customer_id",
+        "trace_id",
+        "id",
+    )
     readonly_fields = fields
 
     @admin.display(description="order", ordering="order_id")
@@ -77,11 +88,20 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
         """How far each step is."""
         head = '<tr><th scope="col">step<th scope="col">status<th scope="col">tries<th scope="col">began<th scope="col">ended<th scope="col">error'
         rows = (
-            (step["name"], step["status"], step["attempts"], step["started_at"] or "", step["finished_at"] or "", step["error"] or "")
+            (
+                step["name"],
+                step["status"],
+                step["attempts"],
+                step["started_at"] or "",
+                step["finished_at"] or "",
+                step["error"] or "",
+            )
             for step in saga.steps
         )
         return format_html(
-            "<table>{}{}</table>", SafeString(head), format_html_join("", "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}", rows)
+            "<table>{}{}</table>",
+            SafeString(head),
+            format_html_join("", "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}", rows),
         )
 
     @admin.display(description="timeline")
@@ -107,7 +127,9 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
     @admin.action(description="Try again")
     def retry_selected(self, request: HttpRequest, sagas: QuerySet[Saga]) -> None:
         """Ask the current step of each again."""
-        for_each(request, sagas, retry, "tried again", lambda saga: self.log_change(request, saga, "tried again"))
+        for_each(
+            request, sagas, retry, "tried again", lambda saga: self.log_change(request, saga, "tried again")
+        )
 
     def get_urls(self) -> list[URLPattern]:
         """The button of one saga."""
@@ -127,7 +149,11 @@ SETTLE: dict[str, tuple[Any, str, str]] = {
         "replayed",
         "Send these messages again to the service that gave them up?",
     ),
-    "discard": (lambda letter: dead_letters.discard(letter.pk), "discarded", "Discard these messages for good?"),
+    "discard": (
+        lambda letter: dead_letters.discard(letter.pk),
+        "discarded",
+        "Discard these messages for good?",
+    ),
 }
 
 
@@ -141,9 +167,20 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
     search_fields = ("error",)
     actions = ("replay_selected", "discard_selected")
     change_form_template = "admin/saga/dead_letter.html"
-    fields = ("topic", "partition", "offset", "status", "service", "error", "attempts", "message_key", "header_table", "body", "created_at")
+    fields = (
+        "topic",
+        "partition",
+        "offset",
+        "status",
+        "service",
+        "error",
+        "attempts",
+        "message_key",
+        "header_table",
+        "body",
+        "created_at",
+    )
     readonly_fields = fields
-    list_display_links: ClassVar = ("__str__",)
 
     @admin.display(description="key")
     def message_key(self, letter: DeadLetter) -> str:
@@ -153,7 +190,9 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
     @admin.display(description="headers")
     def header_table(self, letter: DeadLetter) -> SafeString:
         """Each header as it came."""
-        rows = ((name, "" if value is None else text(base64.b64decode(value))) for name, value in letter.headers)
+        rows = (
+            (name, "" if value is None else text(base64.b64decode(value))) for name, value in letter.headers
+        )
         return format_html("<table>{}</table>", format_html_join("", '<tr><th scope="row">{}<td>{}', rows))
 
     @admin.display(description="payload")
@@ -170,14 +209,19 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         return self._settle(request, letters, "replay")
 
     @admin.action(description="Discard")
-    def discard_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> TemplateResponse | None:
+    def discard_selected(
+        self, request: HttpRequest, letters: QuerySet[DeadLetter]
+    ) -> TemplateResponse | None:
         """Nobody wants them."""
         return self._settle(request, letters, "discard")
 
     def get_urls(self) -> list[URLPattern]:
         """The buttons of one dead letter."""
         view = self.admin_site.admin_view(require_POST(self.settle_one))
-        return [path("<int:letter_id>/do/<str:action>/", view, name="saga_deadletter_do"), *super().get_urls()]
+        return [
+            path("<int:letter_id>/do/<str:action>/", view, name="saga_deadletter_do"),
+            *super().get_urls(),
+        ]
 
     def settle_one(self, request: HttpRequest, letter_id: int, action: str) -> HttpResponse:
         """Replay or discard one; its page has said what that does."""
@@ -186,7 +230,9 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         self._do(request, DeadLetter.objects.filter(pk=letter_id), action)
         return HttpResponseRedirect(reverse("admin:saga_deadletter_change", args=[letter_id]))
 
-    def _settle(self, request: HttpRequest, letters: QuerySet[DeadLetter], action: str) -> TemplateResponse | None:
+    def _settle(
+        self, request: HttpRequest, letters: QuerySet[DeadLetter], action: str
+    ) -> TemplateResponse | None:
         page = ask_first(request, self.admin_site, letters, f"{action}_selected", SETTLE[action][2])
         if page is None:
             self._do(request, letters, action)

@@ -175,3 +175,9 @@ def home(request: HttpRequest) -> HttpResponse:
     """Where a visitor arrives."""
     principal = request.scope.get("principal")  # type: ignore[attr-defined]
     return render(request, "gateway/home.html", {"principal": principal})
+
+
+def back_office(request: HttpRequest) -> HttpResponse:
+    """What needs doing today; the numbers load by themselves (`backoffice/home.js`)."""
+    principal = request.scope.get("principal")  # type: ignore[attr-defined]
+    return render(request, "gateway/back_office.html", {"principal": principal})

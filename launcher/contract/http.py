@@ -71,7 +71,7 @@ def _described(parts: Mapping[str, Part]) -> Iterator[tuple[Address, Described]]
 def _forwarded() -> Iterator[tuple[str, Route]]:
     for route in ROUTES:
         for method in route.methods.split():
-            if route.to != HERE and method != WEBSOCKET:
+            if route.to != HERE and method != WEBSOCKET and route.limits.in_api:
                 yield method, route
 
 

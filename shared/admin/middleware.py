@@ -17,7 +17,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from shared.admin.users import ManagersUser, user_of
+from shared.admin.users import user_of
 from shared.auth.principal import Principal
 from shared.auth.tokens import InvalidToken, KeysUnavailable
 from shared.auth.verifier import verifier
@@ -32,13 +32,13 @@ class CallersStore(SessionStore):
     def load(self) -> dict[str, Any]:
         """What is kept; nothing where nothing is, or where the cache cannot be asked."""
         try:
-            return self._cache.get(self.cache_key) or {}
+            return self._cache.get(self.cache_key) or {}  # type: ignore[attr-defined]
         except Exception:  # noqa: BLE001 - whatever the cache's client raises: a page without its message is still a page
             return {}
 
     def save(self, must_create: bool = False) -> None:
         """Keep it for `KEPT_FOR`."""
-        self._cache.set(self.cache_key, self._get_session(no_load=must_create), KEPT_FOR.total_seconds())
+        self._cache.set(self.cache_key, dict(self.items()), KEPT_FOR.total_seconds())  # type: ignore[attr-defined]
 
 
 class _OnlyAdmin:
@@ -57,7 +57,7 @@ class AdminSession(_OnlyAdmin, SessionMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         """Nothing yet: who is asking is found out by `AdminIdentity`."""
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Keep what was changed; Django's own cookie against cross-site requests stays here, too."""
         session = getattr(request, "session", None)
         if session is not None and session.modified:
@@ -76,10 +76,15 @@ class AdminIdentity(_OnlyAdmin, AuthenticationMiddleware):
         except KeysUnavailable:
             return _refusal(request, 503, "Sign-in cannot be checked right now", "Try again in a moment.")
         if principal is None:
-            return _refusal(request, 401, "You are signed out", "Your sign-in has ended. Sign in and come back here.")
+            return _refusal(
+                request, 401, "You are signed out", "Your sign-in has ended. Sign in and come back here."
+            )
         if not principal.is_manager:
             return _refusal(
-                request, 403, "This is for managers", f"You are signed in as {principal.username}, who is no manager."
+                request,
+                403,
+                "This is for managers",
+                f"You are signed in as {principal.username}, who is no manager.",
             )
         request.user = user_of(principal)
         request.session = CallersStore(f"admin-{principal.subject}")
@@ -107,6 +112,3 @@ def _refusal(request: HttpRequest, status: int, title: str, detail: str) -> Http
     if status == 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2
         response["WWW-Authenticate"] = "Bearer"
     return response
-
-
-__all__ = ["AdminIdentity", "AdminMessages", "AdminSession", "ManagersUser"]

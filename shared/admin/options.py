@@ -20,7 +20,7 @@ FAILURES_SHOWN = 5
 SHOWN_BEFORE = 50  # rows that are listed before something is done to all of them
 
 
-class BoundedPaginator(Paginator):
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts no further than people would turn pages: on a large table an exact count costs more than the page."""
 
     @cached_property
@@ -34,7 +34,8 @@ class BoundedPaginator(Paginator):
             return min(exact, COUNTED)
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [found.model._meta.db_table]
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass",
+                [found.model._meta.db_table],
             )
             return max(int(cursor.fetchone()[0]), exact)
 
@@ -71,11 +72,17 @@ class ReadOnlyAdmin(_ModelAdmin[Row]):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Without Django's deletion."""
-        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+        return {
+            name: action for name, action in super().get_actions(request).items() if name != "delete_selected"
+        }
 
 
 def for_each(
-    request: HttpRequest, rows: Iterable[Row], operation: Callable[[Row], object], done: str, log: Callable[[Row], object]
+    request: HttpRequest,
+    rows: Iterable[Row],
+    operation: Callable[[Row], object],
+    done: str,
+    log: Callable[[Row], object],
 ) -> None:
     """Do `operation` with each row by itself, and tell how many went well and why others did not.
 
@@ -94,9 +101,8 @@ def for_each(
         messages.success(request, f"{good} {done}.")
     for failure in failures[:FAILURES_SHOWN]:
         messages.error(request, failure)
-    if more := len(failures) - FAILURES_SHOWN:
-        if more > 0:
-            messages.error(request, f"And {more} more could not be {done}.")
+    if len(failures) > FAILURES_SHOWN:
+        messages.error(request, f"And {len(failures) - FAILURES_SHOWN} more could not be {done}.")
 
 
 def ask_first(

@@ -2,23 +2,20 @@
 
 from typing import TYPE_CHECKING
 
-from django.contrib.auth import get_user_model
-
 from shared.auth.principal import Principal
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User as ManagersUser
-else:
-    ManagersUser = object
+    from django.contrib.auth.models import User
 
 
-def user_of(principal: Principal) -> "ManagersUser":
+def user_of(principal: Principal) -> "User":
     """The user of `principal`, found by Keycloak's `sub`; it has no password that could ever be right.
 
     Being staff is not kept: it holds for this request, because its token says so.
     """
-    users = get_user_model()
-    user, is_new = users.objects.get_or_create(
+    from django.contrib.auth.models import User  # a middleware is imported before the models are
+
+    user, is_new = User.objects.get_or_create(
         username=principal.subject, defaults={"first_name": principal.username, "password": "!"}
     )
     if not is_new and user.first_name != principal.username:

@@ -42,7 +42,14 @@ def letters(transactional_db: None) -> list[DeadLetter]:
     hostile = b'{"name": "<script>alert(1)</script>"}'
     dead_letters.collect(
         [
-            Raw("stock.events.dead-letter", 0, offset, b"key", [("ce_id", b"1"), ("dl_service", b"saga")], hostile)
+            Raw(
+                "stock.events.dead-letter",
+                0,
+                offset,
+                b"key",
+                [("ce_id", b"1"), ("dl_service", b"saga")],
+                hostile,
+            )
             for offset in range(2)
         ]
     )
@@ -59,9 +66,12 @@ def test_what_is_stuck_comes_first_and_is_tried_again(mia: Client, sagas: list[S
     page = mia.get(SAGAS).content.decode()
     assert page.index(str(sagas[0].order_id)) < page.index(str(sagas[1].order_id))
     only = mia.get(SAGAS, {"shown": "stuck"}).content.decode()
-    assert str(sagas[0].order_id) in only and str(sagas[1].order_id) not in only
+    assert str(sagas[0].order_id) in only
+    assert str(sagas[1].order_id) not in only
     one = mia.get(f"{SAGAS}{sagas[0].pk}/change/").content.decode()
-    assert "reserve-stock" in one and "started" in one and "Try the current step again" in one
+    assert "reserve-stock" in one
+    assert "started" in one
+    assert "Try the current step again" in one
     page = mia.post(f"{SAGAS}{sagas[0].pk}/do/retry/", follow=True).content.decode()
     assert "1 tried again." in page
     assert not Saga.objects.filter(is_stuck=True).exists()
@@ -70,13 +80,15 @@ def test_what_is_stuck_comes_first_and_is_tried_again(mia: Client, sagas: list[S
 
 def test_one_is_found_by_its_order(mia: Client, sagas: list[Saga]) -> None:
     page = mia.get(SAGAS, {"q": str(sagas[1].order_id)}).content.decode()
-    assert str(sagas[1].order_id) in page and str(sagas[0].order_id) not in page
+    assert str(sagas[1].order_id) in page
+    assert str(sagas[0].order_id) not in page
     assert mia.get(SAGAS, {"q": "x' OR 1=1"}).status_code == 200
 
 
 def test_dead_letters_are_shown_as_text(mia: Client, letters: list[DeadLetter]) -> None:
     page = mia.get(f"{LETTERS}{letters[0].pk}/change/").content.decode()
-    assert "&quot;name&quot;" in page and "ce_id" in page
+    assert "&quot;name&quot;" in page
+    assert "ce_id" in page
     assert "<script>alert" not in page
 
 
