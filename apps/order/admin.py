@@ -67,10 +67,10 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         """The name on the parcel."""
         return str(order.shipping_address.get("name", ""))
 
-    @admin.display(description="being cancelled", boolean=True)
-    def cancelling(self, order: Order) -> bool:
+    @admin.display(description="cancellation", empty_value="")
+    def cancelling(self, order: Order) -> str | None:
         """Whether somebody wants it undone and the saga has not decided."""
-        return order.is_being_cancelled
+        return "asked for" if order.is_being_cancelled else None
 
     @admin.display(description="lines")
     def bought_lines(self, order: Order) -> SafeString:
