@@ -9,7 +9,14 @@ from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.window import Window
 
-PLACES = ("/admin/", "/admin/order/", "/admin/order/order/", "/admin/saga/", "/admin/saga/saga/", "/admin/saga/deadletter/")
+PLACES = (
+    "/admin/",
+    "/admin/order/",
+    "/admin/order/order/",
+    "/admin/saga/",
+    "/admin/saga/saga/",
+    "/admin/saga/deadletter/",
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +49,13 @@ def test_orders_are_shipped_by_a_button(mia: Window, shop: Shop, shopper: Shoppe
 def test_nobody_else_gets_in(platform: Platform, shopper: Shopper, anybody: Shopper) -> None:
     """Refused at the gateway and at each service's own port. Red with `customer` in the route, and without `is_manager` in `AdminIdentity`."""
     for place in PLACES:
-        assert (anybody.send("GET", place).status_code, shopper.send("GET", place).status_code) == (401, 403), place
+        assert (anybody.send("GET", place).status_code, shopper.send("GET", place).status_code) == (
+            401,
+            403,
+        ), place
     for service in ("order", "saga"):
         door = platform.door(service)
-        refused = [caller.at(door).send("GET", f"/admin/{service}/").status_code for caller in (anybody, shopper)]
+        refused = [
+            caller.at(door).send("GET", f"/admin/{service}/").status_code for caller in (anybody, shopper)
+        ]
         assert refused == [401, 403], service
