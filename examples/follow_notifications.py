@@ -9,12 +9,12 @@ The token travels in the subprotocol, as a browser's JavaScript would have to se
 
 import argparse
 import asyncio
-import itertools
 import sys
 
 import aiohttp
 
 UNAUTHENTICATED = 4401
+FINAL = {4400, 4403}  # a wrong `after`; no customer of the shop
 LONGEST_WAIT = 30.0  # seconds between two tries
 
 
@@ -35,13 +35,16 @@ async def token(http: aiohttp.ClientSession, keycloak: str, user: str) -> str:
 async def follow(gateway: str, keycloak: str, user: str, after: int | None) -> None:
     """Print each notification as it comes, until interrupted."""
     async with aiohttp.ClientSession() as http:
-        for attempt in itertools.count():
+        failures = 0
+        while True:
             try:
                 bearer = await token(http, keycloak, user)
                 after = await one_connection(http, gateway, bearer, after)
+                failures = 0
             except aiohttp.ClientError as error:
+                failures += 1
                 say(f"not connected: {error}")
-                await asyncio.sleep(min(2.0**attempt, LONGEST_WAIT))
+            await asyncio.sleep(min(2.0 ** min(failures, 5), LONGEST_WAIT))
 
 
 async def one_connection(
@@ -57,6 +60,8 @@ async def one_connection(
             told = message.json()
             after = told["id"]
             say(f"{told['id']:>6}  {told['event']:<18} {told['title']}")
+        if socket.close_code in FINAL:
+            raise SystemExit(f"refused ({socket.close_code}): connecting again would change nothing")
         why = "the token has run out" if socket.close_code == UNAUTHENTICATED else "the connection ended"
         say(f"{why} ({socket.close_code}); connecting again")
     return after

@@ -82,6 +82,11 @@ def _fill(instance: Instance, target: Path) -> float:
     else:
         for name, source in _sources(instance).items():
             copy_tree(source, target / name, LEFT_OUT)
+        if platform.is_supervised(instance):
+            raise LauncherError(
+                "The platform was started meanwhile: the files are of different moments.",
+                "Take it down first, or back it up while it runs.",
+            )
     label = {
         "form": FORM,
         "made_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

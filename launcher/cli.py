@@ -454,7 +454,7 @@ def run_tests(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Suites: a service, shared, launcher, unit (all of these), system, static. None: everything."
+            help="Suites: a service, shared, launcher, simulation, unit (all of these), system, static. None: all."
         ),
     ] = None,
     keyword: Annotated[

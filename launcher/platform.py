@@ -126,7 +126,7 @@ def unwatched(instance: Instance, names: Collection[str]) -> Iterator[None]:
 
     def ask_again() -> None:
         while not done.wait(UNWATCHED_SECONDS / 3):
-            with contextlib.suppress(SupervisorAwayError, OSError):
+            with contextlib.suppress(SupervisorAwayError, LauncherError, OSError):  # slow once: asked again
                 ask(instance.state, {"do": "unwatch", "names": sorted(names), "seconds": UNWATCHED_SECONDS})
 
     _checked(instance, {"do": "unwatch", "names": sorted(names), "seconds": UNWATCHED_SECONDS})

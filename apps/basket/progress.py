@@ -110,8 +110,11 @@ def _complete(partitions: int, *done: int) -> None:
 
 
 def _partitions(kafka: Consumer) -> int:
-    """How many partitions the catalogue's topic has."""
-    return len(kafka.list_topics(PRODUCT_EVENTS.name, timeout=TIMEOUT).topics[PRODUCT_EVENTS.name].partitions)
+    """How many partitions the catalogue's topic has; raises KafkaException where a broker cannot say that now."""
+    topic = kafka.list_topics(PRODUCT_EVENTS.name, timeout=TIMEOUT).topics[PRODUCT_EVENTS.name]
+    if topic.error is not None or not topic.partitions:
+        raise KafkaException(topic.error)
+    return len(topic.partitions)
 
 
 def _note(place: Place, offset: int) -> None:

@@ -11,6 +11,17 @@ class SagaFinished(Problem):
     title = "The saga has ended"
 
 
+class OfLaterRelease(Problem):
+    """The saga was moved by a definition that this process does not have."""
+
+    slug = "saga-of-later-release"
+    status_code = 409
+    title = "The saga is moved by a later release"
+    default_detail = (
+        "A later release has moved this saga, and this process leaves it alone. Try again after the upgrade."
+    )
+
+
 class DeadLetterSettled(Problem):
     """It was replayed or discarded before."""
 

@@ -56,9 +56,9 @@ class Saga(models.Model):
     history = models.JSONField(default=list)
     traceparent = models.CharField(max_length=60, blank=True)
     # The definition that moved it last: a process of an earlier release leaves it alone.
-    version = models.PositiveSmallIntegerField(default=1, db_default=1)
+    version = models.SmallIntegerField(default=1, db_default=1)
     # Moving it failed so often in a row, and is tried again then.
-    failures = models.PositiveIntegerField(default=0, db_default=0)
+    failures = models.IntegerField(default=0, db_default=0)
     retry_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)

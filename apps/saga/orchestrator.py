@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from prometheus_client import Counter
 
 from apps.saga import engine, updates
 from apps.saga.definition import Definition
+from apps.saga.errors import OfLaterRelease
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import DEFINITIONS
 from apps.saga.step_report import say_moved
@@ -45,15 +47,16 @@ FIT = """
         ON known.kind = saga.kind AND saga.version <= known.version
     {} AND (saga.retry_at IS NULL OR saga.retry_at <= %(now)s)
 """
+# Ids alone: all that waits is sorted for each pass, and whole sagas would be carried along.
 WITH_EVENTS = f"""
-    SELECT saga.* FROM saga_saga AS saga
+    SELECT saga.id FROM saga_saga AS saga
     JOIN (SELECT order_id, min(id) AS oldest FROM saga_sagaevent GROUP BY order_id) AS waiting
         ON waiting.order_id = saga.order_id
     {FIT.format("WHERE true")}
     ORDER BY waiting.oldest LIMIT %(limit)s FOR UPDATE OF saga SKIP LOCKED
 """  # noqa: S608 - texts of our own
 WITH_DEADLINE = f"""
-    SELECT saga.* FROM saga_saga AS saga
+    SELECT saga.id FROM saga_saga AS saga
     {FIT.format("WHERE saga.deadline <= %(now)s")}
     ORDER BY saga.deadline LIMIT %(limit)s FOR UPDATE OF saga SKIP LOCKED
 """  # noqa: S608 - texts of our own
@@ -94,8 +97,12 @@ def _passes(pick: Pick, seconds: float) -> bool:
 
 def _pick(query: str) -> list[Saga]:
     known = [{"kind": each.kind, "version": each.version} for each in DEFINITIONS.values()]
-    values = {"known": json.dumps(known), "now": timezone.now(), "limit": BATCH}
-    return list(Saga.objects.raw(query, values))
+    values: dict[str, Any] = {"known": json.dumps(known), "now": timezone.now(), "limit": BATCH}
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        locked = [row[0] for row in cursor.fetchall()]
+    # Read after they are locked: the statement that locked them may have seen them as they were before.
+    return list(Saga.objects.filter(pk__in=locked)) if locked else []
 
 
 def _locked(order_ids: Sequence[UUID]) -> list[Saga]:
@@ -147,6 +154,8 @@ def _advance(sagas: Sequence[Saga]) -> int:
         events, lines = waiting[saga.order_id], len(saga.history)
         try:
             outgoing += _move(saga, events, now)
+        except OfLaterRelease:
+            continue  # its own processes move it: it is neither moved nor put off here
         except Exception:
             logger.exception("The saga of order %s cannot go on; its events are kept", saga.order_id)
             failed.append(saga)
@@ -196,12 +205,8 @@ def _move(saga: Saga, events: Sequence[SagaEvent], now: datetime) -> list[Outgoi
 def _definition(saga: Saga) -> Definition:
     definition = DEFINITIONS[saga.kind]
     if saga.version > definition.version:
-        raise OfLaterRelease(f"Version {saga.version} of {saga.kind} is not known here.")
+        raise OfLaterRelease
     return definition
-
-
-class OfLaterRelease(Exception):
-    """The saga was moved by a definition that this process does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +220,12 @@ class Cause:
 def wake_by_hand(saga_id: UUID) -> Saga | None:
     """Ask the current step again, whatever its retries say; begin a saga that no worker has begun.
 
-    None where there is no such saga.
+    None where there is no such saga. Raises OfLaterRelease.
     """
+    known = Saga.objects.filter(pk=saga_id).first()
+    if known is None:
+        return None
+    _definition(known)  # one of a later release is left alone
     moved = advance(Saga.objects.filter(pk=saga_id, step="").values_list("order_id", flat=True))
     with transaction.atomic():
         saga = Saga.objects.select_for_update().filter(pk=saga_id).first()

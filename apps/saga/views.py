@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from apps.saga import dead_letters, orchestrator
-from apps.saga.errors import DeadLetterSettled, KafkaAway, NobodyToReplayTo, SagaFinished
+from apps.saga.errors import DeadLetterSettled, KafkaAway, NobodyToReplayTo, OfLaterRelease, SagaFinished
 from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga
 from apps.saga.serializers import DeadLetterSerializer, SagaSerializer
 from shared.auth.drf import IsCustomer, IsManager, principal_of
@@ -53,7 +53,7 @@ class SagaViewSet(ReadOnlyModelViewSet[Saga]):
         caller = principal_of(self.request)
         return super().get_queryset().filter(Q() if caller.is_manager else Q(customer_id=caller.subject))
 
-    @may_fail(SagaFinished)
+    @may_fail(SagaFinished, OfLaterRelease)
     @extend_schema(request=None, responses=SagaSerializer)
     @action(detail=True, methods=["post"], permission_classes=[IsManager])
     def retry(self, request: Request, pk: UUID) -> Response:

@@ -18,7 +18,7 @@ class StockItem(models.Model):
     version = models.PositiveBigIntegerField(default=0)
     # What the catalogue says of the product: whether it is sold, as of which of its versions (0: not heard yet).
     is_active = models.BooleanField(default=True, db_default=True)
-    product_version = models.PositiveBigIntegerField(default=0, db_default=0)
+    product_version = models.BigIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 

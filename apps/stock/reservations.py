@@ -18,7 +18,7 @@ from apps.stock import decisions, levels
 from apps.stock.decisions import Book, Case
 from apps.stock.models import Reservation, State
 from apps.stock.shelves import Lines, Quotes
-from shared.contracts import Item, QuotedItem, ReserveStock, StockLevelChanged
+from shared.contracts import Item, ProductEvent, QuotedItem, ReserveStock, StockLevelChanged
 from shared.contracts.stock import StockCommand
 from shared.messaging import outbox
 from shared.messaging.envelope import Received
@@ -36,9 +36,12 @@ UPDATE = """
 """
 
 
-def obey(commands: Sequence[Received[StockCommand]]) -> None:
-    """Decide each command in turn and answer it. Belongs into the transaction of the messages."""
-    book = _open(commands)
+def obey(commands: Sequence[Received[StockCommand]], told: Sequence[ProductEvent] = ()) -> None:
+    """Take over what is `told` of products, then decide each command in turn and answer it.
+
+    Belongs into the transaction of the messages.
+    """
+    book = _open(commands, told)
     replies: list[Outgoing] = []
     causes: dict[
         str, Received[StockCommand]
@@ -101,8 +104,8 @@ def quotes_of(items: Iterable[Item]) -> Quotes:
     return quotes
 
 
-def _open(commands: Sequence[Received[StockCommand]]) -> Book:
-    """Lock what `commands` are about."""
+def _open(commands: Sequence[Received[StockCommand]], told: Sequence[ProductEvent]) -> Book:
+    """Lock what `commands` are about and what is told, reservations first, then every product in one order."""
     ids = {command.message.order_id for command in commands}
     rows = Reservation.objects.select_for_update().filter(order_id__in=ids).order_by("order_id")
     reservations = {row.order_id: row for row in rows}
@@ -111,12 +114,19 @@ def _open(commands: Sequence[Received[StockCommand]]) -> Book:
         for command in commands
         if isinstance(command.message, ReserveStock) and command.message.order_id not in reservations
     ]
+    if told:
+        levels.lock({*_products(reservations, wanted), *(event.product_id for event in told)})
+        levels.follow_catalogue(told)
     return _book(reservations, wanted)
 
 
-def _book(reservations: dict[UUID, Reservation], wanted: Iterable[Lines] = ()) -> Book:
+def _products(reservations: dict[UUID, Reservation], wanted: Iterable[Lines]) -> set[str]:
     held: list[Mapping[str, int]] = [row.lines for row in reservations.values() if row.state in ON_THE_SHELF]
-    shelves = levels.lock(product_id for lines in [*held, *wanted] for product_id in lines)
+    return {product_id for lines in [*held, *wanted] for product_id in lines}
+
+
+def _book(reservations: dict[UUID, Reservation], wanted: Iterable[Lines] = ()) -> Book:
+    shelves = levels.lock(_products(reservations, wanted))
     return Book(shelves, reservations, timezone.now() + timedelta(seconds=settings.RESERVATION_SECONDS))
 
 

@@ -32,7 +32,8 @@ def scans_under_lock(statements: list[str], **_: Any) -> bool:
     """Whether a rule is added that PostgreSQL holds every row against before it lets the table go."""
     made = {table for sql in statements for table in re.findall(r'^CREATE TABLE ("\w+")', sql)}
     added = (
-        re.match(r'ALTER TABLE ("\w+") ADD CONSTRAINT .* (CHECK|FOREIGN KEY) ', sql) for sql in statements
+        re.match(r'ALTER TABLE ("\w+") ADD (CONSTRAINT .* (CHECK|FOREIGN KEY) |COLUMN .* CHECK )', sql)
+        for sql in statements
     )
     return any(rule and rule[1] not in made and "NOT VALID" not in rule.string for rule in added)
 
@@ -45,7 +46,7 @@ class Analyser(PostgresqlAnalyser):
         Check(
             "NOT_VALID",
             scans_under_lock,
-            "ADD CONSTRAINT looks at every row under the table's lock: AddConstraintNotValid, then ValidateConstraint",
+            "ADD CONSTRAINT, or a column with a CHECK (a Positive…Field has one), looks at every row under the table's lock: AddConstraintNotValid, then ValidateConstraint",
             CheckMode.TRANSACTION,
             CheckType.ERROR,
         ),

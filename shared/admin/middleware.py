@@ -6,6 +6,7 @@ gateway's business, where the only cookie is (gateway/signin/proof.py): a reques
 token in a header, which no other site's page can send.
 """
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,9 @@ from shared.admin.users import user_of
 from shared.auth.principal import Principal
 from shared.auth.tokens import InvalidToken, KeysUnavailable
 from shared.auth.verifier import verifier
+from shared.http.problems import RETRY_AFTER, STORE_AWAY
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "/admin/"
 KEPT_FOR = timedelta(hours=1)
@@ -37,8 +41,11 @@ class CallersStore(SessionStore):
             return {}
 
     def save(self, must_create: bool = False) -> None:
-        """Keep it for `KEPT_FOR`."""
-        self._cache.set(self.cache_key, dict(self.items()), KEPT_FOR.total_seconds())  # type: ignore[attr-defined]
+        """Keep it for `KEPT_FOR`, where the cache takes it: the operation that it tells of was done all the same."""
+        try:
+            self._cache.set(self.cache_key, dict(self.items()), KEPT_FOR.total_seconds())  # type: ignore[attr-defined]
+        except Exception as error:  # noqa: BLE001 - as in `load`
+            logger.warning("What a page of the admin had to say is not kept: %s", error)
 
 
 class _OnlyAdmin:
@@ -86,10 +93,22 @@ class AdminIdentity(_OnlyAdmin, AuthenticationMiddleware):
                 "This is for managers",
                 f"You are signed in as {principal.username}, who is no manager.",
             )
-        request.user = user_of(principal)
+        try:
+            request.user = user_of(principal)
+        except tuple(STORE_AWAY) as error:
+            return self.process_exception(request, error)
         request.session = CallersStore(f"admin-{principal.subject}")
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
         return None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A page that says so where a store is away; anything else is a fault of ours."""
+        if not request.path_info.startswith(PREFIX) or not isinstance(error, tuple(STORE_AWAY)):
+            return None
+        logger.warning("A store is away: %s", error)
+        return _refusal(
+            request, 503, "The database cannot be reached right now", "Go back and try again in a moment."
+        )
 
 
 class AdminMessages(_OnlyAdmin, MessageMiddleware):
@@ -111,4 +130,6 @@ def _refusal(request: HttpRequest, status: int, title: str, detail: str) -> Http
     response = render(request, "admin/refused.html", known, status=status)
     if status == 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2
         response["WWW-Authenticate"] = "Bearer"
+    if status == 503:  # noqa: PLR2004 - RFC 9110, section 15.6.4
+        response["Retry-After"] = str(RETRY_AFTER)
     return response

@@ -12,7 +12,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from shared.http.problems import Problem
+from shared.http.problems import STORE_AWAY, Problem
 
 Row = TypeVar("Row", bound=Model)
 COUNTED = 10_000  # rows: a list is counted exactly up to here, as people read no further
@@ -94,6 +94,9 @@ def for_each(
             operation(row)
         except Problem as problem:
             failures.append(f"{row}: {problem.detail}")
+        except tuple(STORE_AWAY) as error:
+            failures.append(f"{row}, and what comes after it: a store cannot be reached ({error}).")
+            break
         else:
             good += 1
             log(row)

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
+LONGEST_NAME = 150  # letters that Django keeps of a first name; Keycloak takes longer ones
+
+
 def user_of(principal: Principal) -> "User":
     """The user of `principal`, found by Keycloak's `sub`; it has no password that could ever be right.
 
@@ -15,11 +18,12 @@ def user_of(principal: Principal) -> "User":
     """
     from django.contrib.auth.models import User  # a middleware is imported before the models are
 
+    shown = principal.username[:LONGEST_NAME]
     user, is_new = User.objects.get_or_create(
-        username=principal.subject, defaults={"first_name": principal.username, "password": "!"}
+        username=principal.subject, defaults={"first_name": shown, "password": "!"}
     )
-    if not is_new and user.first_name != principal.username:
-        user.first_name = principal.username
+    if not is_new and user.first_name != shown:
+        user.first_name = shown
         user.save(update_fields=["first_name"])
     user.is_staff = user.is_superuser = principal.is_manager
     return user

@@ -26,6 +26,7 @@ MESSAGES = Counter("messages_total", "Messages taken from Kafka", ["type", "outc
 
 BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0)  # seconds between the tries of a failing message: 45 in all
 MAX_CRASHES = 3
+RETRY_SECONDS = 2.0  # of one turn, for what is parked
 
 Place = tuple[str, bytes | None]  # topic and key, or an ordered topic and None: what stays in order
 
@@ -74,8 +75,12 @@ class Attempts:
         self.waiting = {_lane(*parked) for parked in self._ledger.parked_keys()}
 
     def retry_parked(self) -> None:
-        """Try every parked message whose time has come, oldest of its key first."""
-        while not self._patience.stopping and (parked := self._ledger.claim()):
+        """Try parked messages whose time has come, oldest of its key first, for `RETRY_SECONDS` at most.
+
+        What is left stays parked for the next turn, so that other topics' messages do not wait for all of it.
+        """
+        until = time.monotonic() + RETRY_SECONDS
+        while not self._patience.stopping and time.monotonic() < until and (parked := self._ledger.claim()):
             self._pulse.beat()
             self._retry(parked)
         self.look_at_parked()

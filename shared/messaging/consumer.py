@@ -112,6 +112,7 @@ class Consumer:
     def _on_assign(self, _: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         # Another replica may have parked keys of the partitions that came: look again, and start carefully.
         self._has_news = self._careful = True
+        COPY_AGE.forget((each.topic, each.partition) for each in partitions)
         self.pulse.ready = True
         logger.info("assigned %s", ", ".join(f"{p.topic}[{p.partition}]" for p in partitions))
 

@@ -41,6 +41,11 @@ class CopyAge(Collector):
             if message.raw.topic in ORDERED and message.raw.topic not in self.held_up:
                 self._know(message.raw.topic, message.time.timestamp())
 
+    def forget(self, places: Iterable[tuple[str, int]]) -> None:
+        """These partitions come anew: how far another process has read them meanwhile, Kafka knows."""
+        for place in places:
+            self._handled.pop(place, None)
+
     def look(self, said: Mapping[str, Any]) -> None:
         """Take what the Kafka client tells of itself (librdkafka's STATISTICS.md)."""
         found = {name: topic["partitions"] for name, topic in said["topics"].items() if name in ORDERED}

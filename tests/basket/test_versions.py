@@ -22,6 +22,8 @@ from tests.basket.shop import (
     take_out,
 )
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
 pytestmark = pytest.mark.usefixtures("catalogue")
 
 
@@ -212,7 +214,7 @@ def test_no_two_baskets_have_one_tag(redis: Any) -> None:
 def test_the_page_for_people_is_another_representation(customer_client: APIClient) -> None:
     tag = customer_client.put(item_url(PEN), {"quantity": 1})["ETag"]
 
-    page = customer_client.get(BASKET, headers={"Accept": "text/html", "If-None-Match": tag})
+    page = customer_client.get(BASKET, headers={"Accept": BROWSER, "If-None-Match": tag})
 
     assert (page.status_code, "ETag" in page) == (200, False)
 

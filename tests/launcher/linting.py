@@ -25,6 +25,7 @@ RELEASES: dict[str, Operation] = {
     "0911_check_later": AddConstraintNotValid("order", TOTAL),
     "0912_index": migrations.AddIndex("order", NEWEST),
     "0913_index_beside": AddIndexConcurrently("order", NEWEST),
+    "0915_positive": migrations.AddField("order", "gifts", models.PositiveIntegerField(db_default=0)),
     "0914_sql": migrations.RunSQL("ALTER TABLE order_order DROP COLUMN currency", ""),
 }
 

@@ -18,6 +18,7 @@ REFUSED = {
     "0909_retype": "ALTERING columns",
     "0910_check": "AddConstraintNotValid",
     "0912_index": "CREATE INDEX locks table",
+    "0915_positive": "AddConstraintNotValid",
     "0914_sql": "DROPPING columns",
 }
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 
 from apps.order.models import Order
@@ -62,6 +63,30 @@ class TestWhoIsLetIn:
     def test_a_name_and_password_open_nothing(self, trusted_realm: None) -> None:
         answer = Client().post("/admin/order/login/", {"username": "mia", "password": "mia"})
         assert answer.status_code == 401
+
+
+def test_a_cache_that_is_away_costs_a_message_and_not_the_operation(
+    mia: Client, orders: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Order.objects.update(status="confirmed")
+
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionError("no cache")
+
+    monkeypatch.setattr("django_redis.cache.RedisCache.set", away)
+    assert mia.post(f"{LIST}{orders[0].pk}/do/ship/").status_code == 302
+    assert Order.objects.filter(status="shipped").count() == 1
+
+
+def test_a_database_that_is_away_is_said_so(
+    mia: Client, orders: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("no database")
+
+    monkeypatch.setattr("apps.order.admin.OrderAdmin.get_queryset", away)
+    answer = mia.get(LIST)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
 
 
 def test_the_list_and_what_is_searched(mia: Client, orders: list[Order]) -> None:

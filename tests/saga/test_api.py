@@ -77,6 +77,14 @@ def test_a_finished_one_cannot_be_woken(manager_client: APIClient, saga: Saga) -
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "saga-finished")
 
 
+def test_one_of_a_later_release_is_left_to_it(manager_client: APIClient, saga: Saga) -> None:
+    """Red when it is a 500, or put off."""
+    Saga.objects.update(version=99, status="completed", step="", deadline=None)
+    answer = manager_client.post(f"/api/sagas/{saga.pk}/retry/")
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "saga-of-later-release")
+    assert (Saga.objects.get().failures, Saga.objects.get().version) == (0, 99)
+
+
 def test_nobody_gets_anything_without_a_token(anonymous_client: APIClient, saga: Saga) -> None:
     for path in ("/api/sagas/", f"/api/sagas/{saga.pk}/", "/api/dead-letters/"):
         assert anonymous_client.get(path).status_code == 401

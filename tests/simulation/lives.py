@@ -72,7 +72,7 @@ def _judge_order(world: World, order: Order) -> None:
     else:
         undone = state in {None, State.RELEASED, State.EXPIRED, State.REJECTED}
         agree = order.status in UNDONE and saga.status == SagaStatus.COMPENSATED and undone
-        agree = agree and paid is not PaymentAuthorized
+        agree = agree and paid is not PaymentAuthorized and emptied <= (order.id in world.order.confirmed)
     if not agree:
         raise Violation(f"They disagree about {order.id}: {said}")
 

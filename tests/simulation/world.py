@@ -158,12 +158,18 @@ class SagaService(Service):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        releases = world.releases
+        self.heard: tuple[type[c.Message], ...] = (
+            c.OrderSubmitted,
+            *releases.old.events,
+            *releases.new.events,
+        )
         self.rows: dict[UUID, Saga] = {}
         self.waiting: dict[UUID, list[c.Message]] = defaultdict(list)
 
     def handle(self, message: c.Message) -> list[c.Message] | None:
         """Write the event down and wake the worker; Redis may lose the wake-up, the sweep finds it."""
-        if not isinstance(message, AboutOrder):
+        if not isinstance(message, AboutOrder) or not isinstance(message, self.heard):
             return []
         order_id = message.order_id
         if isinstance(message, c.OrderSubmitted):
@@ -284,6 +290,7 @@ class OrderService(Service):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.rows: dict[UUID, Order] = {}
+        self.confirmed: set[UUID] = set()
 
     def place(self, order: Order) -> None:
         """POST /api/orders/."""
@@ -315,6 +322,7 @@ class OrderService(Service):
         before = order.status
         answer = outcome(order, message)
         if order.status == OrderStatus.CONFIRMED != before:
+            self.confirmed.add(order.id)
             held = self.world.stock.reservations.get(order.id)
             if held is None or held.state != State.COMMITTED:
                 raise Violation(f"{order.id} was confirmed and its stock is {held and held.state}.")

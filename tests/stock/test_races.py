@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,17 +15,16 @@ from apps.stock.models import Reservation, StockItem
 from apps.stock.operations import adjust, set_on_hand
 from apps.stock.queries import violations
 from apps.stock.reservations import expire
-from shared.contracts import CommitStock, ReleaseStock, ReserveStock
-from shared.contracts.stock import StockCommand
+from shared.contracts import CommitStock, Message, ProductUpdated, ReleaseStock, ReserveStock
 from shared.messaging.dispatch import dispatch
 from shared.messaging.envelope import Received
 from tests.patience import own_connection
-from tests.stock.world import command, level, order, product, put, state
+from tests.stock.world import command, level, order, product, put, state, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 THREADS = 8
-Batch = Sequence[Received[StockCommand]]
+Batch = Sequence[Received[Any]]
 
 
 def at_once(jobs: Iterable[Callable[[], object]]) -> None:
@@ -84,6 +84,23 @@ def test_the_last_unit_has_one_winner_each_time() -> None:
         with transaction.atomic():
             dispatch([command(CommitStock, order_id) for order_id in pair], HANDLERS)
         assert level("a") == (0, 0)
+    assert violations() == []
+
+
+def test_what_is_told_of_products_does_not_deadlock_with_commands() -> None:
+    """Red when a batch locks the products that it is told of before, or apart from, those of its commands."""
+    names = list("abcdefghij")
+    put(**dict.fromkeys(names, 1000))
+    chance = random.Random(5)
+    batches: list[Sequence[Received[Message]]] = []
+    for number in range(160):
+        lines = dict.fromkeys(chance.sample(names, 4), 1)
+        news = [told(ProductUpdated, name, version=number + 2) for name in chance.sample(names, 3)]
+        batches.append([*news, command(ReserveStock, order(number), **lines)])
+
+    at_once(obeying(batch) for batch in batches)
+
+    assert counted(order(number) for number in range(160)) == {"held": 160}
     assert violations() == []
 
 

@@ -26,7 +26,7 @@ NOWHERE = (
     "/api/",
     "/api/users/",
     "/api/orders",
-    "/admin/",
+    "/admin/nowhere/",
     "/health/live/",
     "/ws/",
     "/internal/",

@@ -13,12 +13,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="saga",
             name="version",
-            field=models.PositiveSmallIntegerField(db_default=1, default=1),
+            field=models.SmallIntegerField(db_default=1, default=1),
         ),
         migrations.AddField(
             model_name="saga",
             name="failures",
-            field=models.PositiveIntegerField(db_default=0, default=0),
+            field=models.IntegerField(db_default=0, default=0),
         ),
         migrations.AddField(
             model_name="saga",

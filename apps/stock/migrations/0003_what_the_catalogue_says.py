@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     operations: ClassVar = [
         migrations.AddField("stockitem", "is_active", models.BooleanField(db_default=True, default=True)),
         migrations.AddField(
-            "stockitem", "product_version", models.PositiveBigIntegerField(db_default=0, default=0)
+            "stockitem", "product_version", models.BigIntegerField(db_default=0, default=0)
         ),
         migrations.AddField(
             "reservation",

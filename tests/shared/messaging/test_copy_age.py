@@ -67,6 +67,19 @@ def test_what_a_client_tells(said: Any, expected: float | None) -> None:
     assert age(measured) == (None if expected is None else pytest.approx(expected, abs=30))
 
 
+def test_a_partition_that_comes_back_is_known_as_far_as_others_have_read_it() -> None:
+    """Red when a process goes by what it handled itself, before another one had the partition."""
+    product = ProductArchived(
+        product_id="a" * 24, name="Cup", price=Decimal(1), currency="EUR", is_active=False, version=1
+    )
+    event = raw(product, offset=6)
+    measured = CopyAge()
+    measured.handled([event], [])
+    measured.forget([(event.topic, event.partition)])
+    measured.look(statistics(end=9, committed=9))
+    assert age(measured) == pytest.approx(0, abs=30)
+
+
 def test_the_age_of_what_is_behind_is_that_of_the_newest_event_that_was_handled() -> None:
     """`ce_time` is when the sender wrote the event."""
     product = ProductArchived(
