@@ -145,8 +145,8 @@ class Cycle:
         for name, value in headers:
             if name == b"content-length":
                 self._left = int(value)
-            elif name == b"connection":
-                self.keep_alive = False
+            elif name == b"connection" and value.lower() == b"close":
+                self.keep_alive = False  # it is said at the end
                 continue
             lines += (name, b": ", value, b"\r\n")
         if self._is_head or status in BODILESS:

@@ -72,11 +72,15 @@ class MethodNotAllowed(Refusal):
 
 
 class UpgradeRequired(Refusal):
-    """The address speaks WebSocket only."""
+    """The address speaks WebSocket only, or another version of it than the client."""
 
     status, slug = 426, "upgrade-required"
     detail = "This address speaks WebSocket: connect to it with a WebSocket client."
-    headers = ((b"upgrade", b"websocket"), (b"sec-websocket-version", b"13"))
+    headers = (  # `Upgrade` must be named by `Connection` (RFC 9110, section 7.8)
+        (b"upgrade", b"websocket"),
+        (b"connection", b"Upgrade"),
+        (b"sec-websocket-version", b"13"),
+    )
 
 
 class NotAuthenticated(Refusal):

@@ -240,6 +240,7 @@ def test_what_is_no_handshake_is_refused_with_a_problem(
     assert (status_of(raw), json.loads(body)["type"].rpartition("/")[2]) == (status, slug)
     if status == 426:
         assert b"sec-websocket-version: 13" in head.lower()
+        assert b"\r\nupgrade: websocket\r\nconnection: upgrade\r\n" in head.lower()
     assert service.sockets == []
 
 
