@@ -55,10 +55,13 @@ class Body:
 
     async def whole(self) -> bytes:
         """All of it, for the caller to `release`. Raises SlowRequest, ContentTooLarge, Overloaded or ClientGone."""
-        pieces = []
-        while self.has_more:
-            pieces.append(await self._piece())
-        return b"".join(pieces)
+        pieces: list[bytes] = []
+        try:
+            while self.has_more:
+                pieces.append(await self._piece())
+            return b"".join(pieces)
+        finally:
+            pieces.clear()  # an error's traceback would hold them for as long as the refusal takes
 
     def release(self) -> None:
         """The body has been passed on or is thrown away: its bytes are free for others."""

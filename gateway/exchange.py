@@ -107,7 +107,8 @@ class Exchange:
         await self.write(body)
 
     async def refuse(self, refusal: Refusal) -> None:
-        """Send the problem document of `refusal`."""
+        """Send the problem document of `refusal`; what was held of the request's body is free for others."""
+        self.release_body()
         if self.is_for_people:
             body = refusals.page(refusal, self.path, self.query, self.hop)
             headers = refusals.headers(refusal, body, refusals.PAGE_TYPE)

@@ -13,7 +13,7 @@ from gateway.body import BodyReader, ClientGone
 from gateway.cors import Cors, is_preflight
 from gateway.errors import Refusal
 from gateway.exchange import Exchange, Receive, Scope, Send
-from gateway.guard import Guard, judge_body, judge_encoding, judge_framing, judge_role
+from gateway.guard import Guard, judge_body, judge_encoding, judge_framing, judge_role, judge_safe
 from gateway.limits import Limiter
 from gateway.metrics import NO_ROUTE, Metrics
 from gateway.proxy import AnswerCutShort
@@ -86,6 +86,7 @@ class FrontDoor:
         exchange.allowance = await self.by_address.admit(network(exchange.address))
         place = self.guard.find_place(exchange)
         self.cors.judge_preflight(exchange)
+        judge_safe(exchange)
         await exchange.begin(204, self.cors.preflight_headers(place))
         await exchange.write(b"")
 

@@ -51,10 +51,15 @@ def judge_framing(exchange: Exchange) -> None:
 
 def judge_body(exchange: Exchange, route: Route) -> None:
     """Refuse a body where none belongs, and one that is announced with more bytes than its route takes."""
-    if exchange.has_body and exchange.method in SAFE:
-        raise ContentTooLarge(f"{exchange.method} takes no body here: put what you ask for into the address.")
+    judge_safe(exchange)
     if exchange.content_length > route.limits.body:
         raise too_large(route.limits.body)
+
+
+def judge_safe(exchange: Exchange) -> None:
+    """Refuse a body with a method that takes none, on any route."""
+    if exchange.has_body and exchange.method in SAFE:
+        raise ContentTooLarge(f"{exchange.method} takes no body here: put what you ask for into the address.")
 
 
 def judge_encoding(exchange: Exchange) -> None:

@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+from django.conf import settings
 
 from gateway.body import Body, BodyBudget, ClientGone
 from gateway.errors import ContentTooLarge, Overloaded
@@ -13,6 +14,7 @@ from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
 from tests.gateway.services import PIECE, EchoService
 
+OURS: str = settings.GATEWAY_URL
 MIB = 1024 * 1024
 LIMIT = 128 * 1024
 IMPATIENCE = 9  # seconds: `hasty` gives a body one, and any gateway gives up one that has been idle for ten
@@ -106,6 +108,17 @@ def test_where_no_body_belongs_none_is_taken(
     assert raw.count(b"HTTP/1.1 ") == 1
     assert b"<open>" not in raw
     assert service.seen == []
+
+
+@pytest.mark.parametrize(
+    "framed", [b"Content-Length: 99999999999\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n5\r\nGET /\r\n"]
+)
+def test_a_preflight_takes_no_body_either(framed: bytes, gateway: GatewayProcess) -> None:
+    """Red when it is answered before its body is judged: it would be read to its end, however long it is."""
+    head = f"OPTIONS /api/products/ HTTP/1.1\r\nHost: localhost\r\nOrigin: {OURS}\r\n".encode()
+    raw = send_raw(gateway.port, head + b"Access-Control-Request-Method: POST\r\n" + framed)
+    assert status_of(raw) == 413
+    assert b"<open>" not in raw
 
 
 def test_a_length_of_nought_is_no_body(gateway: GatewayProcess) -> None:
@@ -214,20 +227,33 @@ def test_a_service_is_not_bothered_before_the_body_is_whole(
 
 
 def test_all_bodies_that_wait_have_one_budget(start_gateway: StartGateway, service: EchoService) -> None:
-    """Ten clients leave out their last byte; one budget has room for eight. What they held is free when they go."""
+    """Ten clients leave out their last byte; one budget has room for eight. What they held is free when they go.
+
+    Whoever is refused holds nothing any more, so that the eight others have room, in whatever order bytes come in.
+    """
     with start_gateway(BODY_BUDGET=str(8 * LIMIT)) as gateway:
-        for _ in range(2):
-            waiting = [_all_but_the_last_byte(gateway) for _ in range(10)]
-            for connection in waiting:
-                connection.settimeout(0.1)
-            answers = _answers(waiting, 2)
-            assert [status_of(raw) for raw in answers] == [503, 503]
-            assert all(b"/problems/overloaded" in raw and b"retry-after: 2" in raw for raw in answers)
-            assert gateway.call("GET", "/api/products/").status == 200
-            for connection in waiting:
-                connection.close()
-            _wait_until_taken(gateway)
-    assert {seen.target for seen in service.seen if seen.method == "POST"} == {"/api/orders/"}
+        waiting = _two_are_refused(gateway)
+        for connection in waiting:
+            connection.settimeout(PATIENCE)
+            connection.sendall(b"x")
+        assert [status_of(connection.recv(65536)) for connection in waiting] == [200] * 8
+        for connection in (*waiting, *_two_are_refused(gateway)):
+            connection.close()
+        _wait_until_taken(gateway)
+    posted = [seen.target for seen in service.seen if seen.method == "POST"]
+    assert posted == ["/api/products/"] * 8 + ["/api/orders/"]
+
+
+def _two_are_refused(gateway: GatewayProcess) -> list[socket.socket]:
+    """Of ten clients that leave out their last byte; the eight others."""
+    waiting = [_all_but_the_last_byte(gateway) for _ in range(10)]
+    answers = _answers(waiting, 2)
+    assert [status_of(raw) for raw in answers.values()] == [503, 503]
+    assert all(b"/problems/overloaded" in raw and b"retry-after: 2" in raw for raw in answers.values())
+    assert gateway.call("GET", "/api/products/").status == 200
+    for connection in answers:
+        connection.close()
+    return [connection for connection in waiting if connection not in answers]
 
 
 def _all_but_the_last_byte(gateway: GatewayProcess) -> socket.socket:
@@ -236,12 +262,15 @@ def _all_but_the_last_byte(gateway: GatewayProcess) -> socket.socket:
     return connection
 
 
-def _answers(waiting: list[socket.socket], count: int) -> list[bytes]:
+def _answers(waiting: list[socket.socket], count: int) -> dict[socket.socket, bytes]:
     """What the first `count` clients that are answered get."""
-    answers: list[bytes] = []
+    answers: dict[socket.socket, bytes] = {}
     deadline = time.monotonic() + PATIENCE
     while len(answers) < count and time.monotonic() < deadline:
-        answers += [raw for connection in waiting if (raw := receive(connection)) not in {b"<open>", b""}]
+        for connection in set(waiting) - answers.keys():
+            connection.settimeout(0.1)
+            if (raw := receive(connection)) != b"<open>":
+                answers[connection] = raw
     return answers
 
 
