@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+LINGER_SECONDS = 1.0  # so long is read and thrown away after a refusal, so that the client gets to read it
 LEAST_TAKEN = 16 * 1024  # bytes; asyncio lets a writer go on when no more than that is left
 
 

@@ -16,7 +16,7 @@ from django.conf import settings
 
 from gateway.addresses import network
 from gateway.alarm import Alarm
-from gateway.client_transport import ClientTransport
+from gateway.client_transport import LINGER_SECONDS, ClientTransport
 from gateway.connection_limits import client_connections, refused_connections
 from gateway.cycle import Cycle
 from gateway.errors import BadRequest, HeadersTooLarge, Refusal, SlowRequest
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 75.0  # as browsers and proxies expect; an idle connection costs a few kilobytes
-LINGER_SECONDS = 1.0  # so long is read and thrown away after a refusal, so that the client gets to read it
 
 
 class FrontProtocol(asyncio.Protocol):
@@ -301,6 +300,7 @@ class FrontProtocol(asyncio.Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """Answer with a problem document, close, and listen no more."""
         self._is_deaf = True
+        self._alarm.clear()
         logger.info(
             "refused", extra={"status": refusal.status, "detail": refusal.detail, "client": self._client}
         )

@@ -20,7 +20,7 @@ from gateway.addresses import network
 from gateway.connection_limits import ConnectionLimits
 from gateway.errors import BadToken, Forbidden, NoSuchAddress, NotAuthenticated, Refusal, ServiceUnavailable
 from gateway.exchange import Exchange, Receive, Scope, Send
-from gateway.front import FrontDoor
+from gateway.front import NOBODY_LEFT, FrontDoor
 from gateway.guard import judge_framing, judge_role
 from gateway.protection import PROTECTION
 from gateway.table import WEBSOCKET, Route
@@ -70,6 +70,9 @@ class Sockets:
             await _turn_away(exchange, FORBIDDEN, refusal)
         except Refusal as refusal:
             await _deny(exchange, refusal)
+        except OSError:  # so ASGI says that there is no client left to send to
+            exchange.status = exchange.status or NOBODY_LEFT
+            raise
         finally:
             seconds = perf_counter() - exchange.started
             self._front.access.add(exchange, WEBSOCKET, seconds)
@@ -160,11 +163,11 @@ def _headers(exchange: Exchange, principal: Principal) -> list[tuple[str, str]]:
 
 
 async def _accept(exchange: Exchange) -> None:
-    exchange.status = 101
     offered = exchange.scope["subprotocols"]
     headers = [(b"x-request-id", exchange.request_id)]
     chosen = PROTOCOL if PROTOCOL in offered else None
     await exchange.send({"type": "websocket.accept", "subprotocol": chosen, "headers": headers})
+    exchange.status = 101
 
 
 async def _deny(exchange: Exchange, refusal: Refusal) -> None:

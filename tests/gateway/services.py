@@ -140,6 +140,8 @@ class EchoService:
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         self.sockets.append(Seen("GET", request.raw_path, list(request.headers.items())))
+        if request.query.get("do") == "open_late":
+            await self.sockets[-1].step()
         socket = web.WebSocketResponse(protocols=("microcommerce.v1",), max_msg_size=0)
         await socket.prepare(request)
         if deed := request.query.get("do"):
@@ -151,6 +153,9 @@ class EchoService:
                 await socket.send_bytes(b"echo " + message.data)
         self.closes.append((socket.close_code, ""))
         return socket
+
+    async def _socket_open_late(self, socket: web.WebSocketResponse) -> None:
+        """It was late before it was open."""
 
     async def _socket_close(self, socket: web.WebSocketResponse) -> None:
         await socket.close(code=4401, message=b"expired")

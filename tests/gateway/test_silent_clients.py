@@ -35,7 +35,6 @@ TOKEN = "{}: {}\r\n\r\n".format(*as_customer()).encode()
 UNREAD = {
     "a stream with length": STREAM + b"&length" + HOST + b"\r\n",
     "a stream in chunks": STREAM + HOST + b"\r\n",
-    "the last answer in one go": SCHEMA + b"Connection: close\r\n\r\n",
     "answers to requests in one go": (SCHEMA + b"\r\n") * 20,
     "a WebSocket": HANDSHAKE + TOKEN,
 }

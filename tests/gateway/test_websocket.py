@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from gateway.server import GRACE_SECONDS
 from shared.telemetry import trace
 from shared.testing.tokens import ALICE, make_token
-from tests.gateway.client import PATIENCE, as_customer, send_raw, status_of
+from tests.gateway.client import PATIENCE, as_customer, receive, send_raw, status_of
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
 from tests.gateway.services import EchoService
@@ -249,6 +249,42 @@ def test_what_follows_a_handshake_unasked_ends_it(gateway: GatewayProcess, servi
     assert status_of(raw) == 400
     assert b"<open>" not in raw
     assert service.sockets == []
+
+
+EARLY = {
+    "a ping": b"\x89\x80\x00\x00\x00\x00",
+    "a frame without a mask": b"\x81\x01a",
+    "a message": b"\x81\x80\x00\x00\x00\x00",
+    "a close": b"\x88\x80\x00\x00\x00\x00",
+    "another request": b"GET /api/basket/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", EARLY)
+def test_what_follows_a_handshake_before_its_answer_ends_it(
+    kind: str, gateway: GatewayProcess, service: EchoService
+) -> None:
+    """Red when it is read as frames of a WebSocket that is not open yet: a pong came before the 101."""
+    logged = gateway.log.stat().st_size
+    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as connection:
+        connection.sendall(handshake({}, path=PATH + "?do=open_late"))
+        _wait_until_asked(service)
+        connection.sendall(EARLY[kind])
+        raw = receive(connection)
+        service.sockets[0].go_on.release()
+    assert status_of(raw) == 400
+    assert raw.count(b"HTTP/1.1 ") == 1
+    assert raw.endswith(b"}")
+    assert b"application/problem+json" in raw
+    assert gateway.call("GET", "/api/products/").status == 200
+    assert b"Traceback" not in gateway.log.read_bytes()[logged:]
+
+
+def _wait_until_asked(service: EchoService) -> None:
+    deadline = time.monotonic() + SOON
+    while not service.sockets:
+        assert time.monotonic() < deadline, "the service was not asked"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("upgrade", ["websocket, foo", "foo, WebSocket", "websocket,h2c"])
