@@ -11,7 +11,14 @@ from django.conf import settings
 from django_redis import get_redis_connection
 
 from gateway.signin.recent import recent
-from gateway.signin.tokens import Tokens, index_name, new_session_key, record_name, user_name
+from gateway.signin.tokens import (
+    DELETE_IF_EQUAL,
+    Tokens,
+    index_name,
+    new_session_key,
+    record_name,
+    user_name,
+)
 
 LONGEST_SECONDS = 10 * 3600  # as the realm's longest session
 
@@ -23,6 +30,7 @@ def begin(tokens: Tokens) -> str:
     """
     key, user = new_session_key(), user_name(tokens.subject)
     redis: Any = get_redis_connection("default")
+    _forget_expired(redis, user)
     with redis.pipeline(transaction=True) as pipeline:
         pipeline.set(record_name(key), tokens.as_json(), ex=tokens.seconds_left)
         if tokens.realm_session:
@@ -37,6 +45,14 @@ def begin(tokens: Tokens) -> str:
     return key
 
 
+def _forget_expired(redis: Any, user: str) -> None:
+    """Sessions that ended by themselves do not count: a live one would have to make room for them."""
+    keys = redis.zrange(user, 0, -1)
+    records = redis.mget([record_name(key.decode()) for key in keys]) if keys else []
+    if expired := [key for key, record in zip(keys, records, strict=True) if record is None]:
+        redis.zrem(user, *expired)
+
+
 def end(key: str) -> Tokens | None:
     """The browser with this session is signed out; what was kept for it."""
     recent.forget(key)
@@ -46,6 +62,7 @@ def end(key: str) -> Tokens | None:
         return None
     tokens = Tokens.from_json(found)
     redis.zrem(user_name(tokens.subject), key)
+    redis.eval(DELETE_IF_EQUAL, 1, index_name(tokens.realm_session), key)
     return tokens
 
 

@@ -18,7 +18,15 @@ from gateway.errors import ServiceUnavailable
 from gateway.http1 import ServiceError
 from gateway.signin import realm
 from gateway.signin.recent import recent
-from gateway.signin.tokens import Tokens, is_session_key, lock_name, record_name
+from gateway.signin.tokens import (
+    DELETE_IF_EQUAL,
+    Tokens,
+    index_name,
+    is_session_key,
+    lock_name,
+    record_name,
+    user_name,
+)
 from gateway.upstream import Call, Upstream
 
 logger = logging.getLogger(__name__)
@@ -30,7 +38,6 @@ LOOK_EVERY_SECONDS = 0.05
 DISTRUST_SECONDS = (
     5.0  # so long a session whose new token was not good either is none, and Keycloak is left alone
 )
-UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
 
 
 class SessionsUnavailable(ServiceUnavailable):
@@ -48,7 +55,7 @@ class Sessions:
         self._keycloak = keycloak
         self._prefix = cookie.encode() + b"="
         self._secret = secret
-        self._unlock = redis.register_script(UNLOCK)
+        self._unlock = redis.register_script(DELETE_IF_EQUAL)
 
     def key(self, cookies: bytes) -> str | None:
         """The session key in a Cookie header: the first of our name that can be one.
@@ -131,9 +138,16 @@ class Sessions:
             return renewed if kept else None
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             logger.info("A session ended with Keycloak", extra={"status": status})
-            await self._redis.delete(record_name(key))
+            await self._forget(key, tokens)
             return None
         return _as_long_as_it_lasts(tokens, bad)
+
+    async def _forget(self, key: str, tokens: Tokens) -> None:
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.delete(record_name(key))
+            pipeline.eval(DELETE_IF_EQUAL, 1, index_name(tokens.realm_session), key)
+            pipeline.zrem(user_name(tokens.subject), key)
+            await pipeline.execute()
 
     async def _ask(self, refresh_token: str) -> tuple[int, bytes]:
         form = {

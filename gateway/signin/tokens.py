@@ -13,6 +13,8 @@ from typing import Any, Self
 
 from django.conf import settings
 
+# For Redis: delete KEYS[1] if it still holds ARGV[1], and nothing that came in its place.
+DELETE_IF_EQUAL = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
 RENEW_SECONDS = 30.0  # an access token this close to its end is replaced before it is used
 _KEY = re.compile(r"[a-z0-9]{32}")
 
