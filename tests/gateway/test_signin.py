@@ -182,6 +182,7 @@ def test_a_token_that_no_longer_verifies_is_renewed_or_forgotten(
     """As after the realm's keys were exchanged. Red when the browser is refused what anyone may see."""
     browser = Browser(real)
     browser.register()
+    kept = record(clean_redis, browser)
     rewrite(clean_redis, browser, access="a.b.c", **({} if refresh == "good" else {"refresh": "x"}))
     time.sleep(1.1)  # what was looked up a moment ago is forgotten
     assert browser.call("GET", "/login/").status == 302
@@ -190,6 +191,8 @@ def test_a_token_that_no_longer_verifies_is_renewed_or_forgotten(
     assert answer.status == (200 if refresh == "good" else 401)
     if refresh == "bad":
         assert answer.headers["WWW-Authenticate"] == "Bearer", "no token was sent"
+    left = (f"gateway:realm-session:{kept['realm_session']}", f"gateway:sessions:{kept['subject']}")
+    assert clean_redis.exists(*left) == (2 if refresh == "good" else 0)
 
 
 def test_a_bad_session_is_none_while_keycloak_is_away(
