@@ -65,8 +65,12 @@ ROUTES = (
     Route(manager,  "GET",              "/admin/",                                      HERE, PAGE),
     Route(manager,  "GET POST",         "/admin/order/",                                "order", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/order/{page...}",                       "order", BACK_OFFICE),
+    Route(manager,  "GET POST",         "/admin/stock/",                                "stock", BACK_OFFICE),
+    Route(manager,  "GET POST",         "/admin/stock/{page...}",                       "stock", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/saga/",                                 "saga", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/saga/{page...}",                        "saga", BACK_OFFICE),
+    Route(manager,  "GET POST",         "/admin/notification/",                         "notification", BACK_OFFICE),
+    Route(manager,  "GET POST",         "/admin/notification/{page...}",                "notification", BACK_OFFICE),
 
     # What all of this is: the OpenAPI document, its page, and a page for every kind of problem
     Route(anyone,   "GET",              "/api/schema/",                                 HERE, PAGE),

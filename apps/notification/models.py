@@ -32,6 +32,7 @@ class Notification(models.Model):
             models.UniqueConstraint(fields=["order_id", "event", "customer_id"], name="told_once"),
             models.CheckConstraint(condition=models.Q(id__gte=1), name="id_is_positive"),
         ]
+        indexes: ClassVar = [models.Index(fields=["-created_at"], name="notification_newest")]
 
     def __str__(self) -> str:
         return f"{self.customer_id}/{self.id} {self.event}"
@@ -45,3 +46,30 @@ class CustomerCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id}@{self.last_id}"
+
+
+class NotificationRecord(models.Model):
+    """A notification as managers look at it: a row of a view over `Notification`, which Django's admin takes for a table.
+
+    The admin knows no primary keys of two columns: `key` names both, as in `8c1f6f0e-….17`. PostgreSQL refuses to change
+    the type of a column that the view shows, until a migration makes the view anew.
+    """
+
+    key = models.TextField(primary_key=True)
+    customer_id = models.CharField(max_length=ID_LENGTH)
+    number = models.BigIntegerField(help_text="the customer's how many-th notification it is")
+    event = models.CharField(max_length=40)
+    order_id = models.UUIDField()
+    order_number = models.TextField()
+    title = models.CharField(max_length=200)
+    body = models.TextField()
+    created_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "notification_record"
+        verbose_name = "notification"
+
+    def __str__(self) -> str:
+        return self.title

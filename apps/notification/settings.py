@@ -7,7 +7,9 @@ from shared.settings import Environment, service_settings
 
 environment = Environment.of("notification")
 globals().update(
-    service_settings("notification", apps=["apps.notification", "channels"], environment=environment)
+    service_settings(
+        "notification", apps=["apps.notification", "channels"], environment=environment, admin=True
+    )
 )
 
 READINESS = {"database": "shared.telemetry.readiness.database", "redis": "shared.telemetry.readiness.redis"}

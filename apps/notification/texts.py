@@ -44,7 +44,7 @@ TEXTS: dict[type[contracts.OrderEvent], Text] = {
 }
 
 
-def name_of(event: contracts.OrderEvent) -> str:
+def name_of(event: contracts.OrderEvent | type[contracts.OrderEvent]) -> str:
     """The event's name without its version: `order.confirmed`."""
     return event.TYPE.rpartition(".v")[0]
 

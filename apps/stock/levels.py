@@ -22,20 +22,23 @@ UPDATE = """
     RETURNING item.product_id, item.on_hand, item.reserved, item.version
 """
 
-# Whatever is told of a product, it exists; an older version that comes late changes nothing.
+# Whatever is told of a product, it exists; an older version that comes late changes nothing. The version that is known
+# is taken once more where the name is another one: the release before did not keep it.
 FOLLOW = """
     INSERT INTO stock_stockitem AS item
-        (product_id, on_hand, reserved, version, is_active, product_version, created_at, updated_at)
-    SELECT product_id, 0, 0, 0, is_active, product_version, now(), now()
-    FROM unnest(%s::text[], %s::bool[], %s::bigint[]) AS told (product_id, is_active, product_version)
+        (product_id, on_hand, reserved, version, name, is_active, product_version, created_at, updated_at)
+    SELECT product_id, 0, 0, 0, name, is_active, product_version, now(), now()
+    FROM unnest(%s::text[], %s::text[], %s::bool[], %s::bigint[])
+        AS told (product_id, name, is_active, product_version)
     ON CONFLICT (product_id) DO UPDATE
-    SET (is_active, product_version) = (EXCLUDED.is_active, EXCLUDED.product_version)
+    SET (name, is_active, product_version) = (EXCLUDED.name, EXCLUDED.is_active, EXCLUDED.product_version)
     WHERE item.product_version < EXCLUDED.product_version
+        OR (item.product_version = EXCLUDED.product_version AND item.name <> EXCLUDED.name)
 """
 
 
 def follow_catalogue(events: Iterable[ProductEvent]) -> None:
-    """Take over from `events` whether each product is sold, and make an empty item of one that is new."""
+    """Take over from `events` what each product is called and whether it is sold; an empty item for one that is new."""
     newest: dict[str, ProductEvent] = {}
     for event in events:
         if event.product_id not in newest or newest[event.product_id].version < event.version:
@@ -46,6 +49,7 @@ def follow_catalogue(events: Iterable[ProductEvent]) -> None:
             FOLLOW,
             [
                 [event.product_id for event in told],
+                [event.name for event in told],
                 [event.is_active for event in told],
                 [event.version for event in told],
             ],

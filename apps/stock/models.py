@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 PRODUCT_ID_LENGTH = 24
+NAME_LENGTH = 200
 
 
 class StockItem(models.Model):
@@ -16,7 +17,9 @@ class StockItem(models.Model):
     on_hand = models.IntegerField(default=0)
     reserved = models.IntegerField(default=0)
     version = models.PositiveBigIntegerField(default=0)
-    # What the catalogue says of the product: whether it is sold, as of which of its versions (0: not heard yet).
+    # What the catalogue says of the product: its name and whether it is sold, as of which of its versions (0: not heard
+    # yet). An item that was made before names were kept has none until the catalogue speaks of its product again.
+    name = models.CharField(max_length=NAME_LENGTH, default="", db_default="", blank=True)
     is_active = models.BooleanField(default=True, db_default=True)
     product_version = models.BigIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -33,7 +36,7 @@ class StockItem(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.product_id}: {self.on_hand} ({self.reserved} reserved)"
+        return f"{self.name or self.product_id}: {self.on_hand} ({self.reserved} reserved)"
 
     @property
     def available(self) -> int:

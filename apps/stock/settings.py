@@ -3,7 +3,9 @@
 from shared.settings import service_settings
 
 globals().update(
-    service_settings("stock", apps=["apps.stock"], enums={"StockMovementKind": "apps.stock.models.Kind"})
+    service_settings(
+        "stock", apps=["apps.stock"], admin=True, enums={"StockMovementKind": "apps.stock.models.Kind"}
+    )
 )
 
 # Longer than a saga may take with every retry: a reservation expires only when its saga never came back.

@@ -1,5 +1,6 @@
 """Addresses of the stock service."""
 
+from django.contrib import admin
 from django.urls import path, register_converter
 
 from apps.stock.views import Adjustments, Movements, StockDetail, StockList
@@ -30,5 +31,6 @@ urlpatterns = [
     path("api/stock/<product_id:product_id>/", StockDetail.as_view(), name="stock-item"),
     path("api/stock/<product_id:product_id>/adjustments/", Adjustments.as_view(), name="stock-adjustments"),
     path("api/stock/<product_id:product_id>/movements/", Movements.as_view(), name="stock-movements"),
+    path("admin/stock/", admin.site.urls),
     *health.urlpatterns,
 ]

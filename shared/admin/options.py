@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.contrib import messages
-from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import Model, QuerySet
@@ -23,6 +23,10 @@ SHOWN_BEFORE = 50  # rows that are listed before something is done to all of the
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts no further than people would turn pages: on a large table an exact count costs more than the page."""
 
+    estimated: ClassVar[type[Model] | None] = (
+        None  # whose table is estimated, where the rows are those of a view
+    )
+
     @cached_property
     def count(self) -> int:
         """How many there are, `COUNTED` at most; of a whole table that is larger, PostgreSQL's estimate."""
@@ -35,7 +39,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass",
-                [found.model._meta.db_table],
+                [(self.estimated or found.model)._meta.db_table],
             )
             return max(int(cursor.fetchone()[0]), exact)
 
@@ -57,6 +61,7 @@ class ReadOnlyAdmin(_ModelAdmin[Row]):
     show_full_result_count = False
     paginator = BoundedPaginator
     actions_selection_counter = True
+    show_facets = ShowFacets.NEVER  # they would count every row for each choice of a filter
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody writes a row here."""

@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.utils.http import urlencode
 
 # What a manager finds where: the other admins stand in every page's header.
-ADMINS = ("order", "saga")
+ADMINS = ("order", "stock", "saga", "notification")
 NOT_HERE = {"logout", "password_change", "password_change_done"}
 
 

@@ -122,7 +122,7 @@ def test_the_copy_is_a_prefix_of_the_catalogues_history(telling: Telling) -> Non
             deliver([received(event) for event in events])
 
             rows = StockItem.objects.filter(pk__in=[event.product_id for event in telling.history])
-            assert {row.product_id: (row.product_version, row.is_active) for row in rows} == {
-                key: (event.version, event.is_active) for key, event in catalogue.items()
+            assert {row.product_id: (row.product_version, row.is_active, row.name) for row in rows} == {
+                key: (event.version, event.is_active, event.name) for key, event in catalogue.items()
             }
         transaction.set_rollback(True)

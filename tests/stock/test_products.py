@@ -51,6 +51,24 @@ def test_what_is_there_stays_as_it_is() -> None:
     assert level("a") == (7, 0)
 
 
+def test_an_item_that_the_release_before_made_is_named_when_its_product_is_told_of_again() -> None:
+    """That release writes no name, and the version that it wrote is the newest that there is."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO stock_stockitem (product_id, on_hand, reserved, version, is_active, product_version,"
+            " created_at, updated_at) VALUES (%s, 3, 0, 1, true, 5, now(), now())",
+            [product("a")],
+        )
+    assert StockItem.objects.get().name == ""
+
+    deliver([told(ProductUpdated, "a", 4)])
+    assert StockItem.objects.get().name == ""
+
+    deliver([told(ProductUpdated, "a", 5)])
+    item = StockItem.objects.get()
+    assert (item.name, item.product_version, item.on_hand, item.version) == ("a", 5, 3, 1)
+
+
 def test_demo_stock_is_given_once() -> None:
     deliver([told(ProductCreated, name) for name in "abc"])
     put(a=7)

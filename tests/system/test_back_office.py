@@ -13,9 +13,16 @@ PLACES = (
     "/admin/",
     "/admin/order/",
     "/admin/order/order/",
+    "/admin/stock/",
+    "/admin/stock/stockitem/",
+    "/admin/stock/stockitem/count/",
+    "/admin/stock/movement/",
+    "/admin/stock/reservation/",
     "/admin/saga/",
     "/admin/saga/saga/",
     "/admin/saga/deadletter/",
+    "/admin/notification/",
+    "/admin/notification/notificationrecord/",
 )
 
 
@@ -53,7 +60,7 @@ def test_nobody_else_gets_in(platform: Platform, shopper: Shopper, anybody: Shop
             401,
             403,
         ), place
-    for service in ("order", "saga"):
+    for service in ("order", "stock", "saga", "notification"):
         door = platform.door(service)
         refused = [
             caller.at(door).send("GET", f"/admin/{service}/").status_code for caller in (anybody, shopper)
