@@ -269,12 +269,13 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
         except BadSignature:
             late = "What was agreed to cannot be read any more: send the file again."
             return self._count_page(request, {"wrong": [late]})
-        done = {item.pk: item for item in counts.carry_out(rows, _actor(request))}
-        for row in rows:
-            if item := done.get(row.product_id):
-                self.log_change(request, item, f"{_told(row.seen, row.counted)} (a count)")
+        done = counts.carry_out(
+            rows,
+            _actor(request),
+            lambda row, item: self.log_change(request, item, f"{_told(row.seen, row.counted)} (a count)"),
+        )
         if done:
-            messages.success(request, f"{len(done)} {'level' if len(done) == 1 else 'levels'} set.")
+            messages.success(request, f"{done} {'level' if done == 1 else 'levels'} set.")
         failed = [row for row in rows if row.errors]
         if failed:
             return self._count_page(request, {"rows": failed, "failed": len(failed)})

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.core import signing
@@ -12,7 +12,7 @@ from apps.stock.models import StockItem
 from shared.admin.spreadsheets import Line
 from shared.http.fields import OBJECT_ID
 from shared.http.preconditions import PreconditionFailed
-from shared.http.problems import Problem
+from shared.http.problems import STORE_AWAY, Problem
 
 COLUMNS = ("product_id", "on_hand")
 MOST = 2000  # rows of one file: each is a transaction, and the front door waits half a minute for all of them
@@ -90,14 +90,24 @@ def agreed(text: str) -> list[Row]:
     return rows
 
 
-def carry_out(rows: Sequence[Row], actor: str) -> list[StockItem]:
-    """Set the level of each row by itself; returns the levels that were set. Why others were not is in their `errors`."""
-    done = []
-    for row in rows:
+def carry_out(rows: Sequence[Row], actor: str, log: Callable[[Row, StockItem], object]) -> int:
+    """Set the level of each row by itself, and `log` it; returns how many were set.
+
+    Why others were not is in their `errors`. A store that is away ends it: the rows from there on say so.
+    """
+    done = 0
+    for at, row in enumerate(rows):
         try:
-            done.append(operations.set_on_hand(row.product_id, row.counted, actor, as_it_was_seen(row.seen)))
+            item = operations.set_on_hand(row.product_id, row.counted, actor, as_it_was_seen(row.seen))
         except Problem as problem:
             row.errors.append(str(problem.detail))
+        except tuple(STORE_AWAY) as error:
+            for left in rows[at:]:
+                left.errors.append(f"A store cannot be reached ({error}).")
+            break
+        else:
+            done += 1
+            log(row, item)
     return done
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Iterable
 from random import randrange
 from typing import Any
 from uuid import uuid4
@@ -10,11 +11,13 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.test import Client
 
-from apps.stock import counts
+from apps.stock import counts, levels
 from apps.stock.models import Movement, StockItem
 from apps.stock.queries import violations
+from apps.stock.shelves import Shelves
 from shared.admin.spreadsheets import MOST_BYTES
 from shared.contracts import CommitStock, ProductArchived, ProductCreated, ReserveStock
 from shared.messaging.models import OutboxMessage
@@ -299,6 +302,24 @@ class TestCount:
         assert "1 row could not be carried out" in page
         assert "49 are on hand by now, not 50" in page
         assert (level("lamp"), level("ink")) == ((49, 0), (20, 0))
+
+    def test_a_store_that_goes_away_ends_it_and_what_was_done_is_told(
+        self, mia: Client, goods: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        page = upload(mia, "product_id,on_hand", *(f"{product(name)},9" for name in ("lamp", "ink", "desk")))
+        locked = levels.lock
+
+        def away(product_ids: Iterable[str]) -> Shelves:
+            if product("ink") in product_ids:
+                raise OperationalError("no database")
+            return locked(product_ids)
+
+        monkeypatch.setattr(levels, "lock", away)
+        page = mia.post(COUNT, {"agreement": agreement_in(page)}, follow=True).content.decode()
+        assert "1 level set." in page
+        assert "2 rows could not be carried out" in page
+        assert (level("lamp"), level("ink"), level("desk")) == ((9, 0), (0, 0), (0, 0))
+        assert LogEntry.objects.get().object_id == product("lamp")
 
     def test_nothing_is_carried_out_that_was_not_shown(self, mia: Client, goods: None) -> None:
         for agreement in ("", "nonsense", "[[2, 3]]"):
