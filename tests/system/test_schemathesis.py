@@ -170,7 +170,7 @@ def _true_body(body: Json, things: Things) -> Json:
         true["product_id"] = things.ids["/api/products/{id}"]
     if body.get("categories"):
         true["categories"] = [things.ids["/api/categories/{id}"]]
-    if "slug" in body:
+    if body.get("slug"):
         true["slug"] = _new(body["slug"], LONGEST_SLUG)
     if body.get("image"):
         true["image"] = PICTURE
