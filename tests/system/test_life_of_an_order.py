@@ -1,12 +1,15 @@
 """From the shelf to the door: what a customer and a manager see of an order that goes well (contract, 3, 4 and 6)."""
 
 from tests.system.conftest import Settle
-from tests.system.platform import Platform
+from tests.system.platform import Platform, manage
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.sockets import listening
-from tests.system.waiting import TERM
+from tests.system.waiting import TERM, eventually
 
+ON_THE_WAY = {
+    "gateway", "order-api", "saga-consumer", "saga-worker", "stock-consumer", "order-consumer", "notification-consumer",
+}  # fmt: skip
 STEPS = ["submit-order", "reserve-stock", "commit-stock", "confirm-order", "remove-from-basket"]
 
 
@@ -50,6 +53,21 @@ def test_from_the_shelf_to_the_door(platform: Platform, shop: Shop, shopper: Sho
     assert {"started", "stock.reserved.v1", "stock.committed.v1", "order.confirmed.v1", "completed"} <= {
         entry["event"] for entry in saga["history"]
     }
+
+
+def test_one_trace_is_an_orders_whole_way(shop: Shop, shopper: Shopper) -> None:
+    """Over every process that had it in hand. Red when one of them is silent, as the worker under Celery's own `--loglevel`."""
+    order_id = shopper.place((shop.product(stock=1), 1))
+    shopper.saga(order_id)
+    eventually(
+        lambda: {
+            line.split()[3]
+            for line in manage("logs", "--trace", order_id).stdout.splitlines()
+            if " ms " in line
+        },
+        lambda seen: seen >= ON_THE_WAY,
+        what="a line of each process",
+    )
 
 
 def test_an_order_is_decided_in_time(settle: Settle, shop: Shop, shopper: Shopper) -> None:
