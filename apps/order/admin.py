@@ -79,7 +79,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             (line.quantity, line.product_id, line.name, f"{line.unit_price:.2f}", f"{line.line_total:.2f}")
             for line in order.bought
         )
-        cells = '<tr><td class="number">{}<td><a href="/admin/product/product/{}/change/">{}</a><td class="number">{}<td class="number">{}'
+        cells = '<tr><td class="number">{}<td><a href="/api/products/{}/">{}</a><td class="number">{}<td class="number">{}'
         head = (
             '<tr><th scope="col">quantity<th scope="col">product<th scope="col">each<th scope="col">together'
         )
