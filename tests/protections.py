@@ -280,8 +280,6 @@ PROTECTIONS = (
     Protection("test_contract.py::TestBasket::test_an_archived_product", "basket-api", "apps/basket/scripts/basket.lua",
         "'^%d+ 1 (%u+)'",
         "'^%d+ %d (%u+)'"),
-    Protection("test_contract.py::TestBasket::test_an_archived_product", "order-api", "apps/order/baskets.py",
-        '    _refuse_unavailable(body["items"])\n'),
     Protection("test_contract.py::TestBasket::test_an_archived_product", "basket-api", "apps/basket/scripts/basket.lua",
         "string.match(line.copy, '^%d+ (.*)$') or ''",
         "''"),
