@@ -9,61 +9,60 @@ The token travels in the subprotocol, as a browser's JavaScript would have to se
 
 import argparse
 import asyncio
+import json
 import sys
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
-import aiohttp
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 UNAUTHENTICATED = 4401
 FINAL = {4400, 4403}  # a wrong `after`; no customer of the shop
 LONGEST_WAIT = 30.0  # seconds between two tries
 
 
-async def token(http: aiohttp.ClientSession, keycloak: str, user: str) -> str:
+def token(keycloak: str, user: str) -> str:
     """An access token of a development user, whose password is its name."""
-    form = {
-        "grant_type": "password",
-        "client_id": "microcommerce-cli",
-        "username": user,
-        "password": user,
-    }
+    form = {"grant_type": "password", "client_id": "microcommerce-cli", "username": user, "password": user}
     address = f"{keycloak}/realms/microcommerce/protocol/openid-connect/token"
-    async with http.post(address, data=form) as answer:
-        answer.raise_for_status()
-        return str((await answer.json())["access_token"])
+    with urlopen(address, urlencode(form).encode(), timeout=10) as answer:  # noqa: S310 - an address of our own
+        return str(json.load(answer)["access_token"])
 
 
 async def follow(gateway: str, keycloak: str, user: str, after: int | None) -> None:
     """Print each notification as it comes, until interrupted."""
-    async with aiohttp.ClientSession() as http:
-        failures = 0
-        while True:
-            try:
-                bearer = await token(http, keycloak, user)
-                after = await one_connection(http, gateway, bearer, after)
-                failures = 0
-            except aiohttp.ClientError as error:
-                failures += 1
-                say(f"not connected: {error}")
-            await asyncio.sleep(min(2.0 ** min(failures, 5), LONGEST_WAIT))
+    failures = 0
+    while True:
+        try:
+            bearer = await asyncio.to_thread(token, keycloak, user)
+            after = await one_connection(gateway, bearer, after)
+            failures = 0
+        except (OSError, InvalidStatus) as error:
+            failures += 1
+            say(f"not connected: {error}")
+        await asyncio.sleep(min(2.0 ** min(failures, 5), LONGEST_WAIT))
 
 
-async def one_connection(
-    http: aiohttp.ClientSession, gateway: str, bearer: str, after: int | None
-) -> int | None:
+async def one_connection(gateway: str, bearer: str, after: int | None) -> int | None:
     """Print what one connection brings; the last id that was seen, to go on after."""
-    address = f"{gateway.replace('http', 'ws', 1)}/ws/notifications/"
-    query = {} if after is None else {"after": str(after)}
-    protocols = ("microcommerce.v1", f"bearer.{bearer}")
-    async with http.ws_connect(address, params=query, protocols=protocols) as socket:
+    query = "" if after is None else f"?after={after}"
+    address = f"{gateway.replace('http', 'ws', 1)}/ws/notifications/{query}"
+    protocols = [Subprotocol("microcommerce.v1"), Subprotocol(f"bearer.{bearer}")]
+    async with connect(address, subprotocols=protocols, proxy=None) as socket:
         say("connected")
-        async for message in socket:
-            told = message.json()
-            after = told["id"]
-            say(f"{told['id']:>6}  {told['event']:<18} {told['title']}")
-        if socket.close_code in FINAL:
-            raise SystemExit(f"refused ({socket.close_code}): connecting again would change nothing")
-        why = "the token has run out" if socket.close_code == UNAUTHENTICATED else "the connection ended"
-        say(f"{why} ({socket.close_code}); connecting again")
+        try:
+            while True:
+                told = json.loads(await socket.recv())
+                after = told["id"]
+                say(f"{told['id']:>6}  {told['event']:<18} {told['title']}")
+        except ConnectionClosed:
+            code = socket.close_code
+    if code in FINAL:
+        raise SystemExit(f"refused ({code}): connecting again would change nothing")
+    why = "the token has run out" if code == UNAUTHENTICATED else "the connection ended"
+    say(f"{why} ({code}); connecting again")
     return after
 
 
