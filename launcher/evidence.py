@@ -161,7 +161,7 @@ def _outbox_of_products(instance: Instance) -> Iterator[Collection[dict[str, Any
         yield client.get_default_database()["messaging_outboxmessage"]
 
 
-# Who must have handled a message of a type (contract.md section 5); baskets remember ids in another way.
+# Who must have handled a message of a type; baskets remember ids in another way.
 HEARD: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("product.created.v1", "product.updated.v1", "product.archived.v1"), ("order", "stock")),
     **dict.fromkeys(("order.submitted.v1", "order.cancellation-requested.v1"), ("saga",)),

@@ -1,4 +1,4 @@
-"""The live connection: `/ws/notifications/?after=ID` (contract.md, section 4).
+"""The live connection: `/ws/notifications/?after=ID` (docs/live-notifications.md).
 
 The server first sends everything after `after`, then what comes. Without `after` it sends what comes from the
 moment the connection is accepted; an `after` beyond the newest id counts as the newest. Clients have nothing

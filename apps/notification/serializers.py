@@ -48,7 +48,7 @@ ENCODER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def live_message(row: Notification) -> str:
-    """The text of a WebSocket message, as contract.md section 4 fixes it."""
+    """The text of a WebSocket message (docs/live-notifications.md)."""
     return ENCODER.encode(
         {
             "id": row.id,

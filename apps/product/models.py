@@ -23,7 +23,7 @@ class Category(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # The unique index is a partial one, which look-ups cannot use (parts.md, traps).
+            # The unique index is a partial one, which look-ups cannot use (docs/adr/0001).
             models.Index(fields=["slug"], name="category_slug"),
             models.Index(fields=["name", "id"], name="category_by_name"),  # the release before sorts by it
             models.Index(fields=["name_key", "id"], name="category_by_key"),

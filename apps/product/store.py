@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from shared.http import problems
 from shared.http.problems import StoreUnavailable
 
-DEADLINE = 4.0  # seconds of a request that MongoDB may take in all: 503 within 5 s (promises.md, FL-4)
+DEADLINE = 4.0  # seconds of a request that MongoDB may take in all (docs/reliability.md, FL-4)
 PROBE_DEADLINE = 2.0  # seconds
 mongo: Any = connection  # Django's type does not know this backend's connection
 

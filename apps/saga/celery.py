@@ -1,4 +1,4 @@
-"""The Celery application that drives sagas: the muscle, never the truth (contract.md section 6).
+"""The Celery application that drives sagas: the muscle, never the truth.
 
 Redis may lose a wake-up: `sweep` finds every saga that waits for one. So a task carries nothing that is not
 in PostgreSQL, and running one twice, late or not at all changes nothing but the time it takes.

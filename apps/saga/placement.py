@@ -1,4 +1,4 @@
-"""Placing an order: the table of contract.md section 6.
+"""Placing an order: the table of its steps.
 
     submit-order ─▶ reserve-stock ─▶ commit-stock (pivot) ─▶ confirm-order ─▶ remove-from-basket
          ◀─ reject or cancel ◀─ release ◀─ restock

@@ -1,4 +1,4 @@
-"""Judging an access token, as contract.md section 2 defines a good one.
+"""Judging an access token, by what makes a good one here (docs/architecture.md; RFC 7519, RFC 8725).
 
 Rules: RFC 8725 (JWT best current practices): the algorithm is fixed by the key and not by the token, keys
 come from the realm and never from the token's own header, issuer, audience, type and time are all checked.

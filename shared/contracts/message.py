@@ -28,7 +28,7 @@ LONGEST_REASON = 500
 
 
 def _amount(value: Any) -> Decimal:
-    """Text as every API writes it (contract.md, section 3): a JSON number would lose cents on the way."""
+    """Text as every API writes it (gateway/openapi.json): a JSON number would lose cents on the way."""
     if isinstance(value, str) and AMOUNT.fullmatch(value):
         return Decimal(value)
     if isinstance(value, Decimal):

@@ -1,4 +1,4 @@
-"""A message on the wire: CloudEvents 1.0 in Kafka's binary mode, as contract.md section 5 fixes it."""
+"""A message on the wire: CloudEvents 1.0 in Kafka's binary mode (docs/asyncapi.json)."""
 
 import re
 import uuid

@@ -1,4 +1,4 @@
-"""Kafka clients with the settings that the promises rest on (promises.md, last section)."""
+"""Kafka clients with the settings that the promises rest on (docs/reliability.md)."""
 
 import json
 import logging

@@ -9,6 +9,7 @@ message comes again, after it the message comes again and its id is known.
 Deterministic simulation as databases are tested with it: FoundationDB (Zhou et al., SIGMOD 2021, section 4).
 """
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -115,7 +116,7 @@ class World:
         return self.random.random() * (60.0 if self.strikes(self.faults.late) else 0.2)
 
 
-class Service:
+class Service(ABC):
     """One consumer: an inbox of message ids, and an effect that is committed as a whole."""
 
     name = ""
@@ -146,9 +147,9 @@ class Service:
         if world.strikes(world.faults.crash):  # killed after the commit, before Kafka had the offset
             world.agenda.after(RESTART, self.deliver, number, message)
 
+    @abstractmethod
     def handle(self, message: c.Message) -> list[c.Message] | None:
         """One transaction: what it writes, and what it has to tell. None: not now, try again later."""
-        raise NotImplementedError
 
 
 class SagaService(Service):

@@ -53,7 +53,7 @@ def path_of(message_type: str) -> Path:
 
 
 def headers_of(message: Message) -> dict[str, str]:
-    """The headers of CloudEvents' binary mode (contract.md, section 5), the same at every call."""
+    """The headers of CloudEvents' binary mode (docs/asyncapi.json), the same at every call."""
     message_id = uuid.uuid5(uuid.NAMESPACE_URL, message.TYPE)
     return {
         "ce_specversion": "1.0",

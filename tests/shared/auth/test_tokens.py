@@ -1,4 +1,4 @@
-"""Judging a token: what contract.md section 2 calls good is good, everything else is not."""
+"""Judging a token: what is good is good, everything else is not."""
 
 import time
 from collections.abc import Callable

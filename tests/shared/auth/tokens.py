@@ -1,4 +1,4 @@
-"""Every token of the table in promises.md ("Who may do what") that no service may take."""
+"""Every token that no service may take."""
 
 import base64
 import hashlib

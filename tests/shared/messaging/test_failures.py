@@ -145,7 +145,7 @@ def test_a_letter_that_is_put_on_its_topic_again_is_handled_once(lab: Lab, hasty
 
 @pytest.mark.parametrize("collision", ["deadlock_detected", "serialization_failure"])
 def test_a_collision_is_tried_again_as_it_is(collision: str, lab: Lab) -> None:
-    """promises.md: retry on serialization and deadlock errors. No message is parked for it."""
+    """Retry on serialization and deadlock errors. No message is parked for it."""
     lab.send(lab.note("warm up"))
     tries: list[int] = []
 
