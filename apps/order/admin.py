@@ -1,22 +1,24 @@
 """Orders in the back office: what was bought, for whom, how far it has come; shipping, delivering, cancelling."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet, TextField
-from django.db.models.functions import Cast, Right
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.views.decorators.http import require_POST
 
-from apps.order import operations
-from apps.order.identifiers import number_suffix
+from apps.order import operations, search
 from apps.order.models import Order, Status
+from shared.admin.figures import Figure, counted, figure
 from shared.admin.options import ReadOnlyAdmin, for_each
 
 BY_THE_SHOP = "cancelled by the shop"
@@ -35,20 +37,69 @@ STEPS = {
 }
 
 
+@figure("to-ship")
+def to_ship() -> Figure:
+    """Sold, and still in the house."""
+    return counted(Order.objects.filter(status=Status.CONFIRMED), since="created_at")
+
+
+@figure("being-placed")
+def being_placed() -> Figure:
+    """Ordered, and neither confirmed nor refused yet: seconds, unless something is wrong."""
+    return counted(Order.objects.filter(status=Status.SUBMITTED), since="created_at")
+
+
+@figure("on-the-way")
+def on_the_way() -> Figure:
+    """Shipped; nobody has said that they arrived."""
+    return counted(Order.objects.filter(status=Status.SHIPPED), since="created_at")
+
+
+class Age(admin.SimpleListFilter):
+    """How long ago it was placed: what has waited for too long, beside a status."""
+
+    title = "placed"
+    parameter_name = "older"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The choices, in hours."""
+        return [
+            ("1", "more than an hour ago"),
+            ("24", "more than a day ago"),
+            ("72", "more than three days ago"),
+            ("168", "more than a week ago"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """The orders that are at least so old."""
+        hours = {key: int(key) for key, _ in self.lookup_choices}.get(self.value() or "")
+        before = None if hours is None else timezone.now() - timedelta(hours=hours)
+        return queryset if before is None else queryset.filter(created_at__lte=before)
+
+
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdmin[Order]):
     """The list of orders, and one order as it was bought."""
 
-    list_display = ("number", "status", "age", "price", "recipient", "customer_id", "cancelling")
-    list_filter = ("status", "created_at")
+    list_display = (
+        "number",
+        "status",
+        "age",
+        "price",
+        "recipient",
+        "customer",
+        "customer_email",
+        "cancelling",
+    )
+    list_filter = ("status", Age, "created_at")
     ordering = ("-created_at", "-id")
     search_fields = ("customer_id",)
-    search_help_text = "A number (MC-…), the id of an order or of a customer, or the recipient's name"
+    search_help_text = search.HELP
     actions = ("ship_selected", "deliver_selected", "cancel_selected")
     change_form_template = "admin/order/order.html"
     fields = (
-        "number", "status", "status_reason", "cancelling", "bought_lines", "price", "address", "customer_id",
-        "created_at", "updated_at", "id",
+        "number", "status", "status_reason", "cancelling", "bought_lines", "price", "address", "customer",
+        "customer_email", "customer_links", "created_at", "updated_at", "id",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -66,6 +117,27 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     def recipient(self, order: Order) -> str:
         """The name on the parcel."""
         return str(order.shipping_address.get("name", ""))
+
+    @admin.display(description="customer")
+    def customer(self, order: Order) -> str:
+        """Who ordered: the user name, or the id where the name was not kept."""
+        return order.customer_name or order.customer_id
+
+    @admin.display(description="the customer's")
+    def customer_links(self, order: Order) -> SafeString:
+        """What else there is of whoever ordered."""
+        links = (
+            ("/admin/order/order/", "q", "orders"),
+            ("/admin/basket/", "customer", "basket"),
+            ("/admin/notification/notificationrecord/", "q", "notifications"),
+        )
+        shown = (f"{page}?{urlencode({name: order.customer_id})}" for page, name, _ in links)
+        rows = ((address, text) for address, (_, _, text) in zip(shown, links, strict=True))
+        return format_html(
+            "{} (<code>{}</code>)",
+            format_html_join(SafeString(" · "), '<a href="{}">{}</a>', rows),
+            order.customer_id,
+        )
 
     @admin.display(description="cancellation", empty_value="")
     def cancelling(self, order: Order) -> str | None:
@@ -93,17 +165,8 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
-        """By number or id exactly, by customer exactly, by the recipient's name."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if suffix := number_suffix(term):
-            return queryset.alias(tail=Right(Cast("id", TextField()), 12)).filter(tail=suffix), False
-        try:
-            exact = UUID(term)
-        except ValueError:
-            return queryset.filter(shipping_address__name__icontains=term), False
-        return queryset.filter(pk=exact) | queryset.filter(customer_id=str(exact)), False
+        """By what `search` knows an index for."""
+        return search.matching(queryset, search_term), False
 
     @admin.action(description="Ship")
     def ship_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:

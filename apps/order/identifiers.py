@@ -3,10 +3,12 @@
 import os
 import time
 import uuid
+from dataclasses import dataclass
 
 # Crockford's base 32: no I, L, O or U, so that a number survives being read out on the telephone.
 NUMBER_LETTERS = 10
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+TAIL_BITS = (1 << 48) - 1
 
 
 def new_order_id() -> uuid.UUID:
@@ -24,15 +26,29 @@ def order_number(order_id: uuid.UUID) -> str:
     return f"MC-{letters[:5]}-{letters[5:]}"
 
 
-def number_suffix(number: str) -> str | None:
-    """The last 12 hexadecimal digits of the id of the order with that number; None where it is no number.
+@dataclass(frozen=True, slots=True)
+class NumberRange:
+    """The ids of the orders whose numbers begin alike: the last 12 hexadecimal digits, and the one before them.
 
-    What a number leaves out of the id is random, too: nobody finds another order by it.
+    What a number leaves out of the id is random, too: nobody finds another order by a whole number.
     """
+
+    first: str
+    last: str
+    before: frozenset[str]
+
+
+def number_range(number: str) -> NumberRange | None:
+    """The ids of the orders whose number is, or begins with, `number`; None where no number does."""
     letters = number.upper().replace("-", "").replace(" ", "").removeprefix("MC")
-    if len(letters) != NUMBER_LETTERS or not set(letters) <= set(ALPHABET):
+    if not 1 <= len(letters) <= NUMBER_LETTERS or not set(letters) <= set(ALPHABET):
         return None
     value = 0
     for letter in letters:
         value = value << 5 | ALPHABET.index(letter)
-    return f"{value & ((1 << 48) - 1):012x}"
+    unknown = 5 * (NUMBER_LETTERS - len(letters))
+    first = value << unknown
+    last = first | (1 << unknown) - 1
+    # Of 50 bits the last 48 are 12 digits; the other two end the digit before, whose first two are anything.
+    before = frozenset(f"{digit:x}" for digit in range(first >> 48, 16, 4))
+    return NumberRange(f"{first & TAIL_BITS:012x}", f"{last & TAIL_BITS:012x}", before)

@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
+from django.db.models.fields.json import KT, KeyTextTransform
+from django.db.models.functions import Cast, Right, Upper
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -44,6 +47,14 @@ UNDOABLE = (Status.SUBMITTED, Status.CONFIRMED)
 # Ends after which the basket can be ordered again as it is: nothing was taken out of it. What was confirmed once
 # leaves the basket, also when it is cancelled later, and holds its version for ever.
 ENDS_UNCONFIRMED = (Status.REJECTED, Status.CANCELLED)
+# The part of an id that its number is made from (`identifiers.number_range`), as an index has it.
+TAIL = Right(Cast("id", models.TextField()), 12)
+LONGEST_NAME, LONGEST_EMAIL = 255, 254  # characters, as Keycloak takes them
+
+
+def beginnings(expression: str | KeyTextTransform, name: str) -> models.Index:
+    """An index for what begins with some letters, in any case and under any collation: for Django's `istartswith`."""
+    return models.Index(OpClass(Upper(expression), name="text_pattern_ops"), name=name)
 
 
 class Order(models.Model):
@@ -51,6 +62,10 @@ class Order(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_order_id, editable=False)
     customer_id = models.CharField(max_length=64)
+    # What Keycloak called the customer when the order was placed, for whoever looks the order up. Never in the API's
+    # answers and in no message; null where it was not known, and in orders that were placed before it was kept.
+    customer_name = models.CharField(max_length=LONGEST_NAME, null=True)  # noqa: DJ001 - absent is not empty
+    customer_email = models.CharField(max_length=LONGEST_EMAIL, null=True)  # noqa: DJ001 - as above
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.SUBMITTED)
     status_reason = models.CharField(max_length=500, blank=True)
     total = models.DecimalField(max_digits=12, decimal_places=2)
@@ -71,6 +86,11 @@ class Order(models.Model):
             models.Index(fields=["customer_id", "-created_at", "-id"], name="order_of_customer"),
             models.Index(fields=["-created_at", "-id"], name="order_newest"),
             models.Index(fields=["status", "-created_at", "-id"], name="order_in_status"),
+            # What an order is looked up by in the back office (`search.py`).
+            models.Index(TAIL, name="order_number_tail"),
+            beginnings("customer_email", "order_customer_email"),
+            beginnings("customer_name", "order_customer_name"),
+            beginnings(KT("shipping_address__name"), "order_recipient"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["customer_id", "idempotency_key"], name="order_once_per_key"),

@@ -13,7 +13,7 @@ from django.http import Http404
 from apps.order.baskets import Basket, read_basket
 from apps.order.checkout import Quote, check_expectation, quote
 from apps.order.errors import BasketAlreadyOrdered, IdempotencyKeyReused
-from apps.order.models import Order, OrderLine, Status
+from apps.order.models import LONGEST_EMAIL, LONGEST_NAME, Order, OrderLine, Status
 from shared import contracts
 from shared.auth import Principal
 from shared.messaging import outbox
@@ -60,6 +60,8 @@ def _new_order(
 ) -> Order:
     order = Order(
         customer_id=customer.subject,
+        customer_name=_kept(customer.username, LONGEST_NAME),
+        customer_email=_kept(customer.email, LONGEST_EMAIL),
         total=found.total,
         currency=found.currency,
         shipping_address=body["shipping_address"],
@@ -72,6 +74,11 @@ def _new_order(
     for line in found.lines:
         line.order = order
     return order
+
+
+def _kept(claim: str, longest: int) -> str | None:
+    """What a token says of its customer; None where that is nothing, or nothing that the database could hold."""
+    return claim if claim and len(claim) <= longest and "\0" not in claim else None
 
 
 def _ordered_with(customer: Principal, key: str, fingerprint: str) -> Order | None:

@@ -6,7 +6,7 @@ environment = Environment.of("order")
 globals().update(
     service_settings(
         "order",
-        apps=["apps.order"],
+        apps=["apps.order", "django.contrib.postgres"],  # the latter for the operator classes of indexes
         environment=environment,
         admin=True,
         enums={"OrderStatus": "apps.order.models.Status"},

@@ -4,6 +4,7 @@ from shared.settings import service_settings
 
 APPS = [
     "apps.order",
+    "django.contrib.postgres",
     "apps.stock",
     "apps.product",
     "apps.basket",

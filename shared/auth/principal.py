@@ -12,7 +12,8 @@ class Principal:
 
     `subject` is Keycloak's `sub`: the id of the customer in every service. `roles` are the realm roles
     and nothing else. `expires_at` is in seconds since the epoch. `token` is the access token as it came,
-    to be handed on in the one call that a service makes for its caller.
+    to be handed on in the one call that a service makes for its caller. `email` is what Keycloak knows, empty
+    where it names none: an address that somebody gave, not one that is proven to be theirs.
     """
 
     subject: str
@@ -20,6 +21,7 @@ class Principal:
     roles: frozenset[str]
     expires_at: float
     token: str = field(repr=False)
+    email: str = field(default="", repr=False)
 
     @property
     def is_authenticated(self) -> bool:

@@ -137,4 +137,5 @@ def _principal(claims: dict[str, Any], token: str) -> Principal:
         else frozenset(),
         expires_at=float(claims["exp"]),
         token=token,
+        email=email if isinstance(email := claims.get("email"), str) else "",
     )
