@@ -71,6 +71,7 @@ ROUTES = (
     Route(manager,  "GET POST",         "/admin/saga/{page...}",                        "saga", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/notification/",                         "notification", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/notification/{page...}",                "notification", BACK_OFFICE),
+    Route(manager,  "GET",              "/admin/basket/",                               "basket", BACK_OFFICE),
 
     # What all of this is: the OpenAPI document, its page, and a page for every kind of problem
     Route(anyone,   "GET",              "/api/schema/",                                 HERE, PAGE),

@@ -19,6 +19,11 @@ def basket_of(customer: str) -> Basket:
     return answer.basket
 
 
+def as_kept(customer: str) -> Basket:
+    """The basket of `customer` for somebody who looks at it: lines whose product is not known yet say so."""
+    return store.ask("read", customer).basket
+
+
 def may_hold(customer: str, product_ids: Collection[str]) -> set[str]:
     """Which of `product_ids` the basket of `customer` may hold: what is sold, and what is in it already.
 

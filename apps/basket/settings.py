@@ -2,7 +2,7 @@
 
 from shared.settings import service_settings
 
-globals().update(service_settings("basket", apps=["apps.basket"]))
+globals().update(service_settings("basket", apps=["apps.basket"], admin=True))
 
 MESSAGING_LEDGER = "apps.basket.inbox.RedisLedger"
 READINESS = {"redis": "shared.telemetry.readiness.redis"}

@@ -6,7 +6,7 @@ and says that it cannot be bought: it does not count in the total, and the baske
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -57,6 +57,11 @@ class Basket:
     tag: str
     currency: str
     items: Sequence[Line]
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When the customer changed it last: versions follow the clock, in microseconds; None where there is none."""
+        return datetime.fromtimestamp(self.version / 1_000_000, UTC) if self.version else None
 
     @property
     def total(self) -> Decimal:

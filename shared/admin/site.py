@@ -4,12 +4,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.http import urlencode
+from django.views.decorators.http import require_safe
+
+from shared.admin import figures
 
 # What a manager finds where: the other admins stand in every page's header.
-ADMINS = ("order", "stock", "saga", "notification")
+ADMINS = ("order", "stock", "saga", "notification", "basket")
 NOT_HERE = {"logout", "password_change", "password_change_done"}
 
 
@@ -51,10 +54,17 @@ class ManagersSite(AdminSite):
         """What every page shows."""
         return {**super().each_context(request), "admins": ADMINS, "service": settings.SERVICE_NAME}
 
+    def figures(self, request: HttpRequest) -> HttpResponse:
+        """What needs doing in this service, in numbers."""
+        return JsonResponse(figures.of_this_service())
+
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Each model at its own name, since a service's admin is one app's; no addresses about passwords."""
         models = {f"{each._meta.app_label}/{each._meta.model_name}/": each for each in self._registry}
-        found: list[URLPattern | URLResolver] = [path("sign-out/", self.login, name="logout")]
+        found: list[URLPattern | URLResolver] = [
+            path("sign-out/", self.login, name="logout"),
+            path("figures/", self.admin_view(require_safe(self.figures)), name="figures"),
+        ]
         for each in super().get_urls():
             if model := models.get(str(each.pattern)):
                 found.append(path(f"{model._meta.model_name}/", include(self._registry[model].urls)))
