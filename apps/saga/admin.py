@@ -19,9 +19,22 @@ from apps.saga import dead_letters, orchestrator
 from apps.saga.errors import SagaFinished
 from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga
 from apps.saga.serializers import text
+from shared.admin.figures import Figure, counted, figure
 from shared.admin.options import ReadOnlyAdmin, ask_first, for_each
 
 PAYLOAD_SHOWN = 20_000  # bytes
+
+
+@figure("stuck")
+def stuck() -> Figure:
+    """A step has used up its retries: somebody has to look."""
+    return counted(Saga.objects.filter(is_stuck=True), since="created_at")
+
+
+@figure("dead-letters")
+def waiting() -> Figure:
+    """Given up by a service, and neither replayed nor discarded."""
+    return counted(DeadLetter.objects.filter(status=DeadLetter.Status.WAITING), since="created_at")
 
 
 class ShownStatus(admin.SimpleListFilter):

@@ -11,19 +11,20 @@ from django.contrib.auth.models import User
 from django.core.signing import BadSignature
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST
 
 from apps.stock import counts, operations
 from apps.stock.errors import IdempotencyKeyReused
 from apps.stock.forms import AdjustmentForm, CountForm, OnHandForm
 from apps.stock.models import Movement, Reservation, StockItem
-from shared.admin.options import COUNTED, ReadOnlyAdmin
+from shared.admin.figures import Figure, counted, figure
+from shared.admin.options import ReadOnlyAdmin
 from shared.admin.spreadsheets import UnreadableFile, csv_answer, read_csv
 from shared.http.fields import OBJECT_ID
 from shared.http.problems import Problem
@@ -68,6 +69,18 @@ class Shown(admin.SimpleListFilter):
 def at_most(levels: QuerySet[StockItem], available: int) -> QuerySet[StockItem]:
     """Those of what is sold of which no more are available."""
     return levels.filter(is_active=True).alias(left=AVAILABLE).filter(left__lte=available)
+
+
+@figure("low")
+def low() -> Figure:
+    """What the filter "low" shows."""
+    return counted(at_most(StockItem.objects.all(), LOW))
+
+
+@figure("sold-out")
+def sold_out() -> Figure:
+    """What nobody can buy until more comes."""
+    return counted(at_most(StockItem.objects.all(), 0))
 
 
 @admin.register(StockItem)
@@ -165,20 +178,15 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
         return csv_answer("stock.csv", columns, rows)
 
     def get_urls(self) -> list[URLPattern]:
-        """The two forms of one level, the count of many, and how many are low."""
+        """The two forms of one level, and the count of many."""
         wrapped = self.admin_site.admin_view
         one = "<product_id:product_id>"
         return [
-            path("low/", wrapped(require_GET(self.low)), name="stock_stockitem_low"),
             path("count/", wrapped(self.count), name="stock_stockitem_count"),
             path(f"{one}/do/set/", wrapped(require_POST(self.set_on_hand)), name="stock_stockitem_set"),
             path(f"{one}/do/adjust/", wrapped(require_POST(self.adjust)), name="stock_stockitem_adjust"),
             *super().get_urls(),
         ]
-
-    def low(self, request: HttpRequest) -> JsonResponse:
-        """How many the filter "low" shows, for the first page of the back office; counted as far as the list counts."""
-        return JsonResponse({"count": at_most(StockItem.objects.all(), LOW)[:COUNTED].count()})
 
     def set_on_hand(self, request: HttpRequest, product_id: str) -> HttpResponse:
         """Somebody counted one product."""

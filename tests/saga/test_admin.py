@@ -101,3 +101,11 @@ def test_many_are_discarded_after_a_question(mia: Client, letters: list[DeadLett
     assert set(DeadLetter.objects.values_list("status", flat=True)) == {"discarded"}
     again = mia.post(LETTERS, {**chosen, "confirmed": "yes"}, follow=True).content.decode()
     assert "discarded already" in again
+
+
+def test_what_needs_doing_in_numbers(mia: Client, sagas: list[Saga], letters: list[DeadLetter]) -> None:
+    """Red where a settled letter, or a saga that runs, is something to do."""
+    dead_letters.discard(letters[0].pk)
+    figures = mia.get("/admin/saga/figures/").json()
+    assert {name: each["count"] for name, each in figures.items()} == {"stuck": 1, "dead-letters": 1}
+    assert all(each["oldest_at"] for each in figures.values())
