@@ -95,10 +95,10 @@ class Building:
 
     def open(self) -> None:
         """Answer probes and Prometheus inside, on a port of their own: the front door has no row for metrics."""
-        port = settings.ENVIRONMENT.probe_port
-        if port:
+        env = settings.ENVIRONMENT
+        if env.probe_port:
             REGISTRY.register(self.metrics)
-            probe.serve(port, self.pulse)
+            probe.serve(env.probe_host, env.probe_port, self.pulse)
         if settings.ENVIRONMENT.shared_seconds:
             self.listener.start()
         self.pulse.ready = True

@@ -18,6 +18,7 @@ from launcher.addresses import all_urls, gateway_url
 from launcher.console import Ticker, console, process_table, show_invariants, show_mails, welcome
 from launcher.errors import LauncherError
 from launcher.instance import ROOT, Instance
+from launcher.k8s.cli import app as k8s
 from launcher.memory import memory_by_group
 from launcher.system import SERVICES, Service, service
 
@@ -33,7 +34,8 @@ Examples:\n
   python manage_all.py grant-manager dora          let somebody who registered run the shop\n
   python manage_all.py test order -k cancel        the tests of one service that match\n
   python manage_all.py chaos --minutes 2 --seed 7  break it under load, then check it\n
-  python manage_all.py test                        everything, on ports and data of its own
+  python manage_all.py test                        everything, on ports and data of its own\n
+  python manage_all.py k8s render local            the same platform as manifests for Kubernetes
 """
 app = typer.Typer(
     help="Run the whole of Microcommerce on this machine: stores, Keycloak and the seven services.",
@@ -44,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(k8s, name="k8s")
 NOT_RUNNING = 3
 INTERRUPTED = 130
 USAGE = 2

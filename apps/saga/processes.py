@@ -62,8 +62,9 @@ def serve(**_: Any) -> None:
     """Answer probes in this process."""
     PULSE.ready = True
     PULSE.beat()
-    if settings.ENVIRONMENT.probe_port:
-        probe.serve(settings.ENVIRONMENT.probe_port, PULSE)
+    env = settings.ENVIRONMENT
+    if env.probe_port:
+        probe.serve(env.probe_host, env.probe_port, PULSE)
 
 
 def beat(**_: Any) -> None:

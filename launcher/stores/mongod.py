@@ -1,5 +1,9 @@
-"""MongoDB: a replica set of one member, because transactions and change streams need a replica set."""
+"""MongoDB: a replica set of one member, because transactions and change streams need a replica set.
 
+`python -m launcher.stores.mongod ADDRESS` makes the set of a server that somebody else has started (k8s/overlays/local).
+"""
+
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,8 +52,11 @@ def _program() -> str:
 
 def initialise(instance: Instance) -> None:
     """Make the replica set, if there is none, and wait for its primary."""
-    port = port_of(instance, NAME)
-    address = f"127.0.0.1:{port}"
+    initialise_at(f"127.0.0.1:{port_of(instance, NAME)}")
+
+
+def initialise_at(address: str) -> None:
+    """The same, of the server at this address, which is the member's name in the set, too."""
     client: MongoClient[dict[str, Any]]
     with MongoClient(address, directConnection=True, serverSelectionTimeoutMS=30_000) as client:
         try:
@@ -73,3 +80,7 @@ def _wait_for_primary(client: "MongoClient[dict[str, Any]]") -> None:
                 raise
         time.sleep(0.1)
     raise LauncherError("MongoDB's replica set got no primary.", "See `manage_all.py logs mongod`.")
+
+
+if __name__ == "__main__":
+    initialise_at(sys.argv[1])

@@ -21,8 +21,8 @@ def run(work: Callable[[], None], stop: Callable[[], None], pulse: Pulse) -> Non
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop())
-    port = settings.ENVIRONMENT.probe_port
-    server = probe.serve(port, pulse) if port else None
+    env = settings.ENVIRONMENT
+    server = probe.serve(env.probe_host, env.probe_port, pulse) if env.probe_port else None
     try:
         work()
     except ClientDeaf as error:

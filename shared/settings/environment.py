@@ -93,6 +93,10 @@ class Environment(BaseSettings):
         le=65535,
         description="where a process without HTTP of its own answers /health and /metrics",
     )
+    probe_host: str = Field(
+        default="127.0.0.1",
+        description="… and on which address: `0.0.0.0` in a container, whose prober is outside",
+    )
 
     @classmethod
     def of(cls, service: str) -> Self:

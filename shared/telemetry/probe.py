@@ -33,8 +33,8 @@ class Pulse:
         return time.monotonic() - self._last < self._limit
 
 
-def serve(port: int, pulse: Pulse, host: str = "127.0.0.1") -> ThreadingHTTPServer:
-    """Answer `/health/live`, `/health/ready` and `/metrics` on `port` from a thread of its own."""
+def serve(host: str, port: int, pulse: Pulse) -> ThreadingHTTPServer:
+    """Answer `/health/live`, `/health/ready` and `/metrics` on `port` of `host` from a thread of its own."""
     answers: dict[str, Callable[[], bool]] = {
         "/health/live": pulse.is_alive,
         "/health/ready": lambda: pulse.ready and pulse.is_alive(),
