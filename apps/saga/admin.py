@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import json
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
@@ -20,7 +20,8 @@ from apps.saga.errors import SagaFinished
 from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga
 from apps.saga.serializers import text
 from shared.admin.figures import Figure, counted, figure
-from shared.admin.options import ReadOnlyAdmin, ask_first, for_each
+from shared.admin.options import FirstPaginator, ReadOnlyAdmin, ask_first, for_each
+from shared.contracts.topics import REPLAYS, WITH_DEAD_LETTERS
 
 PAYLOAD_SHOWN = 20_000  # bytes
 
@@ -54,6 +55,12 @@ class ShownStatus(admin.SimpleListFilter):
         return queryset.filter(status=self.value(), is_stuck=False) if self.value() else queryset
 
 
+class StuckFirst(FirstPaginator):
+    """What waits for somebody stands at the top."""
+
+    first: ClassVar = {"is_stuck": True}
+
+
 def retry(saga: Saga) -> None:
     """Ask the current step again; raises SagaFinished where there is nothing to ask."""
     found = orchestrator.wake_by_hand(saga.id)
@@ -68,6 +75,7 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
     list_display = ("order", "shown", "step", "deadline", "created_at", "customer_id")
     list_filter = (ShownStatus, "created_at")
     ordering = ("-is_stuck", "-created_at", "-id")
+    paginator = StuckFirst
     search_fields = ("customer_id",)
     search_help_text = "The id of an order, a saga or a customer"
     actions = ("retry_selected",)
@@ -170,12 +178,43 @@ SETTLE: dict[str, tuple[Any, str, str]] = {
 }
 
 
+class NamedFilter(admin.SimpleListFilter):
+    """The rows whose `parameter_name` is a name that the platform knows.
+
+    Django's own filter would ask the table for its distinct values, and look at every row for it.
+    """
+
+    names: ClassVar[tuple[str, ...]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The names."""
+        return [(name, name) for name in self.names]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
+        """The rows with the chosen name."""
+        return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
+
+
+class ServiceFilter(NamedFilter):
+    """Who gave up."""
+
+    title = parameter_name = "service"
+    names: ClassVar = tuple(REPLAYS)
+
+
+class TopicFilter(NamedFilter):
+    """Where the message came from."""
+
+    title = parameter_name = "topic"
+    names: ClassVar = tuple(topic.name for topic in WITH_DEAD_LETTERS)
+
+
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
     """Messages that a service gave up on."""
 
     list_display = ("__str__", "status", "service", "error", "attempts", "created_at")
-    list_filter = ("status", "service", "topic", "created_at")
+    list_filter = ("status", ServiceFilter, TopicFilter, "created_at")
     ordering = ("-id",)
     search_fields = ("error",)
     actions = ("replay_selected", "discard_selected")

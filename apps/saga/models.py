@@ -71,6 +71,7 @@ class Saga(models.Model):
             ),
             models.Index(fields=["customer_id", "-created_at"], name="saga_of_customer"),
             models.Index(fields=["-created_at", "-id"], name="saga_newest"),
+            models.Index(fields=["-created_at", "-id"], name="saga_stuck", condition=models.Q(is_stuck=True)),
         ]
 
     def __str__(self) -> str:

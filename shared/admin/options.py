@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -42,6 +42,32 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
                 [(self.estimated or found.model)._meta.db_table],
             )
             return max(int(cursor.fetchone()[0]), exact)
+
+
+class FirstPaginator(BoundedPaginator):
+    """For a list that begins with the few rows that are `first`, in the order of an index in both parts.
+
+    PostgreSQL would sort the whole table for it. `first` needs an index of its own, of those rows alone.
+    """
+
+    first: ClassVar[dict[str, Any]]  # what distinguishes them, as for `filter()`
+
+    def page(self, number: int | str) -> "Page[Any]":
+        """The page: of the rows that come first, of the others, or where both meet."""
+        ordered = self.object_list
+        (name,) = self.first
+        if not isinstance(ordered, QuerySet) or ordered.query.order_by[:1] != (f"-{name}",):
+            return super().page(number)
+        number = self.validate_number(number)
+        rest = ordered.query.order_by[1:]
+        first, others = (
+            found.order_by(*rest) for found in (ordered.filter(**self.first), ordered.exclude(**self.first))
+        )
+        begin = (number - 1) * self.per_page
+        end = begin + self.per_page
+        before = first[: end + 1].count()
+        rows = [*first[begin:end], *others[max(begin - before, 0) : max(end - before, 0)]]
+        return self._get_page(rows, number, self)
 
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from apps.saga import dead_letters, handlers, orchestrator
+from apps.saga.admin import SagaAdmin
 from apps.saga.models import DeadLetter, Saga
 from shared.messaging.envelope import Raw
 from shared.testing.tokens import ALICE, MIA, make_token
@@ -60,6 +61,20 @@ def test_only_managers(trusted_realm: None) -> None:
     customer = Client(headers={"authorization": f"Bearer {make_token(ALICE)}"})
     for address in ("/admin/saga/", SAGAS, LETTERS):
         assert (Client().get(address).status_code, customer.get(address).status_code) == (401, 403)
+
+
+def test_stuck_ones_and_others_share_a_page(mia: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each saga is on one page, the stuck ones first. Red without `before` in `FirstPaginator.page`."""
+    ids = [uuid4() for _ in range(5)]
+    for order_id in ids:
+        submit(order_id)
+    Saga.objects.filter(order_id__in=(ids[0], ids[2], ids[3])).update(is_stuck=True)
+    monkeypatch.setattr(SagaAdmin, "list_per_page", 2)
+    pages = [mia.get(SAGAS, {"p": number}).context["cl"].result_list for number in (1, 2, 3)]
+    shown = [[saga.order_id for saga in page] for page in pages]
+    assert shown == [[ids[3], ids[2]], [ids[0], ids[4]], [ids[1]]]
+    by_age = mia.get(SAGAS, {"o": "5"}).context["cl"].result_list
+    assert [saga.order_id for saga in by_age] == ids[:2]
 
 
 def test_what_is_stuck_comes_first_and_is_tried_again(mia: Client, sagas: list[Saga]) -> None:

@@ -1,0 +1,183 @@
+"""How long the lists of the back office take with a million rows in each table.
+
+    .venv/bin/python -m benchmarks.admin_lists [--rows 1000000] [--port-offset N] [--keep-rows]
+
+Fills the tables of a platform that runs with rows that nobody ordered: `check` is not true afterwards, so take a platform
+that may be thrown away (`reset`). Asks for each page through the gateway as the manager mia, and prints the median and the
+worst of `TRIES` answers in milliseconds.
+"""
+
+# ruff: noqa: S608 - the statements are made of this file's own text alone
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+import requests
+from bson import ObjectId
+from pymongo import MongoClient
+
+from launcher.addresses import gateway_url, keycloak_url
+from launcher.instance import Instance
+from launcher.services import environment
+from launcher.system import service
+
+TRIES = 7
+AT_ONCE = 5_000  # products in one insert
+PAGES = (
+    "/admin/order/order/",
+    "/admin/order/order/?p=100",
+    "/admin/order/order/?status__exact=confirmed",
+    "/admin/order/order/?q=00000000-0000-4000-8000-000000000005",
+    "/admin/stock/stockitem/",
+    "/admin/stock/stockitem/?q=00000000000000000000000a",
+    "/admin/stock/movement/",
+    "/admin/stock/reservation/",
+    "/admin/saga/saga/",
+    "/admin/saga/deadletter/",
+    "/admin/notification/notificationrecord/",
+    "/admin/product/product/",
+    "/admin/product/product/?p=100",
+    "/admin/product/product/?q=mug",
+)
+# table -> how its rows are made; `n` counts from 1. Both times lie in the past, the newest last.
+MOMENT = "now() - make_interval(secs => %(rows)s - n)"
+ORDER_ID = "('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
+PRODUCT_ID = "lpad(to_hex(n), 24, '0')"
+STATUS = "(ARRAY['confirmed','shipped','delivered','rejected','cancelled'])[1 + n %% 5]"
+ADDRESS = """jsonb_build_object('name', 'Customer ' || n, 'line1', 'Main Street 1', 'city', 'Berlin', 'postal_code', '10115', 'country', 'DE')"""
+ROWS: dict[str, tuple[str, ...]] = {
+    "order": (
+        f"""INSERT INTO order_order (id, customer_id, status, status_reason, total, currency, shipping_address, fingerprint,
+            cancellation_reason, created_at, updated_at)
+            SELECT {ORDER_ID}, 'customer-' || n %% 100000, {STATUS}, '', 12.50, 'EUR', {ADDRESS}, '', '', {MOMENT}, {MOMENT}
+            FROM generate_series(1, %(rows)s) n""",
+    ),
+    "stock": (
+        f"""INSERT INTO stock_stockitem (product_id, on_hand, reserved, version, name, is_active, product_version, created_at, updated_at)
+            SELECT {PRODUCT_ID}, n %% 1000 + 5, n %% 5, 1, 'Product ' || n, true, 1, {MOMENT}, {MOMENT}
+            FROM generate_series(1, %(rows)s) n""",
+        f"""INSERT INTO stock_movement (product_id, kind, delta, on_hand, reason, actor, created_at)
+            SELECT {PRODUCT_ID}, 'initial', n %% 1000 + 5, n %% 1000 + 5, '', '', {MOMENT} FROM generate_series(1, %(rows)s) n""",
+        f"""INSERT INTO stock_reservation (order_id, state, reason, lines, shortages, created_at, updated_at)
+            SELECT {ORDER_ID}, 'committed', '', jsonb_build_object({PRODUCT_ID}, 1), '[]', {MOMENT}, {MOMENT}
+            FROM generate_series(1, %(rows)s) n""",
+    ),
+    "saga": (
+        f"""INSERT INTO saga_saga (id, kind, order_id, customer_id, items, status, is_stuck, step, reason, cancel_requested,
+            steps, history, traceparent, created_at, updated_at)
+            SELECT gen_random_uuid(), 'placement', {ORDER_ID}, 'customer-' || n %% 100000, '[]', 'completed', n %% 1000 = 0,
+            '', '', false, '[]', '[]', '', {MOMENT}, {MOMENT} FROM generate_series(1, %(rows)s) n""",
+        f"""INSERT INTO saga_deadletter (topic, partition, "offset", headers, payload, error, attempts, service, status, created_at)
+            SELECT 'orders.events', 0, n + 1000000000, '{{}}', '\\x7b7d', 'made up', 1, 'stock', 'discarded', {MOMENT}
+            FROM generate_series(1, %(rows)s) n""",
+    ),
+    "notification": (
+        f"""INSERT INTO notification_notification (customer_id, id, event, order_id, title, body, data, created_at)
+            SELECT 'customer-' || n %% 100000, n, 'order.confirmed', {ORDER_ID}, 'Confirmed', 'Your order is confirmed.', '{{}}', {MOMENT}
+            FROM generate_series(1, %(rows)s) n""",
+    ),
+}
+
+
+def main() -> None:
+    """Fill, then measure each page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--port-offset", type=int, default=0)
+    parser.add_argument("--keep-rows", action="store_true", help="measure with the rows of an earlier run")
+    chosen = parser.parse_args()
+    instance = Instance(chosen.port_offset)
+    if not chosen.keep_rows:
+        fill(instance, chosen.rows)
+    measure(instance)
+
+
+def fill(instance: Instance, rows: int) -> None:
+    """Put `rows` rows into each table that a list shows."""
+    for name, statements in ROWS.items():
+        with psycopg.connect(_store(name, instance), autocommit=True) as connection:
+            for statement in statements:
+                began = time.perf_counter()
+                connection.execute(statement, {"rows": rows})
+                table = statement.split()[2]
+                connection.execute(f"VACUUM ANALYZE {table}")
+                print(f"{table}: {rows:,} rows in {time.perf_counter() - began:.0f} s", flush=True)
+    url = _store("product", instance)
+    client: MongoClient[Any] = MongoClient(url)
+    products = client.get_default_database()["product_product"]
+    began = time.perf_counter()
+    batch = list[dict[str, Any]]()
+    for document in _products(rows):
+        batch.append(document)
+        if len(batch) == AT_ONCE:
+            products.insert_many(batch, ordered=False)
+            batch.clear()
+    if batch:
+        products.insert_many(batch, ordered=False)
+    print(f"product_product: {rows:,} rows in {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def _products(rows: int) -> Iterator[dict[str, Any]]:
+    from bson.decimal128 import Decimal128
+
+    kinds = ("mug", "cup", "kettle", "grinder", "filter", "scale", "spoon", "jar", "tray", "towel")
+    for number in range(rows):
+        kind = kinds[number % len(kinds)]
+        name = f"Made-up {kind} {number}"
+        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+        yield {
+            "_id": ObjectId(),
+            "name": name,
+            "slug": f"made-up-{number}",
+            "description": "",
+            "price": Decimal128("12.50"),
+            "currency": "EUR",
+            "categories": [],
+            "image": "",
+            "is_active": True,
+            "version": 1,
+            "words": ["made", "up", kind, str(number)],
+            "name_key": name.lower(),
+            "created_at": moment,
+            "updated_at": moment,
+        }
+
+
+def measure(instance: Instance) -> None:
+    """Ask for each page as mia."""
+    form = {"grant_type": "password", "client_id": "microcommerce-cli", "username": "mia", "password": "mia"}
+    tokens = f"{keycloak_url(instance)}/realms/microcommerce/protocol/openid-connect/token"
+    with requests.Session() as http:
+        answer = http.post(tokens, data=form, timeout=30)
+        answer.raise_for_status()
+        http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        print(f"load {os.getloadavg()[0]:.1f}")
+        for page in PAGES:
+            times = []
+            for _ in range(TRIES):
+                began = time.perf_counter()
+                found = http.get(gateway_url(instance) + page, timeout=60)
+                times.append((time.perf_counter() - began) * 1000)
+                if found.status_code != HTTPStatus.OK:
+                    raise SystemExit(f"{page}: {found.status_code} {found.text[:300]}")
+            print(
+                f"{page:<60} median {statistics.median(times):6.0f} ms, worst {max(times):6.0f} ms",
+                flush=True,
+            )
+
+
+def _store(name: str, instance: Instance) -> str:
+    return environment(service(name), instance)["MICROCOMMERCE_DATABASE_URL"]
+
+
+if __name__ == "__main__":
+    main()
