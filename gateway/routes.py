@@ -63,6 +63,8 @@ ROUTES = (
 
     # The back office: one home, and each service's own admin
     Route(manager,  "GET",              "/admin/",                                      HERE, PAGE),
+    Route(manager,  "GET POST",         "/admin/product/",                              "product", BACK_OFFICE),
+    Route(manager,  "GET POST",         "/admin/product/{page...}",                     "product", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/order/",                                "order", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/order/{page...}",                       "order", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/stock/",                                "stock", BACK_OFFICE),

@@ -3,7 +3,7 @@
 from shared.settings import Environment, service_settings
 
 environment = Environment.of("product")
-base = service_settings("product", apps=["apps.product"], environment=environment)
+base = service_settings("product", apps=["apps.product"], environment=environment, admin=True)
 globals().update(base)
 
 DATABASES = {
@@ -17,9 +17,8 @@ DATABASES = {
         },
     }
 }
-DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
-MIGRATION_MODULES = {"messaging": "shared.messaging.mongodb_migrations"}
 MESSAGING_OUTBOX = "shared.messaging.mongodb.MongoOutbox"
 READINESS = {"database": "apps.product.store.ready"}
-MIDDLEWARE = [*base["MIDDLEWARE"], "apps.product.store.DeadlineMiddleware"]
-REST_FRAMEWORK = {**base["REST_FRAMEWORK"], "EXCEPTION_HANDLER": "apps.product.store.exception_handler"}
+STORE_IS_AWAY = "apps.product.store.is_away"
+# Around everything else: who is asking is looked up in MongoDB as well.
+MIDDLEWARE = ["apps.product.store.DeadlineMiddleware", *base["MIDDLEWARE"]]

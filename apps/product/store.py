@@ -1,4 +1,4 @@
-"""What MongoDB's absence means for a request: a deadline, a probe, and 503 instead of a fault."""
+"""What MongoDB's absence means for a request: a deadline, a probe, and how it is told from a fault (then it is 503)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +7,6 @@ import pymongo
 from django.db import connection
 from django.http import HttpRequest, HttpResponseBase
 from pymongo.errors import ConnectionFailure, PyMongoError
-from rest_framework.response import Response
-
-from shared.http import problems
-from shared.http.problems import StoreUnavailable
 
 DEADLINE = 4.0  # seconds of a request that MongoDB may take in all (docs/reliability.md, FL-4)
 PROBE_DEADLINE = 2.0  # seconds
@@ -46,10 +42,3 @@ def is_away(error: Exception) -> bool:
     """Whether `error` says that MongoDB could not be reached or did not answer in time."""
     cause = cause_of(error)
     return cause is not None and (isinstance(cause, ConnectionFailure) or cause.timeout)
-
-
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """The platform's handler; a driver error that means "away" becomes 503 with `Retry-After`."""
-    if is_away(error):
-        error = StoreUnavailable(headers={"Retry-After": str(problems.RETRY_AFTER)})
-    return problems.exception_handler(error, context)

@@ -1,5 +1,6 @@
 """Addresses of the product service."""
 
+from django.contrib import admin
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
@@ -17,5 +18,6 @@ router.register("categories", CategoryViewSet, basename="category")
 urlpatterns = [
     path("api/", include(router.urls)),
     path("media/products/<slug:slug>.svg", picture, name="picture"),
+    path("admin/product/", admin.site.urls),
     *health.urlpatterns,
 ]

@@ -12,7 +12,7 @@ from apps.stock.models import StockItem
 from shared.admin.spreadsheets import Line
 from shared.http.fields import OBJECT_ID
 from shared.http.preconditions import PreconditionFailed
-from shared.http.problems import STORE_AWAY, Problem
+from shared.http.problems import Problem, is_store_away
 
 COLUMNS = ("product_id", "on_hand")
 MOST = 2000  # rows of one file: each is a transaction, and the front door waits half a minute for all of them
@@ -101,7 +101,9 @@ def carry_out(rows: Sequence[Row], actor: str, log: Callable[[Row, StockItem], o
             item = operations.set_on_hand(row.product_id, row.counted, actor, as_it_was_seen(row.seen))
         except Problem as problem:
             row.errors.append(str(problem.detail))
-        except tuple(STORE_AWAY) as error:
+        except Exception as error:
+            if not is_store_away(error):
+                raise
             for left in rows[at:]:
                 left.errors.append(f"A store cannot be reached ({error}).")
             break

@@ -22,7 +22,7 @@ from shared.admin.users import user_of
 from shared.auth.principal import Principal
 from shared.auth.tokens import InvalidToken, KeysUnavailable
 from shared.auth.verifier import verifier
-from shared.http.problems import RETRY_AFTER, STORE_AWAY
+from shared.http.problems import RETRY_AFTER, is_store_away
 
 logger = logging.getLogger(__name__)
 
@@ -95,15 +95,17 @@ class AdminIdentity(_OnlyAdmin, AuthenticationMiddleware):
             )
         try:
             request.user = user_of(principal)
-        except tuple(STORE_AWAY) as error:
-            return self.process_exception(request, error)
+        except Exception as error:
+            if (away := self.process_exception(request, error)) is None:
+                raise
+            return away
         request.session = CallersStore(f"admin-{principal.subject}")
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
         return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """A page that says so where a store is away; anything else is a fault of ours."""
-        if not request.path_info.startswith(PREFIX) or not isinstance(error, tuple(STORE_AWAY)):
+        if not request.path_info.startswith(PREFIX) or not is_store_away(error):
             return None
         logger.warning("A store is away: %s", error)
         return _refusal(

@@ -12,7 +12,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from shared.http.problems import STORE_AWAY, Problem
+from shared.http.problems import Problem, is_store_away
 
 Row = TypeVar("Row", bound=Model)
 COUNTED = 10_000  # rows: a list is counted exactly up to here, as people read no further
@@ -29,10 +29,12 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def count(self) -> int:
-        """How many there are, `COUNTED` at most; of a whole table that is larger, PostgreSQL's estimate."""
+        """How many there are, `COUNTED` at most; of a whole table that is larger, the database's own estimate."""
         found = self.object_list
         if not isinstance(found, QuerySet):
             return len(found)
+        if connection.vendor == "mongodb":
+            return self._count_on_mongodb(found)
         exact = found.order_by()[: COUNTED + 1].count()
         if exact <= COUNTED or found.query.where or connection.vendor != "postgresql":
             return min(exact, COUNTED)
@@ -42,6 +44,12 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
                 [(self.estimated or found.model)._meta.db_table],
             )
             return max(int(cursor.fetchone()[0]), exact)
+
+    def _count_on_mongodb(self, found: QuerySet[Any]) -> int:
+        if not found.query.where:
+            mongo: Any = connection  # Django's type does not know this backend's connection
+            return int(mongo.get_collection(found.model._meta.db_table).estimated_document_count())
+        return min(found.order_by()[: COUNTED + 1].count(), COUNTED)
 
 
 class FirstPaginator(BoundedPaginator):
@@ -121,22 +129,33 @@ def for_each(
     """
     good, failures = 0, []
     for row in rows:
-        try:
-            operation(row)
-        except Problem as problem:
-            failures.append(f"{row}: {problem.detail}")
-        except tuple(STORE_AWAY) as error:
-            failures.append(f"{row}, and what comes after it: a store cannot be reached ({error}).")
-            break
+        why, is_the_end = _why_not(row, operation)
+        if why:
+            failures.append(why)
         else:
             good += 1
             log(row)
+        if is_the_end:
+            break
     if good:
         messages.success(request, f"{good} {done}.")
     for failure in failures[:FAILURES_SHOWN]:
         messages.error(request, failure)
     if len(failures) > FAILURES_SHOWN:
         messages.error(request, f"And {len(failures) - FAILURES_SHOWN} more could not be {done}.")
+
+
+def _why_not(row: Row, operation: Callable[[Row], object]) -> tuple[str, bool]:
+    """Why `operation` did not go well, empty where it did; and whether it makes no sense to go on with other rows."""
+    try:
+        operation(row)
+    except Problem as problem:
+        return f"{row}: {problem.detail}", False
+    except Exception as error:
+        if not is_store_away(error):
+            raise
+        return f"{row}, and what comes after it: a store cannot be reached ({error}).", True
+    return "", False
 
 
 def ask_first(

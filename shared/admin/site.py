@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from shared.admin import figures
 
 # What a manager finds where: the other admins stand in every page's header.
-ADMINS = ("order", "stock", "saga", "notification", "basket")
+ADMINS = ("order", "product", "stock", "saga", "notification", "basket")
 NOT_HERE = {"logout", "password_change", "password_change_done"}
 
 

@@ -5,12 +5,15 @@ turned into the same shape here, and a store that is away becomes 503 with `Retr
 """
 
 import logging
+from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.module_loading import import_string
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
@@ -24,9 +27,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 2  # seconds: a store that was restarted is back by then
 
-# What a driver raises when its store cannot be reached, or takes no writes. Services whose driver is another one
-# add to it.
-STORE_AWAY: list[type[Exception]] = [
+# What a driver raises when its store cannot be reached, or takes no writes.
+STORE_AWAY: tuple[type[Exception], ...] = (
     OperationalError,
     InterfaceError,
     RedisConnectionError,
@@ -34,7 +36,7 @@ STORE_AWAY: list[type[Exception]] = [
     ConnectionInterrupted,
     ReadOnlyError,
     OutOfMemoryError,
-]
+)
 
 
 class Problem(exceptions.APIException):
@@ -93,6 +95,19 @@ SLUGS = {
 }
 
 
+def is_store_away(error: Exception) -> bool:
+    """Whether `error` says that a store could not be reached; `settings.STORE_IS_AWAY` knows the service's own driver."""
+    if isinstance(error, STORE_AWAY):
+        return True
+    judge = _judge(settings.STORE_IS_AWAY)
+    return judge is not None and judge(error)
+
+
+@cache
+def _judge(path: str | None) -> Callable[[Exception], bool] | None:
+    return import_string(path) if path else None
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. What is nobody's expected failure is logged and re-raised as a 500."""
     # Imported late: DRF's views load the classes that its settings name, and those raise problems.
@@ -113,7 +128,7 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
         return exceptions.NotFound()
     if isinstance(error, PermissionDenied):
         return exceptions.PermissionDenied()
-    if isinstance(error, tuple(STORE_AWAY)):
+    if is_store_away(error):
         logger.warning("A store is away: %s", error)
         return StoreUnavailable(headers={"Retry-After": str(RETRY_AFTER)})
     return None

@@ -12,6 +12,7 @@ from shared.telemetry.logs import logging_settings
 STATEMENT_TIMEOUT_MS = 10_000
 LOCK_TIMEOUT_MS = 4_000
 CONNECT_TIMEOUT_S = 3
+MONGODB = {"mongodb", "mongodb+srv"}
 
 
 def service_settings(
@@ -45,7 +46,7 @@ def service_settings(
         "ROOT_URLCONF": f"{apps[0]}.urls",
         "INSTALLED_APPS": [
             *apps,
-            *(ADMIN_APPS if admin else ()),
+            *((MONGODB_ADMIN_APPS if is_on_mongodb(env) else ADMIN_APPS) if admin else ()),
             "shared.messaging",
             "shared.http",
             "rest_framework",
@@ -74,7 +75,9 @@ def service_settings(
             }
         ],
         "DATABASES": {"default": database(env)} if env.database_url else {},
-        "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
+        "DEFAULT_AUTO_FIELD": OBJECT_ID if is_on_mongodb(env) else "django.db.models.BigAutoField",
+        "MIGRATION_MODULES": MONGODB_MIGRATIONS if is_on_mongodb(env) else {},
+        "STORE_IS_AWAY": None,  # dotted path: whether an error of the service's own driver says so
         "CACHES": {"default": cache(env.redis_url, name)},
         "USE_TZ": True,
         "TIME_ZONE": "UTC",
@@ -114,6 +117,13 @@ ADMIN_APPS = (
     "django.contrib.contenttypes",
     "django.contrib.messages",
 )
+MONGODB_ADMIN_APPS = (
+    "shared.admin",
+    "shared.admin.mongodb.MongoAdminConfig",
+    "shared.admin.mongodb.MongoAuthConfig",
+    "shared.admin.mongodb.MongoContentTypesConfig",
+    "django.contrib.messages",
+)
 ADMIN_MIDDLEWARE = (
     "shared.admin.middleware.AdminSession",
     "shared.admin.middleware.AdminIdentity",
@@ -123,6 +133,13 @@ ADMIN_CONTEXT = (
     "django.contrib.auth.context_processors.auth",
     "django.contrib.messages.context_processors.messages",
 )
+
+# On MongoDB keys are ObjectIds, and migrations make collections.
+OBJECT_ID = "django_mongodb_backend.fields.ObjectIdAutoField"
+MONGODB_MIGRATIONS = {
+    "messaging": "shared.messaging.mongodb_migrations",
+    **{name: f"shared.admin.mongodb_migrations.{name}" for name in ("admin", "auth", "contenttypes")},
+}
 
 # TLS, cookies and HSTS are the gateway's: services are reached only through it and set no cookie.
 SILENCED = ["security.W003", "security.W004", "security.W008", "security.W020"]
@@ -147,12 +164,17 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 
 
+def is_on_mongodb(env: Environment) -> bool:
+    """Whether the service keeps its data in MongoDB."""
+    return urlsplit(env.database_url or "").scheme in MONGODB
+
+
 def database(env: Environment) -> dict[str, Any]:
     """Django's DATABASES entry for `env.database_url` (postgresql:// or mongodb://)."""
     url = urlsplit(env.database_url)
     if url.scheme == "postgresql":
         return _postgresql(env)
-    if url.scheme in {"mongodb", "mongodb+srv"}:
+    if url.scheme in MONGODB:
         return {"ENGINE": "django_mongodb_backend", "HOST": env.database_url, "NAME": url.path.lstrip("/")}
     raise ImproperlyConfigured(
         f"MICROCOMMERCE_DATABASE_URL starts with {url.scheme!r}: it must be postgresql:// or mongodb://"

@@ -13,6 +13,9 @@ PLACES = (
     "/admin/",
     "/admin/order/",
     "/admin/order/order/",
+    "/admin/product/",
+    "/admin/product/product/",
+    "/admin/product/category/",
     "/admin/stock/",
     "/admin/stock/stockitem/",
     "/admin/stock/stockitem/count/",
@@ -60,7 +63,7 @@ def test_nobody_else_gets_in(platform: Platform, shopper: Shopper, anybody: Shop
             401,
             403,
         ), place
-    for service in ("order", "stock", "saga", "notification"):
+    for service in ("order", "product", "stock", "saga", "notification"):
         door = platform.door(service)
         refused = [
             caller.at(door).send("GET", f"/admin/{service}/").status_code for caller in (anybody, shopper)

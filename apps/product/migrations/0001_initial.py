@@ -4,20 +4,7 @@ import django.utils.timezone
 import django_mongodb_backend.fields
 from django.db import migrations, models
 
-
-class CreateCollection(migrations.CreateModel):
-    """As CreateModel, and safe to repeat: MongoDB has no transaction around a migration that is killed.
-
-    What such a one left behind is empty, since nothing writes before its migrations are through; anything else
-    is not ours to drop, and MongoDB says that it is there.
-    """
-
-    def database_forwards(self, app_label, schema_editor, from_state, to_state):
-        database = schema_editor.connection.database
-        table = to_state.apps.get_model(app_label, self.name)._meta.db_table
-        if table in database.list_collection_names() and database[table].find_one() is None:
-            database.drop_collection(table)
-        super().database_forwards(app_label, schema_editor, from_state, to_state)
+from shared.mongodb import CreateCollection
 
 
 class Migration(migrations.Migration):
