@@ -113,9 +113,8 @@ def _environment() -> dict[str, str]:
 
 def _script(name: str, say: Say) -> None:
     """Run one of its scripts and show what it says."""
-    environment = {**os.environ, "MICROCOMMERCE_LAB": str(directory())}
     with subprocess.Popen(
-        [str(SCRIPTS / name)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [str(SCRIPTS / name)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as running:
         said = ""
         for line in running.stdout or ():

@@ -5,7 +5,7 @@ NODE=10.89.0.1 PODS=10.244.0.0/24 SERVICES=10.96.0.0/16 API_SERVICE=10.96.0.1
 NAMESPACE=microcommerce-lab # of the network: nothing in it is reached from outside, and it has no way out
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-LAB=${MICROCOMMERCE_LAB:-${XDG_CACHE_HOME:-$HOME/.cache}/microcommerce/kubernetes}
+LAB=${XDG_CACHE_HOME:-$HOME/.cache}/microcommerce/kubernetes # as launcher/cache.py has it
 BIN=$LAB/bin         # what is built once
 RUN=$LAB/run         # a cluster's state: `down` removes it
 LOG=$LAB/log PKI=$RUN/pki PIDS=$RUN/pids
