@@ -20,6 +20,7 @@ from apps.order import operations, search
 from apps.order.models import Order, Status
 from shared.admin.figures import Figure, counted, figure
 from shared.admin.options import ReadOnlyAdmin, for_each
+from shared.admin.parts import Tone, badge, table
 
 BY_THE_SHOP = "cancelled by the shop"
 
@@ -34,6 +35,13 @@ STEPS = {
     "ship": (lambda order: operations.ship(order.id), "shipped", {Status.CONFIRMED}),
     "deliver": (lambda order: operations.deliver(order.id), "delivered", {Status.SHIPPED}),
     "cancel": (cancel, "asked to be cancelled", {Status.SUBMITTED, Status.CONFIRMED}),
+}
+TONES = {
+    Status.SUBMITTED: Tone.NEWS,
+    Status.CONFIRMED: Tone.WAIT,  # somebody has to pack it
+    Status.SHIPPED: Tone.NEWS,
+    Status.DELIVERED: Tone.GOOD,
+    Status.REJECTED: Tone.BAD,
 }
 
 
@@ -83,7 +91,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
     list_display = (
         "number",
-        "status",
+        "standing",
         "age",
         "price",
         "recipient",
@@ -98,10 +106,15 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     actions = ("ship_selected", "deliver_selected", "cancel_selected")
     change_form_template = "admin/order/order.html"
     fields = (
-        "number", "status", "status_reason", "cancelling", "bought_lines", "price", "address", "customer",
+        "number", "standing", "status_reason", "cancelling", "bought_lines", "price", "address", "customer",
         "customer_email", "customer_links", "created_at", "updated_at", "id",
     )  # fmt: skip
     readonly_fields = fields
+
+    @admin.display(description="status", ordering="status")
+    def standing(self, order: Order) -> SafeString:
+        """Where it stands."""
+        return badge(order.get_status_display(), TONES.get(Status(order.status)))
 
     @admin.display(description="age", ordering="-created_at")
     def age(self, order: Order) -> str:
@@ -140,22 +153,24 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         )
 
     @admin.display(description="cancellation", empty_value="")
-    def cancelling(self, order: Order) -> str | None:
+    def cancelling(self, order: Order) -> str:
         """Whether somebody wants it undone and the saga has not decided."""
-        return "asked for" if order.is_being_cancelled else None
+        return "asked for" if order.is_being_cancelled else ""
 
     @admin.display(description="lines")
     def bought_lines(self, order: Order) -> SafeString:
         """What was bought, at which price."""
         rows = (
-            (line.quantity, line.product_id, line.name, f"{line.unit_price:.2f}", f"{line.line_total:.2f}")
+            (
+                line.quantity,
+                format_html('<a href="/api/products/{}/">{}</a>', line.product_id, line.name),
+                f"{line.unit_price:.2f}",
+                f"{line.line_total:.2f}",
+            )
             for line in order.bought
         )
-        cells = '<tr><td class="number">{}<td><a href="/api/products/{}/">{}</a><td class="number">{}<td class="number">{}'
-        head = (
-            '<tr><th scope="col">quantity<th scope="col">product<th scope="col">each<th scope="col">together'
-        )
-        return format_html("<table>{}{}</table>", SafeString(head), format_html_join("", cells, rows))
+        columns = ("quantity", "product", "each", "together")
+        return table("What was bought", columns, rows, numbers=("quantity", "each", "together"))
 
     @admin.display(description="address")
     def address(self, order: Order) -> SafeString:

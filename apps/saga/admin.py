@@ -17,13 +17,21 @@ from django.views.decorators.http import require_POST
 
 from apps.saga import dead_letters, orchestrator
 from apps.saga.errors import SagaFinished
-from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga
+from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga, Status
 from apps.saga.serializers import text
 from shared.admin.figures import Figure, counted, figure
 from shared.admin.options import FirstPaginator, ReadOnlyAdmin, ask_first, for_each
+from shared.admin.parts import Tone, badge, table
 from shared.contracts.topics import REPLAYS, WITH_DEAD_LETTERS
 
 PAYLOAD_SHOWN = 20_000  # bytes
+TONES = {
+    STUCK: Tone.BAD,
+    Status.RUNNING: Tone.NEWS,
+    Status.COMPENSATING: Tone.NEWS,
+    Status.COMPLETED: Tone.GOOD,
+}
+LETTER_TONES = {DeadLetter.Status.WAITING: Tone.WAIT, DeadLetter.Status.REPLAYED: Tone.GOOD}
 
 
 @figure("stuck")
@@ -100,14 +108,13 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
         return format_html('<a href="/admin/order/order/{}/change/">{}</a>', saga.order_id, saga.order_id)
 
     @admin.display(description="status", ordering="status")
-    def shown(self, saga: Saga) -> str:
+    def shown(self, saga: Saga) -> SafeString:
         """As the API names it."""
-        return saga.shown_status
+        return badge(saga.shown_status, TONES.get(saga.shown_status))
 
     @admin.display(description="steps")
     def progress(self, saga: Saga) -> SafeString:
         """How far each step is."""
-        head = '<tr><th scope="col">step<th scope="col">status<th scope="col">tries<th scope="col">began<th scope="col">ended<th scope="col">error'
         rows = (
             (
                 step["name"],
@@ -119,10 +126,8 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
             )
             for step in saga.steps
         )
-        return format_html(
-            "<table>{}{}</table>",
-            SafeString(head),
-            format_html_join("", "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}", rows),
+        return table(
+            "Steps", ("step", "status", "tries", "began", "ended", "error"), rows, numbers=("tries",)
         )
 
     @admin.display(description="timeline")
@@ -213,7 +218,7 @@ class TopicFilter(NamedFilter):
 class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
     """Messages that a service gave up on."""
 
-    list_display = ("__str__", "status", "service", "error", "attempts", "created_at")
+    list_display = ("__str__", "standing", "service", "error", "attempts", "created_at")
     list_filter = ("status", ServiceFilter, TopicFilter, "created_at")
     ordering = ("-id",)
     search_fields = ("error",)
@@ -223,7 +228,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         "topic",
         "partition",
         "offset",
-        "status",
+        "standing",
         "service",
         "error",
         "attempts",
@@ -233,6 +238,11 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         "created_at",
     )
     readonly_fields = fields
+
+    @admin.display(description="status", ordering="status")
+    def standing(self, letter: DeadLetter) -> SafeString:
+        """What became of it."""
+        return badge(letter.get_status_display(), LETTER_TONES.get(DeadLetter.Status(letter.status)))
 
     @admin.display(description="key")
     def message_key(self, letter: DeadLetter) -> str:
@@ -245,7 +255,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         rows = (
             (name, "" if value is None else text(base64.b64decode(value))) for name, value in letter.headers
         )
-        return format_html("<table>{}</table>", format_html_join("", '<tr><th scope="row">{}<td>{}', rows))
+        return table("Headers", ("name", "value"), rows)
 
     @admin.display(description="payload")
     def body(self, letter: DeadLetter) -> SafeString:

@@ -15,16 +15,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from apps.stock import counts, operations
 from apps.stock.errors import IdempotencyKeyReused
 from apps.stock.forms import AdjustmentForm, CountForm, OnHandForm
-from apps.stock.models import Movement, Reservation, StockItem
+from apps.stock.models import Movement, Reservation, State, StockItem
 from shared.admin.figures import Figure, counted, figure
 from shared.admin.options import ReadOnlyAdmin
+from shared.admin.parts import Tone, badge, table
 from shared.admin.spreadsheets import UnreadableFile, csv_answer, read_csv
 from shared.http.fields import OBJECT_ID
 from shared.http.problems import Problem
@@ -33,6 +34,7 @@ LOW = 5  # available: time to order more
 AVAILABLE = F("on_hand") - F("reserved")
 LATEST = 10  # movements on the page of a level
 NO_NAME = "(no name yet)"
+TONES = {State.HELD: Tone.NEWS, State.COMMITTED: Tone.GOOD, State.REJECTED: Tone.BAD}
 
 
 def product_link(product_id: str, name: str) -> SafeString:
@@ -117,9 +119,13 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
         )
 
     @admin.display(description="available", ordering=AVAILABLE)
-    def left(self, item: StockItem) -> int:
-        """What can still be promised to somebody."""
-        return item.available
+    def left(self, item: StockItem) -> SafeString | int:
+        """What can still be promised to somebody, and whether that is little."""
+        if not item.is_active or item.available > LOW:
+            return item.available
+        return (
+            badge(f"{item.available}, low", Tone.WAIT) if item.available > 0 else badge("sold out", Tone.BAD)
+        )
 
     @admin.display(description="sold", ordering="is_active", boolean=True)
     def is_sold(self, item: StockItem) -> bool:
@@ -139,9 +145,8 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
             )
             for move in item.movements.all()[:LATEST]
         )
-        head = '<tr><th scope="col">when<th scope="col">change<th scope="col">on hand<th scope="col">kind<th scope="col">why'
-        cells = '<tr><td>{}<td class="number">{}<td class="number">{}<td>{}<td>{}'
-        return format_html("<table>{}{}</table>", SafeString(head), format_html_join("", cells, rows))
+        columns = ("when", "change", "on hand", "kind", "why")
+        return table("Latest movements", columns, rows, numbers=("change", "on hand"))
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -382,7 +387,7 @@ class MovementAdmin(ReadOnlyAdmin[Movement]):
 class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     """What is held for orders, was sold to them, or came to nothing."""
 
-    list_display = ("created_at", "order", "state", "reason", "pieces", "expires_at")
+    list_display = ("created_at", "order", "standing", "reason", "pieces", "expires_at")
     list_filter = ("state", "reason")
     # An order's id begins with the time it was placed at: the newest come first by the primary key, without a sort.
     ordering = ("-order_id",)
@@ -390,7 +395,7 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     search_fields = ("order_id",)
     search_help_text = "The id of an order or of a product"
     fields = (
-        "order", "state", "reason", "held_lines", "shortages", "unavailable", "expires_at", "created_at",
+        "order", "standing", "reason", "held_lines", "shortages", "unavailable", "expires_at", "created_at",
         "updated_at",
     )  # fmt: skip
     readonly_fields = fields
@@ -399,6 +404,11 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     def order(self, reservation: Reservation) -> SafeString | str:
         """The order it is for."""
         return order_link(reservation.order_id)
+
+    @admin.display(description="state")
+    def standing(self, reservation: Reservation) -> SafeString:
+        """Where it stands."""
+        return badge(reservation.get_state_display(), TONES.get(State(reservation.state)))
 
     @admin.display(description="pieces")
     def pieces(self, reservation: Reservation) -> int:
@@ -413,8 +423,7 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
             (quantity, product_link(product_id, names[product_id]) if product_id in names else product_id)
             for product_id, quantity in reservation.lines.items()
         )
-        cells = '<tr><td class="number">{}<td>{}'
-        return format_html("<table>{}</table>", format_html_join("", cells, rows))
+        return table("Lines", ("quantity", "product"), rows, numbers=("quantity",))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Reservation], search_term: str

@@ -15,6 +15,7 @@ from requests.exceptions import RequestException
 from gateway.signin import keeping, pending, proof, realm
 from gateway.signin.backend import BadIdToken, Visitor, signed_claims
 from gateway.signin.tokens import cookie_name
+from shared.admin.site import ADMINS
 
 logger = logging.getLogger(__name__)
 
@@ -180,4 +181,4 @@ def home(request: HttpRequest) -> HttpResponse:
 def back_office(request: HttpRequest) -> HttpResponse:
     """What needs doing today; the numbers load by themselves (`backoffice/home.js`)."""
     principal = request.scope.get("principal")  # type: ignore[attr-defined]
-    return render(request, "gateway/back_office.html", {"principal": principal})
+    return render(request, "gateway/back_office.html", {"principal": principal, "admins": ADMINS})
