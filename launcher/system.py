@@ -64,6 +64,21 @@ SERVICES = (
 # role -> how far its port is from the service's own
 ROLE_PORTS = {"gateway": 0, "api": 0, "consumer": 100, "relay": 200, "worker": 300, "beat": 400}
 
+# role -> the stores that its processes open connections to, besides the database of their service. Kubernetes' network
+# policies allow these arrows and no others (tests/launcher/test_k8s.py).
+CALLS: dict[str, tuple[str, ...]] = {
+    "gateway": ("redis", "kafka", "keycloak"),
+    "api": ("redis", "keycloak"),
+    "consumer": ("kafka",),
+    "relay": ("kafka",),
+    "worker": ("redis",),
+    "beat": ("redis",),  # it sends wake-ups: what is due, the worker asks the database
+}
+WITHOUT_DATABASE = ("beat",)
+# Consumers that change something in Redis: baskets, sockets to be told, workers to be woken.
+CONSUMERS_WITH_REDIS = ("basket", "notification", "saga")
+SERVICE_CALLS = {"order-api": ("basket-api",)}  # the one call between services; the gateway calls every API
+
 # What runs, from the root of the repository; `python` is the one that runs the launcher.
 BLOCKING_THREADS = 8  # requests that a service answers at once, and its database connections
 GRANIAN = (
@@ -118,3 +133,15 @@ def with_postgres() -> tuple[Service, ...]:
 def process_name(owner: Service, role: str) -> str:
     """As `status` shows it: `order-api`, `saga-worker`, `gateway`."""
     return owner.name if role == owner.name else f"{owner.name}-{role}"
+
+
+def calls(owner: Service, role: str) -> frozenset[str]:
+    """What a process opens connections to: stores, Keycloak, and other services' APIs by their process's name."""
+    found = set(CALLS[role])
+    if owner.database and role not in WITHOUT_DATABASE:
+        found.add(owner.database)
+    if role == "consumer" and owner.name in CONSUMERS_WITH_REDIS:
+        found.add("redis")
+    if role == "gateway":
+        found |= {process_name(each, "api") for each in SERVICES if "api" in each.roles}
+    return frozenset(found | set(SERVICE_CALLS.get(process_name(owner, role), ())))

@@ -29,3 +29,31 @@ def secrets() -> None:
     from launcher.k8s.secrets import manifests
 
     typer.echo(manifests(), nl=False)
+
+
+@app.command()
+def validate(
+    overlay: Annotated[
+        list[str] | None, typer.Argument(metavar="[OVERLAY]...", help="As for `render`; none: all of ours.")
+    ] = None,
+) -> None:
+    """Hold the manifests to the API's schemas, strictly, and to our own rules; no cluster is asked. Exit code 1: refused."""
+    from launcher.console import console
+    from launcher.k8s.kustomize import overlays
+    from launcher.k8s.policies import CHECKS
+    from launcher.k8s.schemas import KUBERNETES
+    from launcher.k8s.validation import judge
+
+    refused = False
+    for name in overlay or ["base", *overlays()]:
+        found = judge(name)
+        refused |= bool(found.complaints)
+        verdict = f"{len(found.complaints)} complaints" if found.complaints else "good"
+        held_to = f"the schemas of Kubernetes {KUBERNETES} and {len(CHECKS)} rules"
+        console.print(
+            f"{name}: {found.count} objects, held to {held_to}: {verdict}", markup=False, soft_wrap=True
+        )
+        for line in (*found.complaints, *(f"no schema here: {each}" for each in found.unknown)):
+            console.print(f"  {line}", markup=False, soft_wrap=True)
+    if refused:
+        raise typer.Exit(1)

@@ -1,0 +1,306 @@
+"""k8s/ says the same as the launcher's table, and holds to its own rules: judged without a cluster."""
+
+import copy
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from launcher.instance import Instance
+from launcher.k8s import policies, schemas
+from launcher.k8s.arrows import ANYONE, arrows
+from launcher.k8s.kustomize import objects, overlays, render
+from launcher.k8s.pods import Workload, of_kind, workloads
+from launcher.k8s.secrets import manifests
+from launcher.services import specifications
+from launcher.system import SERVICES, STORES, Service, calls, command, process_name
+from shared.settings.environment import REQUIRED, Environment
+from shared.settings.environment import SERVICES as DEFAULTS
+from tests.launcher.test_compose import PLACES, in_containers
+
+Json = dict[str, Any]
+PROCESSES = [(owner, role) for owner in SERVICES for role in owner.roles]
+ids = [process_name(*each) for each in PROCESSES]
+OVERLAYS = ["base", *overlays()]
+PREFIX = "MICROCOMMERCE_"
+# Where a process answers probes; the gateway's metrics have a port that nothing else has.
+METRICS_OF_THE_GATEWAY = "8100"
+
+
+@cache
+def rendered(overlay: str) -> str:
+    return render(overlay)
+
+
+@cache
+def of(overlay: str) -> list[Json]:
+    """Whoever changes it takes a copy."""
+    return objects(rendered(overlay))
+
+
+@cache
+def deployments(overlay: str = "base") -> dict[str, Workload]:
+    return {each.name: each for each in workloads(of(overlay)) if each.kind == "Deployment"}
+
+
+def port_of(owner: Service, role: str) -> int:
+    name = process_name(owner, role)
+    return next(each.port for each in specifications(owner, Instance()) if each.name == name)
+
+
+def said_openly(overlay: str, container: Json) -> dict[str, str]:
+    """The variables of a container that are in no Secret."""
+    maps = {each["metadata"]["name"]: each["data"] for each in of_kind(of(overlay), "ConfigMap")}
+    found: dict[str, str] = {}
+    for source in container["envFrom"]:
+        if "configMapRef" in source:
+            found |= maps[source["configMapRef"]["name"]]
+    return found | {each["name"]: each["value"] for each in container.get("env", ())}
+
+
+@cache
+def secrets() -> dict[str, dict[str, str]]:
+    return {each["metadata"]["name"]: each["stringData"] for each in yaml.safe_load_all(manifests())}
+
+
+def in_secrets(container: Json) -> dict[str, str]:
+    names = [each["secretRef"]["name"] for each in container["envFrom"] if "secretRef" in each]
+    return {key: value for name in names for key, value in secrets()[name].items()}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_manifests_are_what_the_api_takes_and_what_we_ask_of_them(overlay: str) -> None:
+    """Red when a field is misspelt, or a Deployment loses its budget, its probes, its policy or a lock."""
+    found = of(overlay)
+    assert list(schemas.complaints(found)) == []
+    assert list(policies.complaints(found)) == []
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_process_has_a_deployment_and_nothing_else_has(overlay: str) -> None:
+    assert set(deployments(overlay)) - {"mail"} == set(ids)
+
+
+@pytest.mark.parametrize(("owner", "role"), PROCESSES, ids=ids)
+def test_a_process_runs_the_same_command(owner: Service, role: str) -> None:
+    """Red when a flag of a server is changed in launcher/system.py alone."""
+    found = deployments()[process_name(owner, role)]
+    container = found.container()
+    assert container["command"] == command(owner, role, port_of(owner, role), host="0.0.0.0")
+    assert container["image"].partition(":")[0] == f"microcommerce-{owner.name}"
+    assert found.labels["app.kubernetes.io/name"] == owner.name
+    assert found.labels["app.kubernetes.io/component"] == role
+
+
+@pytest.mark.parametrize(("owner", "role"), PROCESSES, ids=ids)
+def test_a_process_listens_where_it_is_asked(owner: Service, role: str) -> None:
+    """Red when a probe asks a port on which nobody answers: the pod would never be ready."""
+    name, port = process_name(owner, role), port_of(owner, role)
+    has_http = role in ("api", "gateway")
+    assert deployments()[name].ports[port] == ("http" if has_http else "probe")
+    served = {each["metadata"]["name"]: each["spec"]["ports"] for each in of_kind(of("base"), "Service")}
+    assert served.get(name) == ([{"name": "http", "port": port, "targetPort": "http"}] if has_http else None)
+
+
+@pytest.mark.parametrize(("owner", "role"), PROCESSES, ids=ids)
+def test_a_process_has_the_same_environment(
+    owner: Service, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when the launcher gives a process a variable that it does not have in overlays/local, or has another value."""
+    monkeypatch.delenv("MICROCOMMERCE_PORT_OFFSET", raising=False)
+    name = process_name(owner, role)
+    launched = next(each.environment for each in specifications(owner, Instance()) if each.name == name)
+    expected = {key: in_containers(value) for key, value in launched.items() if key.startswith(PREFIX)}
+    container = deployments("local")[name].container()
+    found = {**said_openly("local", container), **in_secrets(container)}
+    # What containers have besides: keys instead of development's, probers outside, lines for machines.
+    assert found.pop(PREFIX + "PROBE_HOST") == "0.0.0.0"
+    assert found.pop(PREFIX + "LOG_FORMAT") == "json"
+    assert len(found.pop(PREFIX + "SECRET_KEY")) >= 32
+    if role == "gateway":
+        assert found.pop(PREFIX + "PROBE_PORT") == METRICS_OF_THE_GATEWAY
+        assert found.pop(PREFIX + "OIDC_CLIENT_SECRET") != expected.pop(PREFIX + "OIDC_CLIENT_SECRET")
+    if not expected[PREFIX + "DATABASE_URL"]:
+        del expected[PREFIX + "DATABASE_URL"]
+    password = secrets()["postgres"].get(owner.name, "")
+    assert {
+        key: " ".join(value.split()).replace(f":{password}@", f":{owner.name}@")
+        for key, value in found.items()
+    } == expected
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("owner", SERVICES, ids=[each.name for each in SERVICES])
+def test_every_variable_that_a_service_needs_is_there(overlay: str, owner: Service) -> None:
+    """Red when a field without a default is added to the environment, and k8s/ does not set it."""
+    always = [name for name, field in Environment.model_fields.items() if field.is_required()]
+    needed = {PREFIX + name.upper() for name in (*always, *REQUIRED[owner.name])}
+    for found in workloads(of(overlay)):
+        if found.labels.get("app.kubernetes.io/name") == owner.name:
+            for container in found.all_containers:
+                has = {*said_openly(overlay, container), *in_secrets(container)}
+                assert needed - has == set(), f"{found.name}, {container['name']}"
+    assert DEFAULTS[owner.name] == (owner.port, owner.redis)
+
+
+@pytest.mark.parametrize("owner", [each for each in SERVICES if each.database], ids=lambda each: each.name)
+def test_the_processes_of_a_service_wait_for_its_migration(owner: Service) -> None:
+    """Red when a new release could serve before its migration: the order of `kubectl apply -k` is nobody's promise."""
+    jobs = {each.name.rpartition("-")[0]: each for each in workloads(of("local")) if each.kind == "Job"}
+    package = owner.package.replace(".", "/")
+    assert jobs[f"{owner.name}-migrate"].container()["command"] == [
+        "python",
+        f"{package}/manage.py",
+        "migrate",
+        "--no-input",
+    ]
+    for role in owner.roles:
+        first = deployments()[process_name(owner, role)].container("migrated")
+        assert first["command"] == ["python", f"{package}/manage.py", "await_migrations"]
+        assert first["image"] == deployments()[process_name(owner, role)].container()["image"]
+
+
+def stores_of(overlay: str) -> dict[str, int]:
+    """The stores that are in the overlay, by the port that they are called on."""
+    ports = {value.partition(":")[0]: int(value.partition(":")[2]) for value in PLACES.values()} | {
+        "mail": 1025
+    }
+    return {
+        each.name: ports[each.name]
+        for each in STORES
+        if each.name in {w.name for w in workloads(of(overlay))}
+    }
+
+
+def test_each_arrow_of_the_platform_is_open_and_every_other_is_closed() -> None:
+    """Red when a policy is missing or lets in too many; the table of arrows is `calls` in launcher/system.py."""
+    ports = {
+        **stores_of("local"),
+        **{process_name(each, "api"): each.port for each in SERVICES if "api" in each.roles},
+    }
+    expected = {
+        (process_name(owner, role), target, ports[target])
+        for owner, role in PROCESSES
+        for target in calls(owner, role)
+    }
+    release = next(each.name for each in workloads(of("local")) if each.kind == "Job").rpartition("-")[2]
+    jobs = {f"{each.name}-migrate": each.database for each in SERVICES if each.database}
+    jobs |= {
+        "demo-catalogue": "mongod",
+        "demo-stock": "postgres",
+        "kafka-topics": "kafka",
+        "mongod-set": "mongod",
+    }
+    expected |= {(f"{name}-{release}", store, ports[store]) for name, store in jobs.items()}
+    expected |= {("keycloak", "postgres", 5432), ("keycloak", "mail", 1025)}
+    expected |= {(ANYONE, "gateway", 8000), (ANYONE, "keycloak", 8080)}
+    assert arrows(of("local")) == expected
+
+
+def test_autoscalers_want_no_more_consumers_than_there_are_partitions() -> None:
+    from shared.contracts.topics import PARTITIONS
+
+    for each in of_kind(of("base"), "HorizontalPodAutoscaler"):
+        if each["spec"]["scaleTargetRef"]["name"].endswith("-consumer"):
+            assert each["spec"]["maxReplicas"] == PARTITIONS
+
+
+def test_no_manifest_says_what_overlays_local_keeps_secret() -> None:
+    """Red when a Secret, or a value of one, gets into a file below k8s/."""
+    values = {value for data in secrets().values() for value in data.values() if "redis://" not in value}
+    for overlay in OVERLAYS:
+        assert not [value for value in values if value in rendered(overlay) and "mongodb://" not in value]
+
+
+def deployment(name: str, found: list[Json]) -> Json:
+    return next(each for each in found if each["kind"] == "Deployment" and each["metadata"]["name"] == name)
+
+
+def pod(found: list[Json]) -> Json:
+    spec: Json = deployment("order-api", found)["spec"]["template"]["spec"]
+    return spec
+
+
+def without(kind: str, name: str) -> Callable[[list[Json]], None]:
+    def remove(found: list[Json]) -> None:
+        found[:] = [each for each in found if (each["kind"], each["metadata"]["name"]) != (kind, name)]
+
+    return remove
+
+
+SPOILED: dict[str, tuple[str, Callable[[list[Json]], Any]]] = {
+    "a token": ("has a token", lambda found: pod(found).pop("automountServiceAccountToken")),
+    "root": ("may be root", lambda found: pod(found)["securityContext"].pop("runAsNonRoot")),
+    "seccomp": ("no seccomp", lambda found: pod(found)["securityContext"].pop("seccompProfile")),
+    "users": ("the node's users", lambda found: pod(found).pop("hostUsers")),
+    "the host": ("part of the host", lambda found: pod(found).update(hostNetwork=True)),
+    "writable": (
+        "is not locked",
+        lambda found: pod(found)["containers"][0]["securityContext"].pop("readOnlyRootFilesystem"),
+    ),
+    "writable before": (
+        "is not locked",
+        lambda found: pod(found)["initContainers"][0].pop("securityContext"),
+    ),
+    "limits": ("no limits", lambda found: pod(found)["containers"][0]["resources"]["limits"].pop("memory")),
+    "latest": (
+        "another one tomorrow",
+        lambda found: pod(found)["containers"][0].update(image="registry:5000/microcommerce-order"),
+    ),
+    "probes": (
+        "the same by two",
+        lambda found: pod(found)["containers"][0].update(
+            startupProbe=pod(found)["containers"][0]["livenessProbe"]
+        ),
+    ),
+    "no probe": ("lacks one", lambda found: pod(found)["containers"][0].pop("livenessProbe")),
+    "strategy": (
+        "too few pods",
+        lambda found: deployment("order-api", found)["spec"]["strategy"]["rollingUpdate"].update(
+            maxUnavailable=1
+        ),
+    ),
+    "sleep": ("no preStop", lambda found: pod(found)["containers"][0].pop("lifecycle")),
+    "long sleep": ("in its sleep", lambda found: pod(found).update(terminationGracePeriodSeconds=5)),
+    "spread": ("is not spread", lambda found: pod(found).pop("topologySpreadConstraints")),
+    "budget": ("0 disruption budgets", without("PodDisruptionBudget", "order-api")),
+    "scaler": ("two numbers of replicas", without("HorizontalPodAutoscaler", "order-api")),
+    "deny": ("no policy denies", without("NetworkPolicy", "default-deny")),
+    "a secret": (
+        "belongs into no manifest",
+        lambda found: found.append({"kind": "Secret", "metadata": {"name": "order"}}),
+    ),
+    "openly": (
+        "said openly",
+        lambda found: pod(found)["containers"][0]["env"].append(
+            {"name": "X", "value": "postgresql://order:pw@db"}
+        ),
+    ),
+    "map": (
+        "not there",
+        lambda found: pod(found)["containers"][0]["envFrom"].append({"configMapRef": {"name": "platfrom"}}),
+    ),
+    "account": ("account that is not there", without("ServiceAccount", "order")),
+    "service": ("nobody listens", lambda found: pod(found)["containers"][0]["ports"][0].update(name="web")),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_a_rule_finds_what_is_wrong(what: str) -> None:
+    """Each rule, seen red."""
+    complaint, spoil = SPOILED[what]
+    found = copy.deepcopy(of("base"))
+    spoil(found)
+    said = list(policies.complaints(found))
+    assert any(complaint in each for each in said), said
+
+
+def test_a_misspelt_field_is_refused() -> None:
+    found = copy.deepcopy(of("base"))
+    pod(found)["automountServiceAcountToken"] = False
+    assert any(
+        re.search("order-api.*automountServiceAcountToken", each) for each in schemas.complaints(found)
+    )
