@@ -6,7 +6,19 @@ for its HEAD and its OPTIONS. `customer` means any signed-in customer: that an o
 notification is their own is for the service to judge, and a manager may do whatever a customer may.
 """
 
-from gateway.table import BACK_OFFICE, FORM, HERE, PAGE, PROBE, SHARED, SIGN_IN, WEBSOCKET, Role, Route
+from gateway.table import (
+    BACK_OFFICE,
+    FORM,
+    HERE,
+    PAGE,
+    PICTURE,
+    PROBE,
+    SHARED,
+    SIGN_IN,
+    WEBSOCKET,
+    Role,
+    Route,
+)
 
 anyone, customer, manager = Role.ANYONE, Role.CUSTOMER, Role.MANAGER
 
@@ -19,6 +31,8 @@ ROUTES = (
     Route(manager,  "POST",             "/api/products/",                               "product"),
     Route(anyone,   "GET",              "/api/products/{id}/",                          "product", SHARED),
     Route(manager,  "PUT PATCH DELETE", "/api/products/{id}/",                          "product"),
+    Route(manager,  "PUT",              "/api/products/{id}/picture/",                  "product", PICTURE),
+    Route(manager,  "DELETE",           "/api/products/{id}/picture/",                  "product"),
     Route(anyone,   "GET",              "/api/categories/",                             "product", SHARED),
     Route(manager,  "POST",             "/api/categories/",                             "product"),
     Route(anyone,   "GET",              "/api/categories/{id}/",                        "product", SHARED),

@@ -56,6 +56,9 @@ FORM = Limits(body=64 * KIB)
 BACK_OFFICE = Limits(
     seconds=30, body=512 * KIB, in_api=False
 )  # pages for people; a selection of rows is a long form
+PICTURE = Limits(
+    seconds=30, body=10 * 1024 * KIB + 64 * KIB
+)  # ten megabytes and the form around them; it is drawn anew before the answer
 PROBE = Limits(body=0, counted=False)  # a prober that is refused would have the process killed
 
 

@@ -29,11 +29,12 @@ from launcher.errors import LauncherError
 from launcher.families import standing_still
 from launcher.instance import Instance
 from launcher.stores import postgres
-from launcher.trees import copy_steady, copy_tree, differences, flush, manifest
+from launcher.trees import copy_missing, copy_steady, copy_tree, differences, flush, manifest
 
 LABEL = "backup.json"
 FORM = 2  # of the directory; a later one may differ
 FORM_WITHOUT_MANIFEST = 1  # can be restored, not verified
+MEDIA = "media"  # uploaded pictures, unless a bucket keeps them
 MOVERS = ("consumer", "relay", "worker", "beat")
 # Kafka makes its indexes anew, and they are sparse files of 10 MiB each; MongoDB makes the empty logs that it keeps
 # at hand anew; locks are of a process.
@@ -82,6 +83,7 @@ def _fill(instance: Instance, target: Path) -> float:
     else:
         for name, source in _sources(instance).items():
             copy_tree(source, target / name, LEFT_OUT)
+        copy_missing(instance.media, target / MEDIA)
         if platform.is_supervised(instance):
             raise LauncherError(
                 "The platform was started meanwhile: the files are of different moments.",
@@ -153,7 +155,11 @@ def _put_back(instance: Instance, directory: Path) -> None:
         copy_tree(directory / name, incoming)
         if name == "postgres":
             _own(incoming, instance)
-    for target in _sources(instance).values():  # only now, with every copy complete
+    incoming = instance.media.with_name(instance.media.name + ".incoming")
+    shutil.rmtree(incoming, ignore_errors=True)
+    copy_missing(directory / MEDIA, incoming)  # a backup of an earlier release has none
+    incoming.mkdir(exist_ok=True)
+    for target in (*_sources(instance).values(), instance.media):  # only now, with every copy complete
         shutil.rmtree(target, ignore_errors=True)
         target.with_name(target.name + ".incoming").rename(target)
     demo.leave_out(instance)
@@ -187,6 +193,7 @@ def _copy_live(instance: Instance, target: Path) -> tuple[float, base_backup.Ran
         base_backup.begin(connection)
         without = (*LEFT_OUT, *base_backup.LEFT_OUT)
         copy_tree(sources["postgres"], target / "postgres", without, may_go=True)
+        copy_missing(instance.media, target / MEDIA)  # most of them, while everything goes on
         began = time.monotonic()
         with _messages_standing_still(instance):
             copy_steady(sources["kafka"], target / "kafka", LEFT_OUT)
@@ -194,6 +201,8 @@ def _copy_live(instance: Instance, target: Path) -> tuple[float, base_backup.Ran
                 copy_tree(sources["redis"], target / "redis", LEFT_OUT)
             with _mongodb_locked(instance):
                 copy_tree(sources["mongod"], target / "mongod", LEFT_OUT)
+                # Whatever a product shows was written before, and is not tidied away while nothing can be written.
+                copy_missing(instance.media, target / MEDIA)
             wal = base_backup.end(connection, target / "postgres")
         stood_still = time.monotonic() - began
         base_backup.copy_wal(sources["postgres"], target / "postgres", wal)

@@ -39,6 +39,11 @@ class Instance:
         return self.state / "data"
 
     @property
+    def media(self) -> Path:
+        """Pictures that managers uploaded; a store like the others."""
+        return self.data / "media"
+
+    @property
     def config(self) -> Path:
         """Configuration files, written anew by each `up`."""
         return self.state / "config"
@@ -49,7 +54,7 @@ class Instance:
 
     def make_directories(self) -> None:
         """Create the directories, for this user only: data and logs are nobody else's business."""
-        for directory in (self.state, self.logs, self.data, self.config):
+        for directory in (self.state, self.logs, self.data, self.media, self.config):
             directory.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o700)
 

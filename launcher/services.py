@@ -43,6 +43,8 @@ def environment(owner: Service, instance: Instance) -> dict[str, str]:
 def _only_for(owner: Service, instance: Instance) -> dict[str, str]:
     if owner.name == "order":
         return {"BASKET_URL": api_url(service("basket"), instance)}
+    if owner.name == "product":
+        return {"MEDIA_DIRECTORY": str(instance.media)}
     if owner.name == "gateway":
         upstreams = {each.name: api_url(each, instance) for each in SERVICES if each.name != "gateway"}
         return {"UPSTREAMS": json.dumps(upstreams), "OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET}

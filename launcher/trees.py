@@ -43,6 +43,17 @@ def copy_steady(source: Path, target: Path, left_out: tuple[str, ...] = ()) -> N
     raise LauncherError(f"The files below {source} do not stand still.", "Take the backup again.")
 
 
+def copy_missing(source: Path, target: Path) -> None:
+    """What `target` has not got yet, of a tree whose files are never changed."""
+    for folder, _, names in os.walk(source):
+        place = target / Path(folder).relative_to(source)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in names:
+            if not (place / name).exists():
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copy2(Path(folder, name), place / name)
+
+
 def _names(directory: Path) -> set[Path]:
     return {Path(folder, name) for folder, _, names in os.walk(directory) for name in names}
 

@@ -10,6 +10,9 @@ from urllib.parse import SplitResult, urlsplit
 from django.conf import settings
 
 MAX_LENGTH = 2000
+WIDTHS = (320, 800, 1600)  # of uploaded pictures, in pixels at most: none is drawn wider than it came
+SHOWN = 800  # the one that a product's `image` leads to
+UPLOADED = re.compile(r"/media/products/(?P<digest>[0-9a-f]{40})-(?P<width>[0-9]{3,4})\.webp")
 OWN = re.compile(r"/media/[a-z0-9_-]+(/[a-z0-9_-]+)*\.(svg|png|jpe?g|webp|avif)")
 # A public name has two labels at least and ends in letters (RFC 3696, section 2), so no IP address in any notation.
 LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
@@ -45,6 +48,17 @@ def stored(address: str) -> str | None:
 def absolute(address: str) -> str:
     """What the API shows for a stored address."""
     return settings.GATEWAY_URL + address if address.startswith("/") else address
+
+
+def uploaded(digest: str, width: int) -> str:
+    """Where an uploaded picture is served in one of its widths, as the catalogue keeps it."""
+    return f"/media/products/{digest}-{width}.webp"
+
+
+def in_width(address: str, width: int) -> str:
+    """Where a picture is shown in this width: an uploaded one in its own file for it, any other as it is."""
+    found = UPLOADED.fullmatch(address)
+    return absolute(uploaded(found["digest"], width) if found else address)
 
 
 def _is_public(address: str) -> bool:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from bson import ObjectId
 from rest_framework.exceptions import ValidationError
 
-from shared.http.problems import Problem
+from shared.http.problems import Problem, StoreUnavailable
 
 
 class ProductNotFound(Problem):
@@ -69,3 +69,59 @@ class UnknownProduct(ValidationError):
 
     def __init__(self) -> None:
         super().__init__({"product_id": ["There is no product with this id."]}, code="does_not_exist")
+
+
+# What a manager may send as a picture; the limits are those of `apps.product.imaging`.
+TAKEN = "a JPEG, PNG or WebP of at most 10 MiB, with 32 to 12,000 pixels on each side and 25 million in all"
+
+
+class NotAPicture(Problem):
+    """An upload holds something else than one of the three formats, whatever its name says."""
+
+    slug = "unsupported-media-type"
+    status_code = 415
+    default_detail = f"By its content this is none of the formats that are taken. Send {TAKEN}."
+
+
+class BadPicture(ValidationError):
+    """An upload cannot become a product's picture, for the reason that its code names."""
+
+    TEXTS: ClassVar = {
+        "required": f"Send one file in the field `picture`: {TAKEN}.",
+        "repeated": "There is more than one file in the field `picture`: send one.",
+        "empty": "The file is empty.",
+        "broken": "The file is damaged or not whole: it cannot be shown. Save the picture again and send that.",
+        "animated": "The picture moves. Send one that does not.",
+        "too_small": f"The picture is too small. Send {TAKEN}.",
+        "too_large": f"The picture has too many pixels. Send {TAKEN}.",
+    }
+
+    def __init__(self, code: str) -> None:
+        super().__init__({"picture": [self.TEXTS[code]]}, code=code)
+
+
+class PicturesUnavailable(StoreUnavailable):
+    """The place where uploaded pictures are kept cannot be reached, or takes nothing."""
+
+    default_detail = (
+        "The place where pictures are kept does not answer. The product was not changed; try again shortly."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
+
+
+class PicturesBusy(Problem):
+    """As many uploads are in hand as this process takes."""
+
+    slug = "overloaded"
+    status_code = 503
+    title = "Too much at once"
+    default_detail = "Other pictures are in hand. Nothing was changed; try again shortly."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
+
+
+class PictureGone(Exception):
+    """The files of a picture that a product was to show were tidied away meanwhile: they are to be written again."""

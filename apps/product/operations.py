@@ -1,6 +1,7 @@
 """Writes to the catalogue. Each is one transaction: the documents, the events about them, the new revision."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypedDict
 
@@ -8,13 +9,15 @@ from bson import ObjectId
 from django.utils import timezone
 from django.utils.text import slugify
 
-from apps.product import queries
+from apps.product import addresses, picture_files, queries
 from apps.product.errors import (
+    PictureGone,
     ProductNotFound,
     SlugTaken,
     UnknownCategories,
     UnknownProduct,
 )
+from apps.product.imaging import Picture
 from apps.product.models import MAX_SLUG, Category, Product, Revision
 from apps.product.store import mongo
 from apps.product.transactions import in_transaction
@@ -75,6 +78,37 @@ def change_product(
         product.save(force_update=True)
         announce(ProductArchived if was_active and not product.is_active else ProductUpdated, [product])
     return product
+
+
+@in_transaction
+def set_picture(product_id: str, picture: Picture, precondition: Precondition = whatever_it_is) -> Product:
+    """Show a picture whose files are kept; raises PictureGone where they are not any more, and as `change_product`."""
+    address = addresses.uploaded(picture.digest, addresses.SHOWN)
+    product = change_product(product_id, {"image": address}, precondition)
+    if not picture_files.are_kept(picture.digest):
+        raise PictureGone
+    return product
+
+
+def remove_picture(product_id: str, precondition: Precondition = whatever_it_is) -> Product:
+    """Show no picture of a product; a second time changes nothing."""
+    return change_product(product_id, {"image": ""}, precondition)
+
+
+def tidy_pictures(digests: Sequence[str], older_than: timedelta) -> int:
+    """Delete the files of those pictures that no product shows and that were written so long ago; says how many."""
+    shown = queries.shown_pictures(digests)
+    unused = [digest for digest in digests if digest not in shown]
+    return _delete_unused(unused, older_than) if unused else 0
+
+
+@in_transaction
+def _delete_unused(digests: Sequence[str], older_than: timedelta) -> int:
+    # Every change of the catalogue waits for this transaction, or this one for it: `renew` writes what each of them
+    # writes. So no product comes to show one of them between this look and the deletion.
+    renew()
+    shown = queries.shown_pictures(digests)
+    return sum(picture_files.delete(digest, older_than) for digest in digests if digest not in shown)
 
 
 def archive_product(product_id: str, precondition: Precondition = whatever_it_is) -> None:

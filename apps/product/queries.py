@@ -9,6 +9,7 @@ from bson import Decimal128, ObjectId
 from bson.errors import InvalidId
 from django.db.models import Model
 
+from apps.product import addresses
 from apps.product.errors import CategoryNotFound, ProductNotFound
 from apps.product.listing import RANK, Listing, Match
 from apps.product.models import Category, Product, Revision
@@ -47,6 +48,13 @@ def revision() -> ObjectId | None:
         {"_id": CATALOGUE}, session=mongo.session
     )
     return document["token"] if document else None
+
+
+def shown_pictures(digests: Iterable[str]) -> set[str]:
+    """Those of some uploaded pictures that a product shows, archived or not, in whichever width."""
+    places = [addresses.uploaded(digest, width) for digest in digests for width in addresses.WIDTHS]
+    shown = Product.objects.filter(image__in=places).values_list("image", flat=True)
+    return {found["digest"] for found in map(addresses.UPLOADED.fullmatch, shown) if found}
 
 
 def products(wanted: Wanted) -> Listing[Product]:

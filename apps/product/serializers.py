@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.product import addresses, queries
-from apps.product.errors import SlugTaken, UnknownCategories
+from apps.product.errors import TAKEN, SlugTaken, UnknownCategories
 from apps.product.fields import (
     CurrencyField,
     FlagField,
@@ -109,6 +109,13 @@ class MembershipInput(BodySerializer[Any]):
     product_id = ReferenceField()
 
 
+@extend_schema_serializer(component_name="ProductPicture")
+class PictureInput(serializers.Serializer[Any]):
+    """The form that gives a product its picture."""
+
+    picture = serializers.FileField(help_text=f"{TAKEN[0].upper()}{TAKEN[1:]}.")
+
+
 class ProductFilters(serializers.Serializer[Any]):
     """The query of a list of products."""
 
@@ -165,7 +172,11 @@ class ProductOutput(serializers.Serializer[Product]):
     price = MoneyField()
     currency = serializers.CharField()
     categories = CategoryOutput(many=True)
-    image = serializers.CharField(allow_blank=True, help_text="An absolute address, or empty.")
+    image = serializers.CharField(
+        allow_blank=True,
+        help_text="An absolute address, or empty. That of an uploaded picture ends in `-800.webp`, and what ends in "
+        "`-320.webp` or `-1600.webp` instead is the same at most so many pixels wide; none of them ever changes.",
+    )
     is_active = serializers.BooleanField()
     version = serializers.IntegerField(help_text="Rises by one with every change.")
     created_at = serializers.DateTimeField()

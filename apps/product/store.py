@@ -1,6 +1,7 @@
 """What MongoDB's absence means for a request: a deadline, a probe, and how it is told from a fault (then it is 503)."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pymongo
@@ -10,6 +11,8 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 
 DEADLINE = 4.0  # seconds of a request that MongoDB may take in all (docs/reliability.md, FL-4)
 PROBE_DEADLINE = 2.0  # seconds
+DRAWING = 20.0  # seconds beside it that a picture may take to be drawn and written
+WITH_PICTURE = "/picture/"  # what such a request's address ends in
 mongo: Any = connection  # Django's type does not know this backend's connection
 
 
@@ -21,8 +24,14 @@ class DeadlineMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request against the clock."""
-        with pymongo.timeout(DEADLINE):
+        drawing = DRAWING if request.path.endswith(WITH_PICTURE) else 0
+        with pymongo.timeout(DEADLINE + drawing):
             return self.get_response(request)
+
+
+def in_time() -> AbstractContextManager[Any]:
+    """`DEADLINE` from now on, for a part of a request that may take longer."""
+    return pymongo.timeout(DEADLINE)
 
 
 def ready() -> None:

@@ -1,11 +1,12 @@
 """Addresses of the product service."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
+from apps.product import addresses
 from apps.product.pictures import picture
-from apps.product.views import CategoryViewSet, ProductViewSet
+from apps.product.views import CategoryViewSet, ProductViewSet, uploaded_picture
 from shared.http import health
 from shared.http.handlers import handler400, handler404, handler500
 
@@ -18,6 +19,7 @@ router.register("categories", CategoryViewSet, basename="category")
 urlpatterns = [
     path("api/", include(router.urls)),
     path("media/products/<slug:slug>.svg", picture, name="picture"),
+    re_path(rf"^{addresses.UPLOADED.pattern.removeprefix('/')}$", uploaded_picture, name="uploaded-picture"),
     path("admin/product/", admin.site.urls),
     *health.urlpatterns,
 ]

@@ -63,6 +63,7 @@ SECURITY_SCHEMES: Json = {
 }
 
 _SVG = {"schema": {"type": "string", "description": "An SVG."}}
+_WEBP = {"schema": {"type": "string", "format": "binary"}}
 _NO_PICTURE: Json = {
     "slug": "not-found",
     "status": 404,
@@ -70,17 +71,28 @@ _NO_PICTURE: Json = {
     "detail": "There is no such picture.",
     "members": {},
 }
+_AWAY: Json = {
+    "slug": "store-unavailable",
+    "status": 503,
+    "title": "Service Unavailable",
+    "detail": "The place where pictures are kept does not answer.",
+    "members": {},
+}
 PICTURE: Json = {
     "operationId": "media_picture",
-    "summary": "The picture of a product of the demonstration catalogue",
-    "description": "A product's `image` is the address of such a picture, or of one elsewhere.",
+    "summary": "A picture of a product",
+    "description": "A product's `image` is the address of such a picture, or of one elsewhere: a drawing of the "
+    "demonstration catalogue, or what a manager uploaded in one of its widths, which never changes.",
     "tags": ["media"],
     "parameters": [
         {
             "name": "picture",
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": r"^[-a-zA-Z0-9_]+\.svg$"},
+            "schema": {
+                "type": "string",
+                "pattern": r"^([-a-zA-Z0-9_]+\.svg|[0-9a-f]{40}-(320|800|1600)\.webp)$",
+            },
             "example": "desk-lamp.svg",
         },
         {
@@ -94,11 +106,11 @@ PICTURE: Json = {
         "200": {
             "description": "The picture.",
             "headers": {"ETag": {"schema": {"type": "string"}, "required": True}},
-            "content": {"image/svg+xml": _SVG},
+            "content": {"image/svg+xml": _SVG, "image/webp": _WEBP},
         },
         "304": {"description": "What If-None-Match names still holds."},
     },
-    KINDS: [_NO_PICTURE],
+    KINDS: [_NO_PICTURE, _AWAY],
 }
 BY_HAND = {("GET", "/media/products/{picture}"): PICTURE}
 

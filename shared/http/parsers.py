@@ -43,7 +43,9 @@ class StrictJSONParser(BaseParser):
     ) -> Any:
         """The value in the body; raises ParseError that says what is wrong."""
         headers = parser_context["request"].headers if parser_context else {}
-        body = _read(stream, headers.get("Content-Encoding", "").strip().lower())
+        body = read_body(
+            stream, headers.get("Content-Encoding", ""), settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+        )
         try:
             text = body.decode("utf-8")
             value = json.loads(
@@ -59,11 +61,13 @@ class StrictJSONParser(BaseParser):
         return value
 
 
-def _read(stream: IO[bytes], coding: str) -> bytes:
-    # Django looks at its own limit only where a view asks for `request.body`.
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+def read_body(stream: IO[bytes], coding: str, most: int) -> bytes:
+    """The body under a `Content-Encoding`, of at most `most` bytes; raises BodyTooLarge and ParseError.
+
+    Django looks at its own limit only where a view asks for `request.body`.
+    """
     body = stream.read(most + 1)
-    if coding in GZIP and len(body) <= most:
+    if coding.strip().lower() in GZIP and len(body) <= most:
         body = _inflated(body, most)
     if len(body) > most:
         raise BodyTooLarge(f"The body is larger than {most} bytes.")

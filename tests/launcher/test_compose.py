@@ -29,6 +29,7 @@ PLACES = {
     "127.0.0.1:8379": "redis:6379",
     "127.0.0.1:8092": "kafka:9092",
     "127.0.0.1:8080": "keycloak:8080",
+    str(Instance().media): "/var/lib/microcommerce/media",
     **{f"127.0.0.1:{each.port}": f"{each.name}-api:{each.port}" for each in SERVICES},
 }
 
@@ -127,6 +128,14 @@ def test_redis_keeps_and_forgets_as_little(monkeypatch: pytest.MonkeyPatch) -> N
         assert {name: options.get(name) for name in wanted} == wanted
     assert COMPOSE["volumes"].keys() >= {"redis"}
     assert CONTAINERS["redis"]["volumes"] == ["redis:/data"]
+
+
+def test_uploaded_pictures_outlive_their_container() -> None:
+    """Red when the folder is not on the volume, or when the image does not have it: a new volume would be root's."""
+    place = PLACES[str(Instance().media)]
+    assert COMPOSE["volumes"].keys() >= {"media"}
+    assert CONTAINERS["product-api"]["volumes"] == [f"media:{place}"]
+    assert place in (ROOT / "infrastructure" / "Dockerfile").read_text()
 
 
 def test_mongodb_ends_transactions_as_soon() -> None:

@@ -13,6 +13,8 @@ from tests.product.commands import CommandLog
 from tests.product.mongod import Mongod
 
 if TYPE_CHECKING:
+    from pytest_django import Settings
+
     from apps.product.models import Category, Product
 
 MakeProduct = Callable[..., "Product"]
@@ -36,6 +38,20 @@ def empty_store(transactional_db: None) -> Iterator[None]:
 def no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that a busy machine holds up is answered all the same."""
     monkeypatch.setattr("apps.product.store.DEADLINE", 60.0)
+
+
+@pytest.fixture(autouse=True)
+def media(tmp_path: Path, settings: "Settings") -> Iterator[Path]:
+    """Where this test's pictures are kept."""
+    from apps.product import picture_files
+
+    folder = tmp_path / "media"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "apps.product.media.MediaFolder", "OPTIONS": {"location": str(folder)}},
+    }
+    yield folder
+    picture_files._failures.cache_clear()
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ HTTP = {
     "PATCH /api/products/{product}/": ["test_contract.py::test_a_stale_tag", "test_catalogue.py::test_two_managers_change_a_product"],
     "DELETE /api/products/{product}/": [
         "test_contract.py::test_archived_twice", "test_rejection.py::test_an_archived_product_is_not_sold_but_still_shown"],
+    "PUT /api/products/{product}/picture/": ["test_pictures.py::test_a_manager_uploads_a_picture"],
+    "DELETE /api/products/{product}/picture/": ["test_pictures.py::test_a_manager_uploads_a_picture"],
     "GET /api/categories/": ["test_pages.py::test_links_lead_through_a_list_on_the_gateways_address"],
     "GET /api/categories/{category}/": ["test_contract.py::test_a_life"],
     "POST /api/categories/": ["test_contract.py::test_a_life"],

@@ -52,6 +52,8 @@ ENDPOINTS = (
     Endpoint("manager",  "PUT",    "/api/products/{product}/",                      "product",      400, {}),
     Endpoint("manager",  "PATCH",  "/api/products/{product}/",                      "product",      400, {"price": "-1"}),
     Endpoint("manager",  "DELETE", f"/api/products/{UNKNOWN_PRODUCT}/",             "product",      404),
+    Endpoint("manager",  "PUT",    "/api/products/{product}/picture/",              "product",      415, {}),
+    Endpoint("manager",  "DELETE", f"/api/products/{UNKNOWN_PRODUCT}/picture/",     "product",      404),
     Endpoint("anyone",   "GET",    "/api/categories/",                              "product",      200),
     Endpoint("anyone",   "GET",    "/api/categories/{category}/",                   "product",      200),
     Endpoint("manager",  "POST",   "/api/categories/",                              "product",      400, {}),

@@ -22,6 +22,7 @@ from urllib3.util import Retry
 from tests.system.caller import NOT_BEGUN, TRIES
 from tests.system.conftest import AT_ONCE, NewShopper
 from tests.system.described import FILE
+from tests.system.pictures import png
 from tests.system.shop import Shop
 from tests.system.shopper import Product, Shopper
 
@@ -65,6 +66,7 @@ class Things:
     manager: Shopper
     customer: Shopper
     bought: list[Product]
+    picture: bytes  # a file that is one
     ids: dict[str, str]  # address, up to a parameter or whole -> what to put there
     made: list[str] = field(default_factory=list)  # addresses of what the drawn requests made
 
@@ -90,7 +92,7 @@ def things(shop: Shop, new_shopper: NewShopper, new_manager: NewShopper) -> Iter
         "/api/notifications/{id}": customer.told(order, "order.confirmed")["id"],
         "/media/products/{picture}": picture,
     }
-    found = Things(manager, customer, bought, ids)
+    found = Things(manager, customer, bought, png(), ids)
     yield found
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda address: manager.insist("DELETE", address), found.made))
@@ -174,6 +176,8 @@ def _true_body(body: Json, things: Things) -> Json:
         true["slug"] = _new(body["slug"], LONGEST_SLUG)
     if body.get("image"):
         true["image"] = PICTURE
+    if "picture" in body:
+        true["picture"] = things.picture
     return true
 
 

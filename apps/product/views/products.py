@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,9 +13,11 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
 from apps.product.answers import answer_read, answer_write, precondition
-from apps.product.errors import Contended, ManagersChoose
+from apps.product.errors import Contended, ManagersChoose, NotAPicture, PicturesBusy, PicturesUnavailable
+from apps.product.imaging import Picture
 from apps.product.models import Product
 from apps.product.serializers import (
+    PictureInput,
     ProductFilters,
     ProductInput,
     ProductOutput,
@@ -22,10 +25,13 @@ from apps.product.serializers import (
     show_product,
     show_products,
 )
+from apps.product.store import in_time
+from apps.product.uploads import FIELD, PictureFormParser, keep_and_show, picture_in
 from apps.product.views.described import DONE, PRODUCT_ID
 from shared.auth.drf import IsManager, ReadOnly
 from shared.auth.principal import Principal
 from shared.http.described import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, UNCHANGED, may_fail
+from shared.http.parsers import BodyTooLarge
 from shared.http.preconditions import PreconditionFailed
 
 
@@ -91,6 +97,40 @@ class ProductViewSet(GenericViewSet[Product]):
     def destroy(self, request: Request, product_id: str) -> Response:
         """Archive a product: it leaves the lists and is not sold any more. Safe to repeat."""
         operations.archive_product(product_id, precondition(request, shown))
+        return Response(status=204)
+
+    @may_fail(PreconditionFailed, Contended, NotAPicture, BodyTooLarge, PicturesUnavailable, PicturesBusy)
+    @extend_schema(parameters=[PRODUCT_ID, IF_MATCH, ETAG], request=PictureInput, responses=ProductOutput)
+    @action(
+        detail=True,
+        methods=["put"],
+        url_path="picture",
+        url_name="picture",
+        parser_classes=[PictureFormParser],
+        serializer_class=PictureInput,
+    )
+    def set_picture(self, request: Request, product_id: str) -> HttpResponseBase:
+        """Give a product its picture: a form with the file, which is drawn anew without whatever else is in it.
+
+        What counts is the file's content, never its name or type.
+        """
+        demanded = precondition(request, shown)
+        with in_time():
+            demanded(self.get_object())  # before any work; it is looked at again with the change
+        picture = picture_in(request.FILES.getlist(FIELD))
+
+        def show(picture: Picture) -> Product:
+            with in_time():
+                return operations.set_picture(product_id, picture, demanded)
+
+        return answer_write(request, shown(keep_and_show(picture, show)))
+
+    @may_fail(PreconditionFailed, Contended)
+    @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], request=None, responses={204: DONE})
+    @set_picture.mapping.delete
+    def remove_picture(self, request: Request, product_id: str) -> Response:
+        """Show no picture of a product. Safe to repeat."""
+        operations.remove_picture(product_id, precondition(request, shown))
         return Response(status=204)
 
     def _change(self, request: Request, product_id: str, *, partial: bool) -> HttpResponseBase:
