@@ -34,10 +34,10 @@ def create_at(address: str) -> None:
     client = AdminClient({"bootstrap.servers": address, "socket.timeout.ms": 30_000, "log_level": 0})
     try:
         existing = set(client.list_topics(timeout=TIMEOUT_SECONDS).topics)
-        missing = [each for each in _wanted() if each.topic not in existing]
+        missing = [each for each in wanted() if each.topic not in existing]
         for future in (client.create_topics(missing) if missing else {}).values():
             future.result(timeout=TIMEOUT_SECONDS)
-        for change in client.incremental_alter_configs([_settings(each) for each in _wanted()]).values():
+        for change in client.incremental_alter_configs([_settings(each) for each in wanted()]).values():
             change.result(timeout=TIMEOUT_SECONDS)
     except (KafkaException, TimeoutError) as error:
         raise LauncherError(
@@ -45,7 +45,8 @@ def create_at(address: str) -> None:
         ) from error
 
 
-def _wanted() -> list[NewTopic]:
+def wanted() -> list[NewTopic]:
+    """Every topic of the contracts, and beside it the one for its dead letters, with its settings."""
     # Whole segments are deleted, by their newest message, and one gathers a week of a quiet topic unless it is told:
     # then messages would come again that the inboxes, which remember for a day more, have forgotten.
     retention = {

@@ -17,7 +17,7 @@ def oldest_message() -> timedelta:
     """
     ages = [
         int(config["retention.ms"]) + int(config.get("segment.ms", KAFKAS_OWN_SEGMENT))
-        for config in (topic.config or {} for topic in topics._wanted() if DEAD_LETTER not in topic.topic)
+        for config in (topic.config or {} for topic in topics.wanted() if DEAD_LETTER not in topic.topic)
         if int(config.get("retention.ms", -1)) > 0
     ]
     assert ages, "no topic has a retention"

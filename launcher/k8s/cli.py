@@ -53,7 +53,7 @@ def validate(
         console.print(
             f"{name}: {found.count} objects, held to {held_to}: {verdict}", markup=False, soft_wrap=True
         )
-        for line in (*found.complaints, *(f"no schema here: {each}" for each in found.unknown)):
+        for line in (*found.complaints, *(f"no schema here for {kind}" for kind in found.unknown)):
             console.print(f"  {line}", markup=False, soft_wrap=True)
     if refused:
         raise typer.Exit(1)

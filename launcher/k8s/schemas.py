@@ -1,8 +1,7 @@
 """Judge manifests by the schemas of Kubernetes' own API, without a cluster: a field that does not exist is refused.
 
 The schemas are those of PyPI's kubernetes-validate, which reads 1 MB of definitions anew for each object; here they
-are read once. Objects of other people's kinds (KEDA, Gateway API, Prometheus) have no schema there: `crds.py` has
-what is known of those.
+are read once. Objects of other people's kinds (KEDA, Gateway API, Prometheus) have theirs in k8s/schemas (`crds.py`).
 """
 
 import importlib.resources
@@ -14,6 +13,8 @@ from typing import Any
 
 import referencing
 from jsonschema import Draft202012Validator
+
+from launcher.k8s.crds import SCHEMAS
 
 Json = dict[str, Any]
 
@@ -37,12 +38,15 @@ def name_of(each: Json) -> str:
 
 
 def is_known(each: Json) -> bool:
-    """Whether Kubernetes itself has such objects."""
+    """Whether anything here describes such objects."""
     return _validator(each.get("apiVersion", ""), each.get("kind", "")) is not None
 
 
 @cache
 def _validator(version: str, kind: str) -> Draft202012Validator | None:
+    theirs = SCHEMAS / f"{kind.lower()}-{version.replace('/', '-')}.json"
+    if theirs.exists():
+        return Draft202012Validator(json.loads(theirs.read_text()))
     group = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", version)
     schema = _read(f"{kind.lower()}-{group}.json")
     return None if schema is None else Draft202012Validator(schema, registry=_definitions())

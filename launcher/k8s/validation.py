@@ -12,12 +12,12 @@ class Judgement:
 
     overlay: str
     count: int  # objects
-    unknown: tuple[str, ...]  # objects of kinds that no schema here describes
+    unknown: tuple[str, ...]  # kinds that no schema here describes
     complaints: tuple[str, ...]
 
 
 def judge(overlay: str) -> Judgement:
     """Render the overlay and look at every object. Raises LauncherError where it cannot be rendered."""
     found = objects(render(overlay))
-    unknown = tuple(schemas.name_of(each) for each in found if not schemas.is_known(each))
+    unknown = tuple(sorted({each["kind"] for each in found if not schemas.is_known(each)}))
     return Judgement(overlay, len(found), unknown, (*schemas.complaints(found), *policies.complaints(found)))

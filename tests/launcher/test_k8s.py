@@ -1,22 +1,26 @@
 """k8s/ says the same as the launcher's table, and holds to its own rules: judged without a cluster."""
 
 import copy
+import json
+import os
 import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from launcher.instance import Instance
-from launcher.k8s import policies, schemas
+from launcher.instance import ROOT, Instance
+from launcher.k8s import policies, schemas, topics
 from launcher.k8s.arrows import ANYONE, arrows
-from launcher.k8s.kustomize import objects, overlays, render
+from launcher.k8s.kustomize import MANIFESTS, objects, overlays, render
 from launcher.k8s.pods import Workload, of_kind, workloads
 from launcher.k8s.secrets import manifests
 from launcher.services import specifications
 from launcher.system import SERVICES, STORES, Service, calls, command, process_name
+from shared.contracts.topics import PARTITIONS, TOPICS
 from shared.settings.environment import REQUIRED, Environment
 from shared.settings.environment import SERVICES as DEFAULTS
 from tests.launcher.test_compose import PLACES, in_containers
@@ -77,6 +81,93 @@ def test_the_manifests_are_what_the_api_takes_and_what_we_ask_of_them(overlay: s
     found = of(overlay)
     assert list(schemas.complaints(found)) == []
     assert list(policies.complaints(found)) == []
+
+
+@pytest.mark.parametrize("component", ["gateway-api", "node-users"])
+def test_a_component_that_no_overlay_of_ours_has_can_be_used(component: str, tmp_path: Path) -> None:
+    """Red when its patches fit nothing any more, or the route has a field that the Gateway API does not know."""
+    parts = {"resources": [MANIFESTS / "base"], "components": [MANIFESTS / "components" / component]}
+    # Real paths: kustomize counts the way back from where the directory really is.
+    relative = {
+        key: [os.path.relpath(each, tmp_path.resolve()) for each in value] for key, value in parts.items()
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(relative))
+    found = objects(render(str(tmp_path)))
+    assert list(schemas.complaints(found)) == []
+    lacks_users = [each for each in policies.complaints(found) if each.endswith("the node's users")]
+    assert list(policies.complaints(found)) == lacks_users
+    assert bool(lacks_users) == (component == "node-users")
+    assert len(of_kind(found, "HTTPRoute")) == (component == "gateway-api")
+
+
+def test_every_kind_has_a_schema() -> None:
+    """Red when an object of a new kind is judged by nothing; Strimzi's topics are written by launcher/k8s/topics.py."""
+    assert {each["kind"] for name in OVERLAYS for each in of(name) if not schemas.is_known(each)} == {
+        "KafkaTopic"
+    }
+
+
+def test_strimzi_makes_the_topics_of_the_contracts() -> None:
+    """Red when a topic is added or changed: `python -m launcher.k8s.topics` writes the file anew."""
+    assert topics.FILE.read_text() == topics.text()
+
+
+def test_production_fetches_every_secret_that_local_has() -> None:
+    wanted = {name: set(data) for name, data in secrets().items() if name not in ("postgres", "keycloak")}
+    fetched = {
+        each["metadata"]["name"]: {key["secretKey"] for key in each["spec"]["data"]}
+        for each in of_kind(of("production"), "ExternalSecret")
+    }
+    assert fetched == wanted
+
+
+def test_keda_looks_at_what_each_consumer_reads() -> None:
+    """Red when a consumer reads another topic than the one by which its replicas are counted."""
+    found = {}
+    for each in of_kind(of("production"), "ScaledObject"):
+        triggers = [trigger["metadata"] for trigger in each["spec"]["triggers"]]
+        assert {trigger["limitToPartitionsWithLag"] for trigger in triggers} == {"true"}
+        (group,) = {trigger["consumerGroup"] for trigger in triggers}
+        assert each["metadata"]["name"] == f"{group}-consumer"
+        assert each["spec"]["maxReplicaCount"] == PARTITIONS
+        found[group] = {trigger["topic"] for trigger in triggers}
+    channels = json.loads((ROOT / "docs/asyncapi.json").read_text())["operations"]
+    read: dict[str, set[str]] = {}
+    many = {topic.name for topic in TOPICS if topic.partitions > 1}
+    for operation in channels.values():
+        topic = operation["channel"]["$ref"].rpartition("/")[2]
+        if operation["action"] == "receive" and topic in many:
+            for tag in operation["tags"]:
+                read.setdefault(tag["name"], set()).add(topic)
+    assert found == read
+
+
+@pytest.mark.parametrize("overlay", ["base", "production"])
+def test_two_of_each_stand_ready(overlay: str) -> None:
+    """But for beat, whose work the next one's first sweep does."""
+    scaled = {
+        each["spec"]["scaleTargetRef"]["name"]: each["spec"]["minReplicas"]
+        for each in of_kind(of(overlay), "HorizontalPodAutoscaler")
+    }
+    scaled |= {
+        each["metadata"]["name"]: each["spec"]["minReplicaCount"]
+        for each in of_kind(of(overlay), "ScaledObject")
+    }
+    for name, each in deployments(overlay).items():
+        assert scaled.get(name) or each.manifest["spec"]["replicas"] >= 2 or name == "saga-beat"
+
+
+def test_alerts_look_at_metrics_that_there_are() -> None:
+    """Red when a metric is renamed and the alert falls silent."""
+    source = "".join(
+        path.read_text() for part in ("apps", "gateway", "shared") for path in (ROOT / part).rglob("*.py")
+    )
+    (rules,) = of_kind(of("production"), "PrometheusRule")
+    for rule in (each for group in rules["spec"]["groups"] for each in group["rules"]):
+        for metric in re.findall(r"[a-z]+(?:_[a-z]+)+(?=[{\[)])", rule["expr"]):
+            if not metric.startswith("app_kubernetes") and metric not in ("by", "topic"):
+                name = re.sub("_(total|bucket)$", "", metric)
+                assert re.search(f'"{name}(_total)?"', source), metric
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -201,8 +292,6 @@ def test_each_arrow_of_the_platform_is_open_and_every_other_is_closed() -> None:
 
 
 def test_autoscalers_want_no_more_consumers_than_there_are_partitions() -> None:
-    from shared.contracts.topics import PARTITIONS
-
     for each in of_kind(of("base"), "HorizontalPodAutoscaler"):
         if each["spec"]["scaleTargetRef"]["name"].endswith("-consumer"):
             assert each["spec"]["maxReplicas"] == PARTITIONS
