@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from launcher.console import console
+
 app = typer.Typer(
     help="Run the platform on Kubernetes: k8s/ has the manifests, docs/kubernetes.md the way.",
     no_args_is_help=True,
@@ -12,6 +14,9 @@ app = typer.Typer(
 )
 Overlay = Annotated[
     str, typer.Argument(metavar="[OVERLAY]", help="`local`, `production`, `base`, or a directory.")
+]
+Lab = Annotated[
+    bool, typer.Option("--lab", help="The real one-node cluster that the tests bring (needs root).")
 ]
 
 
@@ -38,7 +43,6 @@ def validate(
     ] = None,
 ) -> None:
     """Hold the manifests to the API's schemas, strictly, and to our own rules; no cluster is asked. Exit code 1: refused."""
-    from launcher.console import console
     from launcher.k8s.kustomize import overlays
     from launcher.k8s.policies import CHECKS
     from launcher.k8s.schemas import KUBERNETES
@@ -57,3 +61,48 @@ def validate(
             console.print(f"  {line}", markup=False, soft_wrap=True)
     if refused:
         raise typer.Exit(1)
+
+
+def _say(line: str) -> None:
+    console.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def images() -> None:
+    """Build the image of every service with podman, buildah or Docker."""
+    from launcher.k8s.images import PACKAGES, build, of_services, version
+
+    for image in of_services(f"{name}:{version()}" for name in PACKAGES):
+        build(image)
+        _say(image.name)
+
+
+@app.command()
+def up(overlay: Overlay = "local", lab: Lab = False) -> None:
+    """Look whether the cluster in kubeconfig has what it takes, apply an overlay, and wait until all is ready.
+
+    With --lab: start the tests' own cluster first, with images and Secrets made here.
+    """
+    from launcher.k8s.running import bring_up
+
+    bring_up(overlay, _say, in_lab=lab)
+    console.print(
+        "\nEverything is up. The front door: kubectl -n microcommerce port-forward service/gateway 8000"
+    )
+
+
+@app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_tests(context: typer.Context, lab: Lab = False) -> None:
+    """Run tests/k8s against the platform that is up there. What is not known here goes to pytest: `-k`, `-x`."""
+    from launcher.k8s.running import run_tests as run
+
+    if not run(context.args, in_lab=lab):
+        raise typer.Exit(1)
+
+
+@app.command()
+def down(lab: Lab = False) -> None:
+    """Remove the namespace with everything in it, data too; with --lab the tests' own cluster."""
+    from launcher.k8s.running import take_down
+
+    take_down(_say, in_lab=lab)

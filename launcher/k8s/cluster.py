@@ -3,16 +3,14 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from launcher.errors import LauncherError
+from launcher.k8s.kustomize import KUBECTL
 
 Json = dict[str, Any]
-KUBECTL = Path(sys.executable).parent / "kubectl"
 ANSWER_SECONDS = 60
 
 

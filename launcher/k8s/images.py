@@ -1,5 +1,6 @@
 """Container images, built by whichever of docker, podman and buildah there is."""
 
+import os
 import subprocess
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -93,11 +94,11 @@ def command(program: str, image: Image, when: int) -> list[str]:
     ]
 
 
-def build(image: Image, environment: Mapping[str, str]) -> None:
+def build(image: Image, environment: Mapping[str, str] | None = None) -> None:
     """Build it; what has not changed comes out of the builder's cache. Raises LauncherError with its last lines."""
     done = subprocess.run(
         command(builder(), image, int(_git("log", "-1", "--format=%ct"))),
-        env=dict(environment),
+        env=dict(environment or os.environ),
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,148 @@
+"""The platform on a cluster: looked at first, then applied, then waited for."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import yaml
+
+from launcher.errors import LauncherError
+from launcher.instance import ROOT
+from launcher.k8s import lab, preflight
+from launcher.k8s.cluster import Cluster
+from launcher.k8s.kustomize import objects, render
+from launcher.k8s.secrets import NAMESPACE, manifests
+
+Json = dict[str, Any]
+Say = Callable[[str], None]
+READY_SECONDS = 900  # a small machine starts thirty pods in that time; what takes longer hangs
+MANAGER = "--field-manager=microcommerce"
+
+
+def bring_up(overlay: str, say: Say, *, in_lab: bool) -> Cluster:
+    """Apply an overlay and wait until all of it is ready. Raises LauncherError before anything is applied if it cannot be."""
+    wanted = objects(render(overlay))
+    if in_lab:
+        lab.start(say)
+        cluster = lab.cluster()
+        wanted = _for_lab(wanted, say)
+        lab.bring_images(preflight.images(wanted), say)
+        apply(cluster, [_namespace(wanted)])
+        if overlay == "local":
+            cluster.run("apply", "--server-side", MANAGER, "--filename=-", given=manifests())
+        _see_images(cluster, wanted)
+    else:
+        cluster = Cluster()
+    found = preflight.look(cluster, NAMESPACE)
+    if complaints := list(preflight.complaints(wanted, found)):
+        raise LauncherError(
+            "Nothing was applied:\n" + "\n".join(f"  - {each}" for each in complaints), _WAY_OUT
+        )
+    say(f"Kubernetes {found.version[0]}.{found.version[1]} has what the manifests need")
+    apply(cluster, wanted)
+    wait(cluster, say)
+    return cluster
+
+
+def apply(cluster: Cluster, wanted: Sequence[Json]) -> None:
+    """Apply on the server's side: unknown fields are refused, and what another owner set is not overwritten unseen."""
+    text = yaml.safe_dump_all(wanted)
+    cluster.run(
+        "apply",
+        "--server-side",
+        MANAGER,
+        "--force-conflicts",
+        "--validate=strict",
+        "--filename=-",
+        given=text,
+        seconds=120,
+    )
+
+
+def wait(cluster: Cluster, say: Say, seconds: float = READY_SECONDS) -> None:
+    """Until every Deployment, StatefulSet and Job is what it should be. Raises LauncherError that says what is not."""
+    began = time.monotonic()
+    known: set[str] = set()
+    while True:
+        waiting = unready(cluster)
+        for name in sorted(set(waiting.get("ready", ())) - known):
+            say(f"{time.monotonic() - began:5.0f} s  {name}")
+            known.add(name)
+        if not waiting["unready"]:
+            return
+        if time.monotonic() - began > seconds:
+            raise LauncherError(
+                f"Not ready after {seconds:.0f} s: {', '.join(waiting['unready'])}",
+                f"kubectl --namespace {NAMESPACE} get pods; kubectl --namespace {NAMESPACE} describe pod NAME",
+            )
+        time.sleep(2)
+
+
+def unready(cluster: Cluster) -> dict[str, list[str]]:
+    """What is ready and what is not, as kind/name."""
+    found: dict[str, list[str]] = {"ready": [], "unready": []}
+    for each in cluster.items("deployments,statefulsets,jobs", f"--namespace={NAMESPACE}"):
+        name = f"{each['kind'].lower()}/{each['metadata']['name']}"
+        found["ready" if _is_ready(each) else "unready"].append(name)
+    return found
+
+
+def _is_ready(each: Json) -> bool:
+    status, spec = each.get("status") or {}, each["spec"]
+    if each["kind"] == "Job":
+        return bool(status.get("succeeded"))
+    wanted = spec.get("replicas", 1)
+    is_seen = status.get("observedGeneration") == each["metadata"]["generation"]
+    updated = status.get("updatedReplicas", 0) if each["kind"] == "Deployment" else wanted
+    counts = {updated, wanted, status.get("readyReplicas", 0), status.get("replicas", 0)}
+    return bool(is_seen and len(counts) == 1)
+
+
+def run_tests(arguments: Sequence[str], *, in_lab: bool) -> bool:
+    """Run tests/k8s, where the cluster can be reached; whether all of it passed."""
+    cluster = lab.cluster() if in_lab else Cluster()
+    command = [*cluster.through, sys.executable, "-m", "pytest", "tests/k8s", "-v", *arguments]
+    environment = {**cluster.environment, "KUBECTL": cluster.kubectl}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
+
+
+def take_down(say: Say, *, in_lab: bool) -> None:
+    """Remove the namespace and everything in it, volumes' claims too; of the lab, the cluster itself."""
+    if in_lab:
+        lab.stop(say)
+        return
+    Cluster().run("delete", "namespace", NAMESPACE, "--ignore-not-found", seconds=300)
+    say(f"The namespace {NAMESPACE} is gone.")
+
+
+def _namespace(wanted: Sequence[Json]) -> Json:
+    return next(each for each in wanted if each["kind"] == "Namespace")
+
+
+def _see_images(cluster: Cluster, wanted: Sequence[Json]) -> None:
+    """Until the node has told what it holds; it does so once in a while, and before that the look would miss them."""
+    names = {each for each in preflight.images(wanted) if each.startswith("microcommerce-")}
+    until = time.monotonic() + 90
+    while names - _short(preflight.look(cluster, NAMESPACE).images) and time.monotonic() < until:
+        time.sleep(3)
+
+
+def _short(images: Any) -> set[str]:
+    return {each.removeprefix("docker.io/library/") for each in images}
+
+
+def _for_lab(wanted: Sequence[Json], say: Say) -> list[Json]:
+    """Debian's containerd is older than users of a pod's own: the one thing that the lab leaves out."""
+    for each in wanted:
+        pod = ((each.get("spec") or {}).get("template") or {}).get("spec") or {}
+        pod.pop("hostUsers", None)
+    say("the lab's container runtime has no user namespaces: hostUsers is left out")
+    return list(wanted)
+
+
+_WAY_OUT = (
+    "docs/kubernetes.md says how each comes to be there. Secrets of overlays/local: "
+    "`manage_all.py k8s secrets | kubectl apply -f -`, in the namespace microcommerce."
+)

@@ -1,0 +1,136 @@
+"""The shop on a cluster, as a customer sees it."""
+
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import requests
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from launcher.k8s.cluster import Cluster
+from launcher.k8s.secrets import NAMESPACE
+
+Json = dict[str, Any]
+T = TypeVar("T")
+ANSWER = 30.0  # seconds
+HEAL = 240.0  # seconds, until what was disturbed must be well again
+ADDRESS = {
+    "name": "Alice",
+    "line1": "1 High Street",
+    "city": "London",
+    "postal_code": "N1 9GU",
+    "country": "GB",
+}
+
+
+def eventually(look: Callable[[], T | None], what: str, seconds: float = HEAL) -> T:
+    """What `look` finds, as soon as it is something."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"{what}: not within {seconds:.0f} s")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Where the front door and Keycloak answer: on their Services' addresses, or through kubectl."""
+
+    gateway: str
+    keycloak: str
+
+    @classmethod
+    @contextmanager
+    def of(cls, cluster: Cluster) -> Iterator[Self]:
+        with ExitStack() as stack:
+            yield cls(*(stack.enter_context(_reached(cluster, name)) for name in ("gateway", "keycloak")))
+
+    def shopper(self, user: str) -> "Shopper":
+        return Shopper(self, user)
+
+    def products(self) -> list[Json]:
+        answer = requests.get(f"{self.gateway}/api/products/", headers=HOST, timeout=ANSWER)
+        answer.raise_for_status()
+        found: list[Json] = answer.json()["results"]
+        return found
+
+
+HOST = {"Host": "localhost:8000"}  # MICROCOMMERCE_GATEWAY_URL of overlays/local
+
+
+@contextmanager
+def _reached(cluster: Cluster, name: str) -> Iterator[str]:
+    """The address of a Service. Who stands outside of the cluster's network goes through kubectl, to one pod."""
+    spec = cluster.get("service", name, f"--namespace={NAMESPACE}")["spec"]
+    host, port = spec["clusterIP"], spec["ports"][0]["port"]
+    if _answers(host, port):
+        yield f"http://{host}:{port}"
+        return
+    forward = [cluster.kubectl, f"--namespace={NAMESPACE}", "port-forward", f"service/{name}", f":{port}"]
+    with subprocess.Popen(forward, stdout=subprocess.PIPE, text=True) as forwarding:
+        said = forwarding.stdout.readline() if forwarding.stdout else ""
+        try:
+            yield f"http://127.0.0.1:{said.split('->')[0].rpartition(':')[2].strip()}"
+        finally:
+            forwarding.terminate()
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+class Shopper:
+    """A development user, whose password is the name."""
+
+    def __init__(self, shop: Shop, user: str) -> None:
+        self._shop = shop
+        self._user = user
+        self._token, self._until = "", 0.0
+
+    def token(self) -> str:
+        if time.monotonic() > self._until:
+            form = {
+                "grant_type": "password",
+                "client_id": "microcommerce-cli",
+                "username": self._user,
+                "password": self._user,
+            }
+            address = f"{self._shop.keycloak}/realms/microcommerce/protocol/openid-connect/token"
+            answer = requests.post(address, data=form, timeout=ANSWER)
+            answer.raise_for_status()
+            self._token, self._until = answer.json()["access_token"], time.monotonic() + 120
+        return self._token
+
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {**HOST, "Authorization": f"Bearer {self.token()}", **options.pop("headers", {})}
+        return requests.request(method, self._shop.gateway + path, headers=headers, timeout=ANSWER, **options)
+
+    def order(self, product: str, quantity: int = 1) -> requests.Response:
+        body = {"shipping_address": ADDRESS, "items": [{"product_id": product, "quantity": quantity}]}
+        return self.ask("POST", "/api/orders/", json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+
+    def state(self, order: str) -> str:
+        return str(self.ask("GET", f"/api/orders/{order}/").json().get("status"))
+
+    def until(self, order: str, state: str) -> None:
+        eventually(lambda: self.state(order) == state, f"order {order} {state}")
+
+    def listen(self) -> ClientConnection:
+        """A live connection, through the front door."""
+        host, _, port = self._shop.gateway.removeprefix("http://").partition(":")
+        protocols = [Subprotocol("microcommerce.v1"), Subprotocol(f"bearer.{self.token()}")]
+        address = "ws://localhost:8000/ws/notifications/"
+        return connect(
+            address, sock=socket.create_connection((host, int(port))), subprotocols=protocols, proxy=None
+        )
