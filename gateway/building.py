@@ -9,7 +9,7 @@ from django.conf import settings
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
-from gateway import explained
+from gateway import explained, index
 from gateway.access import AccessLog
 from gateway.body import BodyBudget, BodyReader
 from gateway.connection_limits import ConnectionLimits
@@ -69,6 +69,7 @@ class Building:
                 "/health": health.all,
                 "/health/live": live,
                 "/health/ready": health.ready,
+                "/api/": index.answer,
                 "/api/schema/": Document.read().answer,
                 "/problems/": explained.every_problem,
                 "/problems/{slug}": explained.one_problem,

@@ -33,6 +33,14 @@ class Refusal(Exception):
         return self.title or HTTPStatus(self.status).phrase
 
 
+class Elsewhere(Exception):
+    """What is asked for stands at `address`, the same with a slash at its end."""
+
+    def __init__(self, address: bytes) -> None:
+        super().__init__(address)
+        self.address = address
+
+
 class BadRequest(Refusal):
     """The request breaks HTTP's own rules, or could be read in two ways."""
 

@@ -80,6 +80,12 @@ class Exchange:
         accepted = b",".join(value for name, value in self.headers.kept if name == b"accept")
         return wants_page(accepted.decode("latin-1"))
 
+    @property
+    def account(self) -> dict[str, Any]:
+        """Who is signed in and where they are, as every page shows it."""
+        here = self.path + b"?" + self.query if self.query else self.path
+        return {"principal": self.principal, "here": here.decode("latin-1")}
+
     def release_body(self) -> None:
         """The request's body is no longer needed."""
         if self.body is not None:
@@ -110,7 +116,7 @@ class Exchange:
         """Send the problem document of `refusal`; what was held of the request's body is free for others."""
         self.release_body()
         if self.is_for_people:
-            body = refusals.page(refusal, self.path, self.query, self.hop)
+            body = refusals.page(refusal, self.account, self.path, self.hop)
             headers = refusals.headers(refusal, body, refusals.PAGE_TYPE)
         else:
             body = refusals.document(refusal, self.path, self.hop)

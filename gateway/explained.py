@@ -56,6 +56,8 @@ async def one_problem(exchange: Exchange) -> None:
 
 
 async def _show(exchange: Exchange, title: str, chosen: list[Section]) -> None:
-    page = render_to_string("gateway/problems.html", {"title": title, "sections": chosen}).encode()
-    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"public, max-age=60")]
+    page = render_to_string(
+        "gateway/problems.html", {"title": title, "sections": chosen, **exchange.account}
+    ).encode()
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"private, max-age=60")]
     await exchange.answer(200, headers, page)

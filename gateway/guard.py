@@ -9,6 +9,7 @@ from gateway.errors import (
     BadRequest,
     BadToken,
     ContentTooLarge,
+    Elsewhere,
     Forbidden,
     IdentityUnavailable,
     MalformedPath,
@@ -31,6 +32,7 @@ from shared.auth import InvalidToken, KeysUnavailable, Principal, TokenVerifier
 logger = logging.getLogger(__name__)
 
 BEARER = b"bearer "
+READS = {"GET", "HEAD"}
 PROBES = {b"/health/live", b"/health/ready"}  # whoever probes a pod knows its address and no name
 
 
@@ -95,6 +97,8 @@ class Guard:
         """The row of the table that this request falls under."""
         place = self.find_place(exchange)
         route = place.routes.get(exchange.method)
+        if route is None and exchange.method in READS and exchange.is_for_people:
+            route = place.form
         if route is not None and exchange.method != WEBSOCKET:
             return route
         if not place.allow:
@@ -108,11 +112,18 @@ class Guard:
             raise MalformedPath if is_trick(path) else NoSuchAddress
         place = self._routing.find(path)
         if place is None:
-            near = self._routing.find(path + b"/")
-            raise NoSuchAddress(
-                f"There is nothing at this address. Did you mean {near.path}?" if near else ""
-            )
+            raise self._missing(exchange)
         return place
+
+    def _missing(self, exchange: Exchange) -> Exception:
+        """There is nothing at the address, or there is with a slash at its end: whoever reads is led there."""
+        there = exchange.path + b"/"
+        near = self._routing.find(there)
+        if near is None:
+            return NoSuchAddress()
+        if exchange.method not in READS or not (near.form or exchange.method in near.routes):
+            return NoSuchAddress(f"There is nothing at this address. Did you mean {near.path}?")
+        return Elsewhere(there + b"?" + exchange.query if exchange.query else there)
 
     async def identify(self, exchange: Exchange) -> Principal | None:
         """The caller that the request's token or session names; None where it has neither.

@@ -54,7 +54,7 @@ class Health:
         if not exchange.is_for_people:
             await _answer(exchange, status, report)
             return
-        page = render_to_string("gateway/health.html", {"report": report}).encode()
+        page = render_to_string("gateway/health.html", {"report": report, **exchange.account}).encode()
         await exchange.answer(status, [(b"content-type", b"text/html; charset=utf-8"), NO_STORE], page)
 
     async def _recent(self) -> Report:

@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -22,10 +21,9 @@ def document(refusal: Refusal, path: bytes, hop: trace.TraceParent) -> bytes:
     return json.dumps(_problem(refusal, path, hop)).encode()
 
 
-def page(refusal: Refusal, path: bytes, query: bytes, hop: trace.TraceParent) -> bytes:
+def page(refusal: Refusal, account: dict[str, Any], path: bytes, hop: trace.TraceParent) -> bytes:
     """The same for somebody with a browser; who has to sign in first is led there and back."""
-    back = (path + b"?" + query if query else path).decode("latin-1")
-    context = {"problem": _problem(refusal, path, hop), "sign_in": f"/login/?{urlencode({'next': back})}"}
+    context = {"problem": _problem(refusal, path, hop), **account}
     return render_to_string("gateway/problem.html", context).encode()
 
 

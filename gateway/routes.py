@@ -1,7 +1,9 @@
 """Every address of the platform: who may do what, and which service answers.
 
 An address that is not in this table does not exist (404). A method that no row names for an address is
-refused (405). Both are decided here, before anything is forwarded. Whoever may read an address may also ask
+refused (405); only a browser that asks to be shown an address where there is nothing to read is led to the service
+all the same, with the role of what can be done there: it gets a page with forms. All of it is decided here, before
+anything is forwarded. Whoever may read an address may also ask
 for its HEAD and its OPTIONS. `customer` means any signed-in customer: that an order, a basket or a
 notification is their own is for the service to judge, and a manager may do whatever a customer may.
 """
@@ -89,7 +91,8 @@ ROUTES = (
     Route(manager,  "GET POST",         "/admin/notification/{page...}",                "notification", BACK_OFFICE),
     Route(manager,  "GET",              "/admin/basket/",                               "basket", BACK_OFFICE),
 
-    # What all of this is: the OpenAPI document, its page, and a page for every kind of problem
+    # What all of this is: an index of what the caller may do, the OpenAPI document, its page, and a page for every kind of problem
+    Route(anyone,   "GET",              "/api/",                                        HERE, PAGE),
     Route(anyone,   "GET",              "/api/schema/",                                 HERE, PAGE),
     Route(anyone,   "GET",              "/api/docs/",                                   HERE, PAGE),
     Route(anyone,   "GET",              "/problems/",                                   HERE, PAGE),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.table import WEBSOCKET, Role, Route
+from gateway.table import HERE, WEBSOCKET, Role, Route
 
 _STRICTNESS = [Role.ANYONE, Role.CUSTOMER, Role.MANAGER]
 
@@ -14,11 +14,15 @@ class BadTable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One address: what may be done there (`routes`, by method) and what an `Allow` header says."""
+    """One address: what may be done there (`routes`, by method) and what an `Allow` header says.
+
+    `form` is the row by which a browser is shown a page with forms, where there is nothing to read.
+    """
 
     path: str
     routes: Mapping[str, Route]
     allow: bytes
+    form: Route | None = None
 
 
 @dataclass(slots=True)
@@ -92,12 +96,15 @@ def _places(table: Iterable[Route]) -> list[Place]:
 
 def _place(path: str, methods: dict[str, Route]) -> Place:
     routes = {method: route for method, route in methods.items() if method != WEBSOCKET}
-    if "GET" in routes:
-        routes["HEAD"] = routes["GET"]
+    form = None
     if routes:
         easiest = min(routes.values(), key=lambda route: _STRICTNESS.index(route.who))
+        if "GET" not in routes and easiest.to != HERE and easiest.limits.in_api:
+            form = easiest
         routes["OPTIONS"] = routes.get("GET", easiest)
+    if "GET" in routes:
+        routes["HEAD"] = routes["GET"]
     allow = ", ".join(sorted(routes)).encode()
     if WEBSOCKET in methods:
         routes[WEBSOCKET] = methods[WEBSOCKET]
-    return Place(path, routes, allow)
+    return Place(path, routes, allow, form)

@@ -87,8 +87,7 @@ globals().update(service_settings("gateway", apps=["gateway"], environment=env))
 is_https = env.gateway_url.startswith("https://")
 
 # mozilla-django-oidc imports Django's users, which have no table here: who someone is stands in their token.
-# DRF and shared.http are here for the style sheets and scripts of the browsable pages, which services write and
-# this serves.
+# shared.http is here for the style sheet and script of the API's pages, which services write and this serves.
 INSTALLED_APPS = [
     "gateway",
     "django.contrib.contenttypes",
@@ -96,7 +95,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "shared.http",
     "shared.admin",
-    "rest_framework",
     "drf_spectacular_sidecar",  # Swagger UI, for the page of the API's description
 ]
 # The front door has done what the services' middleware does: trace, request id, access line, metrics, host.

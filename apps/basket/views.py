@@ -1,5 +1,8 @@
 """The basket API: everybody's own basket, and nobody else's."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
@@ -19,19 +22,33 @@ from apps.basket.preconditions import etag_of, tags_to_change
 from apps.basket.serializers import BasketSerializer, LineQuantitySerializer, ReplaceBasketSerializer
 from apps.basket.store import Basket
 from shared.auth.drf import IsCustomer, principal_of
+from shared.http.browsable import Choices, Lead, form
 from shared.http.described import ETAG, IF_MATCH, IF_NONE_MATCH, UNCHANGED, may_fail
-from shared.http.preconditions import PreconditionFailed, conditional
+from shared.http.preconditions import PreconditionFailed, about, conditional
 
 PRODUCT_ID = OpenApiParameter(
     "product_id", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, OpenApiParameter.PATH
 )
+Shown = Mapping[str, Any]
+LINKS = {"product_id": "/api/products/{product_id}/", "name": "/api/basket/items/{product_id}/"}
 GONE = OpenApiResponse(description="Done; also where there was nothing to take out.")
+
+
+def _products(view: Any) -> Mapping[str, Choices]:
+    """The names of what is in the basket already."""
+    basket = queries.basket_of(principal_of(view.request).subject)
+    return {"items.product_id": [(line.product_id, line.name) for line in basket.items]}
 
 
 class BasketView(APIView):
     """Your basket, at today's prices. A line that cannot be bought any more says so, and is not in the total."""
 
     permission_classes = [IsCustomer]
+    links: ClassVar = {f"items.{name}": address for name, address in LINKS.items()}
+
+    def page_links(self, _: Shown) -> Iterable[Lead]:
+        """What to do with a basket."""
+        return [Lead("Find something for it", "/api/products/"), Lead("Order what is in it", "/api/orders/")]
 
     @may_fail(CatalogueIncomplete, PreconditionFailed)
     @extend_schema(
@@ -45,6 +62,13 @@ class BasketView(APIView):
         response = _shown(request, basket)
         return conditional(request, response, etag_of(basket)) if _is_json(request) else response
 
+    @form(
+        "Change the whole basket",
+        says="What stands below is what the basket holds then.",
+        done="The basket is changed.",
+        body=ReplaceBasketSerializer,
+        choices=_products,
+    )
     @may_fail(BasketChanged, BasketFull, MixedCurrencies, CatalogueIncomplete)
     @extend_schema(
         operation_id="basket_replace",
@@ -59,6 +83,12 @@ class BasketView(APIView):
         body.is_valid(raise_exception=True)
         return _shown(request, operations.replace(customer, body.lines, tags_to_change(request)))
 
+    @form(
+        "Empty the basket",
+        says="Takes everything out.",
+        asks="Take everything out of your basket?",
+        done="The basket is empty.",
+    )
     @may_fail(BasketChanged)
     @extend_schema(operation_id="basket_clear", parameters=[IF_MATCH], responses={204: GONE})
     def delete(self, request: Request) -> Response:
@@ -71,7 +101,22 @@ class BasketItemView(APIView):
     """One line of your basket."""
 
     permission_classes = [IsCustomer]
+    links: ClassVar = LINKS
 
+    def page_data(self) -> Shown:
+        """The line as it is, or the product that is not in the basket yet."""
+        product_id: str = self.kwargs["product_id"]
+        items = BasketSerializer(queries.basket_of(principal_of(self.request).subject)).data["items"]
+        return next((line for line in items if line["product_id"] == product_id), {"product_id": product_id})
+
+    @form(
+        "Put it into your basket",
+        says="Sets how many of this product are in your basket.",
+        done="It is in your basket.",
+        then="/api/basket/",
+        body=LineQuantitySerializer,
+        example=lambda _: {"quantity": 1},
+    )
     @may_fail(ProductNotFound, BasketChanged, BasketFull, MixedCurrencies, CatalogueIncomplete)
     @extend_schema(
         operation_id="basket_item_set",
@@ -87,6 +132,12 @@ class BasketItemView(APIView):
         basket = operations.set_line(principal_of(request).subject, product_id, quantity, tags)
         return _shown(request, basket)
 
+    @form(
+        "Take it out of your basket",
+        asks="Take this product out of your basket?",
+        done="It is not in your basket any more.",
+        then="/api/basket/",
+    )
     @may_fail(BasketChanged)
     @extend_schema(
         operation_id="basket_item_remove", parameters=[PRODUCT_ID, IF_MATCH], responses={204: GONE}
@@ -102,7 +153,7 @@ def _shown(request: Request, basket: Basket) -> Response:
     headers = {"Cache-Control": "private, no-cache"}
     if _is_json(request):
         headers["ETag"] = etag_of(basket)
-    return Response(BasketSerializer(basket).data, headers=headers)
+    return about(Response(BasketSerializer(basket).data, headers=headers), etag_of(basket))
 
 
 def _is_json(request: Request) -> bool:

@@ -44,6 +44,14 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
         read_only_fields = fields
 
 
+class AfterSerializer(serializers.Serializer[None]):
+    """The query of the list, as its page offers it."""
+
+    after = serializers.IntegerField(
+        required=False, min_value=0, help_text="Only what came after the notification with this id."
+    )
+
+
 ENCODER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,6 +1,6 @@
 """The notification API: everyone's own, and nobody else's."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
@@ -15,8 +15,9 @@ from rest_framework.viewsets import GenericViewSet
 from apps.notification import operations
 from apps.notification.models import Notification
 from apps.notification.queries import MOST, parse_after, told_after
-from apps.notification.serializers import NotificationSerializer
+from apps.notification.serializers import AfterSerializer, NotificationSerializer
 from shared.auth.drf import IsCustomer, principal_of
+from shared.http.browsable import form
 from shared.http.described import NOT_EMPTY
 
 AFTER = OpenApiParameter(
@@ -39,6 +40,10 @@ class NotificationViewSet(mixins.ListModelMixin, GenericViewSet[Notification]):
     filter_backends = []
     lookup_field = "id"
     lookup_value_converter = "int"
+    query_serializer = AfterSerializer
+    links: ClassVar = {"order_id": "/api/orders/{order_id}/"}
+    row_links: ClassVar = {"Mark as read": "/api/notifications/{id}/read/"}
+    columns = ("id", "title", "body", "order_id", "created_at", "read_at")
 
     def get_queryset(self) -> QuerySet[Notification]:
         """The caller's own, after the id that the query names."""
@@ -53,6 +58,13 @@ class NotificationViewSet(mixins.ListModelMixin, GenericViewSet[Notification]):
         """Your notifications in the order of their ids."""
         return super().list(request, *args, **kwargs)
 
+    @form(
+        "Mark as read",
+        says="Notes that you have read this. The first time counts.",
+        done="Marked as read.",
+        then="/api/notifications/",
+        body=None,
+    )
     @extend_schema(parameters=[ID], request=None, responses={204: None})
     @action(detail=True, methods=["post"])
     def read(self, request: Request, id: int) -> Response:

@@ -1,7 +1,8 @@
 """The order API: who may do what, and which operation or query does it."""
 
 import re
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -27,13 +28,39 @@ from apps.order.errors import (
     WrongState,
 )
 from apps.order.filters import OrderFilter
-from apps.order.models import Order
+from apps.order.models import TRANSITIONS, UNDOABLE, Order, Status
 from apps.order.serializers import CancelSerializer, OrderSerializer, PlaceOrderSerializer, first_answer
 from shared.auth.drf import IsCustomer, IsManager, principal_of
+from shared.auth.principal import CUSTOMER
+from shared.http.browsable import Lead, form
 from shared.http.described import IDEMPOTENCY_KEY, LOCATION, may_fail
 from shared.http.pagination import WalkPagination
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
+Shown = Mapping[str, Any]
+AFTERWARDS = "/api/orders/{pk}/"
+
+
+def _only_while(possible: Iterable[Status], what: str) -> Callable[[Shown], str]:
+    """What a page says of an order that is in none of the states in which it can be done."""
+    states = tuple(possible)
+
+    def why_not(order: Shown) -> str:
+        if order.get("status") in states:
+            return ""
+        return f"This order is {order.get('status')}. Only one that is {' or '.join(states)} can be {what}."
+
+    return why_not
+
+
+def _before(status: Status) -> Iterable[Status]:
+    return (each for each, after in TRANSITIONS.items() if status in after)
+
+
+def _last_address(view: Any, _: Shown) -> Shown:
+    """A customer's newest order goes where the next one most likely goes, too."""
+    newest = Order.objects.filter(customer_id=principal_of(view.request).subject).first()
+    return {"shipping_address": newest.shipping_address} if newest else {}
 
 
 class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Order]):
@@ -45,6 +72,12 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
     filterset_class = OrderFilter
     pagination_class = WalkPagination
     lookup_value_converter = "uuid"
+    links: ClassVar = {
+        "id": "/api/orders/{id}/",
+        "number": "/api/orders/{id}/",
+        "items.product_id": "/api/products/{product_id}/",
+    }
+    columns = ("number", "status", "total", "currency", "created_at")
 
     def get_queryset(self) -> QuerySet[Order]:
         """What this caller may see: another customer's order does not exist for them."""
@@ -56,6 +89,21 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         """The body that the browsable API offers a form for."""
         return {"create": PlaceOrderSerializer, "cancel": CancelSerializer}.get(self.action, OrderSerializer)
 
+    def page_links(self, shown: Shown) -> Iterable[Lead]:
+        """Where to go on from an order, and from all of them."""
+        if "status" in shown:
+            yield Lead("How it is being placed", f"/api/sagas/?order_id={shown['id']}", CUSTOMER)
+        else:
+            yield Lead("Your basket", "/api/basket/", CUSTOMER)
+
+    @form(
+        "Place an order",
+        says="Orders the lines below; without any line, what is in your basket. The prices are those of the shop now: "
+        "with an expected total, it is refused where they have changed.",
+        done="Your order is placed. Its status says when it is confirmed.",
+        once=True,
+        initial=_last_address,
+    )
     @may_fail(
         BasketEmpty,
         BasketAlreadyOrdered,
@@ -83,6 +131,14 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         location = reverse("order-detail", args=[order.pk], request=request)
         return Response(first_answer(order), status=status.HTTP_201_CREATED, headers={"Location": location})
 
+    @form(
+        "Cancel this order",
+        says="Asks for the order to be undone: what was reserved or sold goes back into stock. Possible until it is shipped.",
+        done="It will be cancelled: its status says when it is.",
+        then=AFTERWARDS,
+        body=CancelSerializer,
+        why_not=_only_while(UNDOABLE, "cancelled"),
+    )
     @may_fail(WrongState)
     @extend_schema(request=CancelSerializer, responses={202: OrderSerializer})
     @action(detail=True, methods=["post"])
@@ -95,6 +151,14 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         order = operations.cancel(pk, body.validated_data["reason"], only_of=only_of)
         return Response(OrderSerializer(order).data, status=status.HTTP_202_ACCEPTED)
 
+    @form(
+        "Ship this order",
+        says="Says that the order left the house. The customer is told, and it can no longer be cancelled.",
+        done="The order is shipped.",
+        then=AFTERWARDS,
+        body=None,
+        why_not=_only_while(_before(Status.SHIPPED), "shipped"),
+    )
     @may_fail(WrongState)
     @extend_schema(request=None, responses=OrderSerializer)
     @action(detail=True, methods=["post"], permission_classes=[IsManager])
@@ -102,6 +166,14 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         """The order left the house."""
         return Response(OrderSerializer(operations.ship(pk)).data)
 
+    @form(
+        "Deliver this order",
+        says="Says that the order arrived. The customer is told.",
+        done="The order is delivered.",
+        then=AFTERWARDS,
+        body=None,
+        why_not=_only_while(_before(Status.DELIVERED), "delivered"),
+    )
     @may_fail(WrongState)
     @extend_schema(request=None, responses=OrderSerializer)
     @action(detail=True, methods=["post"], permission_classes=[IsManager])

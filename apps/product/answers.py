@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from apps.product import operations
 from apps.product.pages import SHELF
 from apps.product.serializers import Shown
-from shared.http.preconditions import Preconditions, conditional, refuse_failed, strong_tag
+from shared.http.preconditions import Preconditions, about, conditional, refuse_failed, strong_tag
 from shared.http.renderers import JSONRenderer
 
 
@@ -23,7 +23,7 @@ def encoded(shown: Any) -> bytes:
 def answer_read(request: Request, render: Callable[[], Shown]) -> HttpResponseBase:
     """What `render` makes, or made for the same address since the catalogue last changed; 304 where it is known."""
     if not _wants_json(request):
-        return Response(render())
+        return page_of(render())
     page = SHELF.page(request.get_full_path(), lambda: encoded(render()))
     # Who keeps answers of several addresses must not show them beside each other where the catalogue changed between.
     label = {"Catalogue-Revision": page.revision} if page.revision else {"Cache-Control": "no-cache"}
@@ -35,7 +35,7 @@ def answer_write(
 ) -> HttpResponseBase:
     """`shown` with the tag that the next `If-Match` names."""
     if not _wants_json(request):
-        return Response(shown, status=status, headers=headers)
+        return page_of(shown, status, headers)
     body = encoded(shown)
     response = _json(body, status, headers)
     response["ETag"] = strong_tag(body)
@@ -47,6 +47,11 @@ def precondition(request: Request, show: Callable[[Any], Shown]) -> operations.P
     if Preconditions.of(request.headers).are_none:
         return operations.whatever_it_is
     return lambda found: refuse_failed(request, strong_tag(encoded(show(found))))
+
+
+def page_of(shown: Shown, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """`shown` for a page, whose forms name the tag that a program has read."""
+    return about(Response(shown, status=status, headers=headers), strong_tag(encoded(shown)))
 
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

@@ -30,6 +30,9 @@ class ParagraphsField(TextField):
     }
     pattern = r"^([^\u0000-\u0008\u000b-\u001f\u007f]|\r\n)*$"
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(style={"base_template": "textarea.html"}, **kwargs)  # DRF's word for several lines
+
     def to_internal_value(self, data: Any) -> str:
         """The text, trimmed, with one kind of line break."""
         return super().to_internal_value(data).replace("\r\n", "\n")
@@ -52,6 +55,9 @@ class CurrencyField(TextField):
     default_error_messages: ClassVar = {
         "currency": "This is not the ISO 4217 code of a currency, such as EUR."
     }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(style={"base_template": "select.html"}, **kwargs)  # a page offers all of them
 
     def to_internal_value(self, data: Any) -> str:
         """The code."""

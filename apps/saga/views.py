@@ -1,6 +1,6 @@
 """The saga API: customers see their own, managers see all, wake what is stuck and settle dead letters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -16,11 +16,24 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from apps.saga import dead_letters, orchestrator
 from apps.saga.errors import DeadLetterSettled, KafkaAway, NobodyToReplayTo, OfLaterRelease, SagaFinished
-from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga
+from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga, Status
 from apps.saga.serializers import DeadLetterSerializer, SagaSerializer
 from shared.auth.drf import IsCustomer, IsManager, principal_of
+from shared.http.browsable import form
 from shared.http.described import may_fail
 from shared.http.pagination import WalkPagination
+
+Shown = Mapping[str, Any]
+
+
+def _has_ended(saga: Shown) -> str:
+    is_over = saga.get("status") in {Status.COMPLETED, Status.COMPENSATED}
+    return f"This saga is {saga.get('status')}: there is nothing left to do." if is_over else ""
+
+
+def _is_settled(letter: Shown) -> str:
+    is_waiting = letter.get("status") == DeadLetter.Status.WAITING
+    return "" if is_waiting else f"This message was {letter.get('status')} already."
 
 
 class SagaFilter(filters.FilterSet):  # type: ignore[misc]  # comes without types
@@ -47,12 +60,22 @@ class SagaViewSet(ReadOnlyModelViewSet[Saga]):
     filterset_class = SagaFilter
     pagination_class = WalkPagination
     lookup_value_converter = "uuid"
+    links: ClassVar = {"id": "/api/sagas/{id}/", "order_id": "/api/orders/{order_id}/"}
+    columns = ("id", "kind", "order_id", "status", "deadline")
 
     def get_queryset(self) -> QuerySet[Saga]:
         """What this caller may see."""
         caller = principal_of(self.request)
         return super().get_queryset().filter(Q() if caller.is_manager else Q(customer_id=caller.subject))
 
+    @form(
+        "Try the current step again",
+        says="Asks the participant of the current step once more, whatever the step's retries say. Safe to repeat.",
+        done="The step was asked again.",
+        then="/api/sagas/{pk}/",
+        body=None,
+        why_not=_has_ended,
+    )
     @may_fail(SagaFinished, OfLaterRelease)
     @extend_schema(request=None, responses=SagaSerializer)
     @action(detail=True, methods=["post"], permission_classes=[IsManager])
@@ -89,7 +112,17 @@ class DeadLetterViewSet(ReadOnlyModelViewSet[DeadLetter]):
     filterset_class = DeadLetterFilter
     pagination_class = WalkPagination
     lookup_value_regex = r"[0-9]{1,18}"
+    links: ClassVar = {"id": "/api/dead-letters/{id}/"}
+    columns = ("id", "service", "topic", "key", "status", "attempts", "created_at")
 
+    @form(
+        "Replay this message",
+        says="Sends the message again, with its own id, to the service that gave it up and to no other.",
+        done="The message was sent again.",
+        then="/api/dead-letters/{pk}/",
+        body=None,
+        why_not=_is_settled,
+    )
     @may_fail(DeadLetterSettled, NobodyToReplayTo, KafkaAway)
     @extend_schema(parameters=[LETTER], request=None, responses=DeadLetterSerializer)
     @action(detail=True, methods=["post"])
@@ -97,6 +130,15 @@ class DeadLetterViewSet(ReadOnlyModelViewSet[DeadLetter]):
         """Send the message again, with its own id, to the service that gave it up and to no other."""
         return _settle(dead_letters.replay, pk)
 
+    @form(
+        "Discard this message",
+        says="Settles it without sending it again: nobody will handle it. It stays on record.",
+        asks="Discard this message for good? No service will ever handle it.",
+        done="The message was discarded.",
+        then="/api/dead-letters/{pk}/",
+        body=None,
+        why_not=_is_settled,
+    )
     @may_fail(DeadLetterSettled)
     @extend_schema(parameters=[LETTER], request=None, responses=DeadLetterSerializer)
     @action(detail=True, methods=["post"])

@@ -1,8 +1,8 @@
 """The stock API: who may do what, and which operation or query does it."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
@@ -26,11 +26,14 @@ from apps.stock.serializers import (
 )
 from shared.auth import Principal
 from shared.auth.drf import IsManager, ReadOnly, principal_of
+from shared.auth.principal import MANAGER
+from shared.http.browsable import Lead, form
 from shared.http.described import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, UNCHANGED, may_fail
 from shared.http.pagination import PagePagination, WalkPagination
 from shared.http.preconditions import (
     PreconditionFailed,
     Preconditions,
+    about,
     conditional,
     refuse_failed,
     strong_tag,
@@ -41,6 +44,7 @@ KEY = re.compile(r"[\x21-\x7e]{1,255}")
 PRODUCT_ID = OpenApiParameter(
     "product_id", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, OpenApiParameter.PATH
 )
+LINKS = {"product_id": "/api/products/{product_id}/", "order_id": "/api/orders/{order_id}/"}
 ANYONE: Any = [{}, {"bearer": []}]  # no token is needed; a manager's shows more
 
 
@@ -70,6 +74,8 @@ class StockList(StockView):
     """How many there are of each product, or of those that are asked for."""
 
     repeatable = ("product_id",)
+    links: ClassVar = {"product_id": "/api/stock/{product_id}/"}
+    query_serializer = ProductIdsSerializer
 
     @extend_schema(auth=ANYONE, parameters=[ProductIdsSerializer], responses=StockItemSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -92,6 +98,14 @@ class StockList(StockView):
 class StockDetail(StockView):
     """How many there are of one product."""
 
+    links: ClassVar = LINKS
+
+    def page_links(self, level: Mapping[str, Any]) -> Iterable[Lead]:
+        """What a manager does with a level."""
+        here = f"/api/stock/{level['product_id']}/"
+        yield Lead("Adjust it", f"{here}adjustments/", MANAGER)
+        yield Lead("Every movement", f"{here}movements/", MANAGER)
+
     def get_object(self) -> StockItem:
         """The level of the path's product; OPTIONS asks for it, too."""
         return queries.stock_item(self.kwargs["product_id"])
@@ -110,9 +124,15 @@ class StockDetail(StockView):
         item = self.get_object()
         shown = self.get_serializer(item).data
         if request.accepted_renderer.format != "json":  # a page for people is another representation
-            return Response(shown)
+            return about(Response(shown), _tag(item, shown))
         return conditional(request, Response(shown), _tag(item, shown))
 
+    @form(
+        "Set how many are on hand",
+        says="Says how many there are, as after a count. Never fewer than are reserved.",
+        done="The level is set.",
+        body=OnHandSerializer,
+    )
     @may_fail(BelowReserved, PreconditionFailed)
     @extend_schema(
         parameters=[PRODUCT_ID, IF_MATCH, ETAG], request=OnHandSerializer, responses=StockItemSerializer
@@ -134,7 +154,20 @@ class Adjustments(GenericAPIView[Any]):
     queryset = Movement.objects.all()
     serializer_class = AdjustmentSerializer
     permission_classes = [IsManager]
+    links: ClassVar = LINKS
 
+    def page_data(self) -> Mapping[str, Any]:
+        """The level as it is."""
+        item = queries.stock_item(self.kwargs["product_id"])
+        return StockItemSerializer(item, context={"is_manager": True}).data
+
+    @form(
+        "Adjust the level",
+        says="So many came, or went: a negative number is so many fewer. Never below what is reserved. The ledger keeps the reason.",
+        done="The level is adjusted.",
+        then="/api/stock/{product_id}/",
+        once=True,
+    )
     @may_fail(BelowReserved, TooMany, IdempotencyKeyInvalid, IdempotencyKeyReused)
     @extend_schema(
         parameters=[PRODUCT_ID, IDEMPOTENCY_KEY],
@@ -162,6 +195,7 @@ class Movements(ListAPIView[Movement]):
     serializer_class = MovementSerializer
     pagination_class = WalkPagination
     permission_classes = [IsManager]
+    links: ClassVar = LINKS
 
     def get_queryset(self) -> "QuerySet[Movement]":
         """Newest first."""

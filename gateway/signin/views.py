@@ -114,7 +114,8 @@ def _is_refusal(error: RequestException) -> bool:
 
 def _failed(request: HttpRequest, status: HTTPStatus) -> HttpResponse:
     is_away = status is HTTPStatus.SERVICE_UNAVAILABLE
-    return render(request, "gateway/signin_failed.html", {"is_away": is_away}, status=status)
+    context = {"is_away": is_away, "here": "/"}
+    return render(request, "gateway/signin_failed.html", context, status=status)
 
 
 @never_cache

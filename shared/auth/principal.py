@@ -38,6 +38,13 @@ class Principal:
         """Whether the caller may shop: the role `manager` includes `customer` (contract, section 2)."""
         return CUSTOMER in self.roles or self.is_manager
 
+    @property
+    def role(self) -> str:
+        """The role that says most, for people to read; empty without one."""
+        if self.is_manager:
+            return MANAGER
+        return CUSTOMER if self.is_customer else ""
+
     def get_username(self) -> str:
         """The name that Django's and DRF's pages show."""
         return self.username

@@ -123,6 +123,12 @@ def conditional(request: "Request | HttpRequest", response: R, tag: str) -> R | 
     return response
 
 
+def about(response: R, tag: str) -> R:
+    """`response`, which may become a page about what has `tag` as JSON: the page's forms send it as `If-Match`."""
+    response.data_tag = tag  # type: ignore[attr-defined]
+    return response
+
+
 def _copy(source: HttpResponseBase, target: HttpResponseBase, names: Iterable[str]) -> None:
     for name in names:
         if name in source:

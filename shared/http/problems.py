@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
 from django.utils.module_loading import import_string
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -21,6 +23,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from shared.http.accept import wants_page
 from shared.http.documents import CONTENT_TYPE, problem_document
 
 logger = logging.getLogger(__name__)
@@ -114,6 +117,16 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     from rest_framework.views import set_rollback
 
     set_rollback()
+    if isinstance(error, exceptions.MethodNotAllowed):
+        from shared.http.browsable.page import form_page
+
+        try:
+            if page := form_page(context["view"], context["request"]):
+                return page
+        except Exception as found:
+            if _as_api_exception(found) is None:
+                raise
+            error = found
     known = _as_api_exception(error)
     if known is None:
         return None
@@ -177,39 +190,59 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _plain(request: HttpRequest, status: int, slug: str, detail: str) -> JsonResponse:
-    document = problem_document(settings.GATEWAY_URL, slug, status, detail, request.path)
-    return JsonResponse(document, status=status, content_type=CONTENT_TYPE)
+def _answer(
+    request: HttpRequest, document: dict[str, Any], headers: dict[str, str] | None = None
+) -> HttpResponse:
+    status = document["status"]
+    if not wants_page(request.headers.get("Accept", "")):
+        return JsonResponse(document, status=status, headers=headers, content_type=CONTENT_TYPE)
+    context = {"problem": document, "title": document["title"], "here": request.get_full_path()}
+    page = render_to_string("browsable/problem.html", {**context, "principal": _caller(request)})
+    answer = HttpResponse(page, status=status, headers=headers)
+    patch_vary_headers(answer, ["Accept"])
+    return answer
 
 
-def answer_of(request: HttpRequest, error: exceptions.APIException) -> JsonResponse:
+def _caller(request: HttpRequest) -> Any:
+    """Who is signed in, for a page that no view wrote; None where that cannot be told."""
+    from shared.auth.drf import BearerAuthentication  # late: it raises problems
+
+    try:
+        found = BearerAuthentication().authenticate(request)  # type: ignore[arg-type]  # reads headers only
+    except exceptions.APIException:
+        return None
+    return found[0] if found else None
+
+
+def _plain(request: HttpRequest, status: int, slug: str, detail: str) -> HttpResponse:
+    return _answer(request, problem_document(settings.GATEWAY_URL, slug, status, detail, request.path))
+
+
+def answer_of(request: HttpRequest, error: exceptions.APIException) -> HttpResponse:
     """The answer to `error` of a view that is not DRF's."""
-    document = _document(error, request.path)
-    return JsonResponse(
-        document, status=error.status_code, headers=_headers(error), content_type=CONTENT_TYPE
-    )
+    return _answer(request, _document(error, request.path), _headers(error))
 
 
-def not_valid(request: HttpRequest, errors: dict[str, str], code: str) -> JsonResponse:
+def not_valid(request: HttpRequest, errors: dict[str, str], code: str) -> HttpResponse:
     """The answer to wrong values that are found before any view is reached; `errors` has a sentence for each field."""
     detail = {name: [exceptions.ErrorDetail(text, code)] for name, text in errors.items()}
     return answer_of(request, exceptions.ValidationError(detail))
 
 
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404."""
     return _plain(
         request, 404, "not-found", "There is nothing at this address. /api/docs/ lists what there is."
     )
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: says nothing of the cause, which is in the log under the same trace id."""
     return _plain(
         request, 500, "internal-error", "Something broke on our side. The trace id names the log lines."
     )
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400."""
     return _plain(request, 400, "bad-request", "The request cannot be understood.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from django.template.loader import render_to_string
 from rest_framework import renderers
 
 from shared.http.documents import CONTENT_TYPE
@@ -31,7 +32,7 @@ class JSONRenderer(renderers.JSONRenderer):
 
 
 class PageRenderer(renderers.BrowsableAPIRenderer):
-    """DRF's browsable page; what has no content has none here either, where DRF would make a 200 of it."""
+    """A page for people (`shared.http.browsable`); what has no content has none here either."""
 
     def render(
         self,
@@ -40,7 +41,11 @@ class PageRenderer(renderers.BrowsableAPIRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """The page; nothing where the status is 204."""
-        response = (renderer_context or {}).get("response")
-        if response is not None and response.status_code == HTTPStatus.NO_CONTENT:
+        from shared.http.browsable import page  # late: DRF loads this module before its views
+
+        inside = renderer_context or {}
+        view, request, response = inside["view"], inside["request"], inside["response"]
+        if response.status_code == HTTPStatus.NO_CONTENT:
             return b""
-        return super().render(data, accepted_media_type, renderer_context)
+        template = "problem" if response.status_code >= HTTPStatus.BAD_REQUEST else "page"
+        return render_to_string(f"browsable/{template}.html", page.context(data, view, request, response))

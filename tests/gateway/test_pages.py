@@ -46,8 +46,8 @@ def test_the_pages_icon_and_style_are_there(gateway: GatewayProcess) -> None:
     for path, kind in (
         ("/static/gateway/icon.svg", "image/svg+xml"),
         ("/static/gateway/pages.css", "text/css"),
-        ("/static/browsable/proof.js", "text/javascript"),
-        ("/static/rest_framework/js/csrf.js", "text/javascript"),
+        ("/static/browsable/forms.js", "text/javascript"),
+        ("/static/browsable/page.css", "text/css"),
     ):
         found = gateway.call("GET", path)
         assert (found.status, found.headers["Content-Type"].partition(";")[0]) == (200, kind)

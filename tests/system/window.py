@@ -92,18 +92,29 @@ class Window:
         self.page.get_by_label("Password", exact=True).fill(account.password)
         self.page.get_by_role("button", name="Sign In").click()
 
-    def fill_in(self, body: str, button: str) -> Response:
-        """Send `body` by the form whose button this is; the answer, once the page shows it."""
-        pressed = self.page.get_by_role("button", name=button, exact=True)
-        self.page.locator("form", has=pressed).locator("textarea").fill(body)
-        return self.press(pressed)
+    def operation(self, title: str) -> Locator:
+        """The form of an operation of the API's page, opened."""
+        section = self.page.locator("section.operation", has=self.page.get_by_text(title, exact=True)).first
+        if not section.is_visible():
+            self.page.locator("summary", has_text=title).click()
+        return section
+
+    def fill_in(self, body: str, title: str) -> Response:
+        """Send `body` by the form that takes JSON, of the operation with this title; the answer."""
+        raw = self.operation(title).locator("details.raw")
+        raw.locator("summary").click()
+        raw.locator("textarea").fill(body)
+        return self.press(raw.get_by_role("button", name="Send this JSON"))
 
     def press(self, button: Locator) -> Response:
-        """Press a button that asks the API for something; the answer, once the page shows it."""
-        with self.page.expect_response(lambda answer: "/api/" in answer.url) as waiting:
+        """Press a button that asks the API to do something; the answer, once the page shows what came of it."""
+        with self.page.expect_response(
+            lambda answer: answer.request.method not in {"GET", "HEAD"}
+        ) as waiting:
             button.click()
         answer = waiting.value
-        self.page.locator(".request-info", has_text=answer.request.method).wait_for()
+        shown = ".notice:not([hidden])" if answer.ok else ".said:not(:empty)"
+        self.page.locator(shown).first.wait_for()
         return answer
 
     def cookie(self, name: str) -> dict[str, Any]:

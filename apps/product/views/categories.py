@@ -1,6 +1,7 @@
 """Categories, and which products are in them."""
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
@@ -27,8 +28,23 @@ from apps.product.serializers import (
 )
 from apps.product.views.described import CATEGORY_ID, DONE, PRODUCT_ID
 from shared.auth.drf import IsManager, ReadOnly
+from shared.http.browsable import Choices, Lead, form
 from shared.http.described import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, UNCHANGED, may_fail
 from shared.http.preconditions import PreconditionFailed
+
+
+def _products(_: Any) -> Mapping[str, Choices]:
+    """Names for the newest products: any other's id can be written as well."""
+    return {"product_id": [(str(each.pk), each.name) for each in queries.products({})[:MOST_CHOICES]]}
+
+
+def _example(_: Any) -> Shown:
+    newest = queries.products({})[:1]
+    return {"product_id": str(newest[0].pk)} if newest else {}
+
+
+MOST_CHOICES = 100
+AFTERWARDS = "/api/categories/{category_id}/"
 
 
 class CategoryViewSet(GenericViewSet[Category]):
@@ -40,6 +56,18 @@ class CategoryViewSet(GenericViewSet[Category]):
     filter_backends = []
     lookup_url_kwarg = "category_id"
     lookup_value_converter = "str"
+    query_serializer = CategoryFilters
+    links: ClassVar = {"id": "/api/categories/{id}/", "name": "/api/categories/{id}/"}
+    row_links: ClassVar = {"Products": "/api/products/?category={slug}"}
+
+    def page_data(self) -> Shown:
+        """The category that is spoken of."""
+        return show_category(self.get_object())
+
+    def page_links(self, category: Shown) -> Iterable[Lead]:
+        """Where to go on from a category."""
+        if "slug" in category:
+            yield Lead("Products in it", f"/api/products/?category={category['slug']}")
 
     def get_object(self) -> Category:
         """The category of the path."""
@@ -66,6 +94,7 @@ class CategoryViewSet(GenericViewSet[Category]):
         """One category."""
         return answer_read(request, lambda: show_category(self.get_object()))
 
+    @form("Create a category", done="There is a new category.")
     @may_fail(Contended)
     @extend_schema(parameters=[LOCATION, ETAG], responses={201: CategoryOutput})
     def create(self, request: Request) -> HttpResponseBase:
@@ -74,18 +103,35 @@ class CategoryViewSet(GenericViewSet[Category]):
         location = reverse("category-detail", args=[category.pk], request=request)
         return answer_write(request, show_category(category), 201, {"Location": location})
 
+    @form(
+        "Write it anew (PUT)",
+        says="Sends every field as it stands below.",
+        done="The category is changed.",
+    )
     @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[CATEGORY_ID, IF_MATCH, ETAG], responses=CategoryOutput)
     def update(self, request: Request, category_id: str) -> HttpResponseBase:
         """Change a category; `name` is required, what is not named stays."""
         return self._change(request, category_id, partial=False)
 
+    @form(
+        "Change this category",
+        says="Sends the fields that you change, and leaves the others as they are.",
+        done="The category is changed.",
+    )
     @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[CATEGORY_ID, IF_MATCH, ETAG], responses=CategoryOutput)
     def partial_update(self, request: Request, category_id: str) -> HttpResponseBase:
         """Change what is named."""
         return self._change(request, category_id, partial=True)
 
+    @form(
+        "Delete this category",
+        says="Its products stay, and are in it no more.",
+        asks="Delete this category? Its products stay, and are in it no more. This cannot be undone.",
+        done="The category is deleted.",
+        then="/api/categories/",
+    )
     @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[CATEGORY_ID, IF_MATCH], responses={204: DONE})
     def destroy(self, request: Request, category_id: str) -> Response:
@@ -93,6 +139,15 @@ class CategoryViewSet(GenericViewSet[Category]):
         operations.delete_category(category_id, precondition(request, show_category))
         return Response(status=204)
 
+    @form(
+        "Put a product in",
+        says="Puts a product in this category. One that is in it already stays in it.",
+        done="The product is in the category.",
+        then=AFTERWARDS,
+        body=MembershipInput,
+        choices=_products,
+        example=_example,
+    )
     @may_fail(Contended)
     @extend_schema(parameters=[CATEGORY_ID, ETAG], responses={200: ProductOutput, 201: ProductOutput})
     @action(detail=True, methods=["post"], url_path="products", url_name="products")
@@ -104,6 +159,13 @@ class CategoryViewSet(GenericViewSet[Category]):
             request, show_product(product, queries.categories_of([product])), 201 if added else 200
         )
 
+    @form(
+        "Take the product out",
+        says="Takes the product out of this category. The product stays in the catalogue.",
+        asks="Take the product out of this category?",
+        done="The product is not in the category any more.",
+        then="/api/products/{product_id}/",
+    )
     @may_fail(Contended)
     @extend_schema(parameters=[CATEGORY_ID, PRODUCT_ID], responses={204: DONE})
     @action(detail=True, methods=["delete"], url_path="products/<str:product_id>", url_name="product")

@@ -1,6 +1,7 @@
 """Products."""
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
@@ -12,7 +13,8 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
-from apps.product.answers import answer_read, answer_write, precondition
+from apps.product.answers import answer_read, answer_write, page_of, precondition
+from apps.product.currencies import CURRENCIES
 from apps.product.errors import Contended, ManagersChoose, NotAPicture, PicturesBusy, PicturesUnavailable
 from apps.product.imaging import Picture
 from apps.product.models import Product
@@ -29,15 +31,36 @@ from apps.product.store import in_time
 from apps.product.uploads import FIELD, PictureFormParser, keep_and_show, picture_in
 from apps.product.views.described import DONE, PRODUCT_ID
 from shared.auth.drf import IsManager, ReadOnly
-from shared.auth.principal import Principal
+from shared.auth.principal import CUSTOMER, MANAGER, Principal
+from shared.http.browsable import Choices, Lead, form
 from shared.http.described import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, UNCHANGED, may_fail
 from shared.http.parsers import BodyTooLarge
 from shared.http.preconditions import PreconditionFailed
+
+MOST_CHOICES = 200
+AFTERWARDS = "/api/products/{product_id}/"
 
 
 def shown(product: Product) -> Shown:
     """One product with its categories."""
     return show_product(product, queries.categories_of([product]))
+
+
+def _choices(_: Any) -> Mapping[str, Choices]:
+    """What a product can be in, and be paid in."""
+    return {
+        "categories": [(str(each.pk), each.name) for each in queries.categories()[:MOST_CHOICES]],
+        "currency": [(each, each) for each in sorted(CURRENCIES)],
+    }
+
+
+def _new_product(_: Any, __: Shown) -> Shown:
+    return {"currency": "EUR", "is_active": True}
+
+
+def _example(_: Any) -> Shown:
+    """A product that the catalogue takes as it is: in a category that there is."""
+    return {"categories": [str(each.pk) for each in queries.categories()[:1]]}
 
 
 class ProductViewSet(GenericViewSet[Product]):
@@ -49,6 +72,33 @@ class ProductViewSet(GenericViewSet[Product]):
     filter_backends = []
     lookup_url_kwarg = "product_id"
     lookup_value_converter = "str"
+    query_serializer = ProductFilters
+    links: ClassVar = {
+        "id": "/api/products/{id}/",
+        "name": "/api/products/{id}/",
+        "categories.name": "/api/categories/{id}/",
+    }
+    columns = ("image", "name", "price", "currency", "created_at")
+
+    def query_choices(self) -> Mapping[str, Choices]:
+        """The categories to choose from."""
+        return {"category": [(each.slug, each.name) for each in queries.categories()[:MOST_CHOICES]]}
+
+    def page_data(self) -> Response:
+        """The product that is spoken of."""
+        return page_of(shown(self.get_object()))
+
+    def page_links(self, product: Shown) -> Iterable[Lead]:
+        """Where to go on from a product, and from all of them."""
+        if "slug" not in product:
+            yield Lead("Categories", "/api/categories/")
+            return
+        product_id = product["id"]
+        yield Lead("Put it into your basket", f"/api/basket/items/{product_id}/", CUSTOMER)
+        yield Lead("How many there are", f"/api/stock/{product_id}/")
+        for each in product["categories"]:
+            address = f"/api/categories/{each['id']}/products/{product_id}/"
+            yield Lead(f"Take it out of {each['name']}", address, MANAGER)
 
     def get_object(self) -> Product:
         """The product of the path."""
@@ -72,6 +122,14 @@ class ProductViewSet(GenericViewSet[Product]):
         """One product, archived or not."""
         return answer_read(request, lambda: shown(self.get_object()))
 
+    @form(
+        "Create a product",
+        says="Brings a product into the catalogue.",
+        done="The product is in the catalogue.",
+        initial=_new_product,
+        example=_example,
+        choices=_choices,
+    )
     @may_fail(Contended)
     @extend_schema(parameters=[LOCATION, ETAG], responses={201: ProductOutput})
     def create(self, request: Request) -> HttpResponseBase:
@@ -80,18 +138,36 @@ class ProductViewSet(GenericViewSet[Product]):
         location = reverse("product-detail", args=[product.pk], request=request)
         return answer_write(request, shown(product), 201, {"Location": location})
 
+    @form(
+        "Write it anew (PUT)",
+        says="Sends every field as it stands below.",
+        done="The product is changed.",
+        choices=_choices,
+    )
     @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH, ETAG], responses=ProductOutput)
     def update(self, request: Request, product_id: str) -> HttpResponseBase:
         """Change a product; `name` and `price` are required, what is not named stays."""
         return self._change(request, product_id, partial=False)
 
+    @form(
+        "Change this product",
+        says="Sends the fields that you change, and leaves the others as they are.",
+        done="The product is changed.",
+        choices=_choices,
+    )
     @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH, ETAG], responses=ProductOutput)
     def partial_update(self, request: Request, product_id: str) -> HttpResponseBase:
         """Change what is named."""
         return self._change(request, product_id, partial=True)
 
+    @form(
+        "Archive this product",
+        says="It leaves the lists and is not sold any more. Orders that name it still show it. Safe to repeat.",
+        asks="Archive this product? It leaves the lists and is not sold any more. Making it active brings it back.",
+        done="The product is archived.",
+    )
     @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], responses={204: DONE})
     def destroy(self, request: Request, product_id: str) -> Response:
@@ -99,6 +175,12 @@ class ProductViewSet(GenericViewSet[Product]):
         operations.archive_product(product_id, precondition(request, shown))
         return Response(status=204)
 
+    @form(
+        "Give it a picture",
+        says="The file is drawn anew, without whatever else is in it, and shown wherever the product is.",
+        done="The product has its picture.",
+        then=AFTERWARDS,
+    )
     @may_fail(PreconditionFailed, Contended, NotAPicture, BodyTooLarge, PicturesUnavailable, PicturesBusy)
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH, ETAG], request=PictureInput, responses=ProductOutput)
     @action(
@@ -125,6 +207,12 @@ class ProductViewSet(GenericViewSet[Product]):
 
         return answer_write(request, shown(keep_and_show(picture, show)))
 
+    @form(
+        "Take its picture away",
+        asks="Show no picture of this product any more?",
+        done="The product has no picture any more.",
+        then=AFTERWARDS,
+    )
     @may_fail(PreconditionFailed, Contended)
     @extend_schema(parameters=[PRODUCT_ID, IF_MATCH], request=None, responses={204: DONE})
     @set_picture.mapping.delete
