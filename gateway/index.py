@@ -60,7 +60,9 @@ def _operations(principal: Principal | None) -> Iterator[Operation]:
         url = None if "{" in route.path else f"{settings.GATEWAY_URL}{route.path}"
         for method in route.methods.split():
             if method != WEBSOCKET:
-                yield Operation(method, route.path, _summaries().get((method, route.path), "").replace("`", ""), url)
+                yield Operation(
+                    method, route.path, _summaries().get((method, route.path), "").replace("`", ""), url
+                )
 
 
 @cache
