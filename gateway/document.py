@@ -1,14 +1,18 @@
 """The OpenAPI document of the whole platform, as `manage_all.py schema` wrote it, at `/api/schema/`."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from django.conf import settings
 
 from gateway.errors import PreconditionFailed
 from gateway.exchange import Exchange
 from shared.http.preconditions import Verdict, strong_tag
 
 FILE = Path(__file__).with_name("openapi.json")
+AUTHORIZATION = "/protocol/openid-connect/auth"
 A_MINUTE = b"public, max-age=60"
 ANY_ORIGIN = (b"access-control-allow-origin", b"*")  # a page of any site may read what this platform can do
 
@@ -22,8 +26,11 @@ class Document:
 
     @classmethod
     def read(cls) -> Self:
-        """The document as the file holds it."""
+        """The document as the file holds it, with the realm of this installation."""
         body = FILE.read_bytes()
+        flow = json.loads(body)["components"]["securitySchemes"]["oauth2"]["flows"]["authorizationCode"]
+        written = flow["authorizationUrl"].removesuffix(AUTHORIZATION)
+        body = body.replace(written.encode(), settings.ENVIRONMENT.issuer.encode())
         return cls(body, strong_tag(body).encode())
 
     async def answer(self, exchange: Exchange) -> None:

@@ -2,14 +2,14 @@
 
 from django.templatetags.static import static
 from django.urls import path
-from django.views.generic import RedirectView, TemplateView
+from django.views.generic import RedirectView
 
 from gateway.signin import views
 
 urlpatterns = [
     path("", views.home),
     path("admin/", views.back_office),
-    path("api/docs/", TemplateView.as_view(template_name="gateway/api_docs.html")),
+    path("api/docs/", views.api_docs),
     path("login/", views.SignIn.as_view()),
     path("register/", views.Register.as_view()),
     path("oidc/callback/", views.Callback.as_view(), name="oidc_authentication_callback"),

@@ -179,6 +179,12 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "gateway/home.html", {"principal": principal})
 
 
+def api_docs(request: HttpRequest) -> HttpResponse:
+    """The API's description as a page; what is tried out there is done as whoever is signed in."""
+    principal = request.scope.get("principal")  # type: ignore[attr-defined]
+    return render(request, "gateway/api_docs.html", {"principal": principal})
+
+
 def back_office(request: HttpRequest) -> HttpResponse:
     """What needs doing today; the numbers load by themselves (`backoffice/home.js`)."""
     principal = request.scope.get("principal")  # type: ignore[attr-defined]

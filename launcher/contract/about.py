@@ -14,8 +14,9 @@ Everything a client of the shop can do, at one address: the gateway.
 
 **Sign in.** What is marked with a lock needs an access token of the realm `microcommerce`, sent as
 `Authorization: Bearer …`; a browser that signed in at `/login/` has a session cookie instead, and adds the header
-`X-CSRFToken` (the value of the cookie `csrftoken`) to every unsafe request. Each operation says who may use it: a
-customer sees only what is their own; a manager may do what customers may. On a development machine a token for
+`X-CSRFToken` (the value of the cookie `csrftoken`) to every unsafe request. Beside the lock stands the role that it
+takes: a customer sees only what is their own; a manager may do what customers may. What has no lock takes a token as well,
+and shows a manager more. Behind `/api/docs/`, what is tried out is done as whoever is signed in there. On a development machine a token for
 `alice`, `bob`, `carol` (customers) or `mia` (manager) comes from Keycloak with the password grant of the client
 `microcommerce-cli`; the password is the name.
 
@@ -46,7 +47,24 @@ TAGS = {
     "media": "Pictures of products (product service).",
 }
 
+# A development machine's; the gateway that serves the document writes its own realm there (gateway/document.py).
+REALM = "http://localhost:8080/realms/microcommerce/protocol/openid-connect"
+SCOPE = "openid"
 SECURITY_SCHEMES: Json = {
+    "oauth2": {
+        "type": "oauth2",
+        "description": "How a program gets such an access token for whoever uses it: the authorization code with PKCE (S256). The "
+        "client is yours, or `microcommerce-cli` for programs on one's own machine (RFC 8252: any port of 127.0.0.1). What "
+        "the token is good for is its user's roles, whatever scope is asked for.",
+        "flows": {
+            "authorizationCode": {
+                "authorizationUrl": f"{REALM}/auth",
+                "tokenUrl": f"{REALM}/token",
+                "refreshUrl": f"{REALM}/token",
+                "scopes": {SCOPE: "Sign in."},
+            }
+        },
+    },
     "bearer": {
         "type": "http",
         "scheme": "bearer",

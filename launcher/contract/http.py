@@ -23,7 +23,13 @@ WHO = {
     Role.CUSTOMER: "For customers, about what is their own; for managers, about everything.",
     Role.MANAGER: "For managers.",
 }
-TOKEN: list[Json] = [{"bearer": []}, {"session": []}]
+
+
+def _security(who: Role) -> list[Json]:
+    """What a caller has to show: nothing, or one of these, with the role that OpenAPI 3.1 lets them name."""
+    if who is Role.ANYONE:
+        return []
+    return [{"session": [who.value]}, {"bearer": [who.value]}, {"oauth2": [about.SCOPE]}]
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def _placed(described: Described, route: Route, failures: Iterator[Json]) -> Jso
     parameters = [_renamed(parameter, names) for parameter in operation.pop("parameters", ())]
     if parameters:
         operation["parameters"] = parameters
-    operation["security"] = [{}, *TOKEN] if route.who is Role.ANYONE else TOKEN
+    operation["security"] = _security(route.who)
     good = {
         status: {**answer, "description": answer.get("description") or HTTPStatus(int(status)).phrase}
         for status, answer in operation["responses"].items()
