@@ -35,6 +35,14 @@ PAGES = (
     "/admin/order/order/?p=100",
     "/admin/order/order/?status__exact=confirmed",
     "/admin/order/order/?q=00000000-0000-4000-8000-000000000005",
+    "/admin/order/order/?q=customer-77",  # the beginning of a user name, an e-mail address, and names on parcels
+    "/admin/order/order/?q=customer-77@example.com",
+    "/admin/order/order/?q=c",  # every order has it
+    "/admin/order/order/?q=MC-0000F",
+    "/admin/order/order/?q=nobody",
+    "/admin/order/figures/",
+    "/admin/stock/figures/",
+    "/admin/saga/figures/",
     "/admin/stock/stockitem/",
     "/admin/stock/stockitem/?q=00000000000000000000000a",
     "/admin/stock/movement/",
@@ -54,9 +62,10 @@ STATUS = "(ARRAY['confirmed','shipped','delivered','rejected','cancelled'])[1 + 
 ADDRESS = """jsonb_build_object('name', 'Customer ' || n, 'line1', 'Main Street 1', 'city', 'Berlin', 'postal_code', '10115', 'country', 'DE')"""
 ROWS: dict[str, tuple[str, ...]] = {
     "order": (
-        f"""INSERT INTO order_order (id, customer_id, status, status_reason, total, currency, shipping_address, fingerprint,
+        f"""INSERT INTO order_order (id, customer_id, customer_name, customer_email, status, status_reason, total, currency, shipping_address, fingerprint,
             cancellation_reason, created_at, updated_at)
-            SELECT {ORDER_ID}, 'customer-' || n %% 100000, {STATUS}, '', 12.50, 'EUR', {ADDRESS}, '', '', {MOMENT}, {MOMENT}
+            SELECT {ORDER_ID}, 'customer-' || n %% 100000, 'customer-' || n %% 100000,
+            'customer-' || n %% 100000 || '@example.com', {STATUS}, '', 12.50, 'EUR', {ADDRESS}, '', '', {MOMENT}, {MOMENT}
             FROM generate_series(1, %(rows)s) n""",
     ),
     "stock": (

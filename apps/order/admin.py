@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -19,9 +20,10 @@ from django.views.decorators.http import require_POST
 from apps.order import operations, search
 from apps.order.models import Order, Status
 from shared.admin.figures import Figure, counted, figure
-from shared.admin.options import ReadOnlyAdmin, for_each
+from shared.admin.options import ReadOnlyAdmin, ask_first, for_each
 from shared.admin.parts import Tone, badge, table
 
+CANCEL = "Cancel these orders? Their customers are told."
 BY_THE_SHOP = "cancelled by the shop"
 
 
@@ -194,9 +196,9 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         self._do(request, "deliver", orders)
 
     @admin.action(description="Cancel")
-    def cancel_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        """Each of them is to be undone."""
-        self._do(request, "cancel", orders)
+    def cancel_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> TemplateResponse | None:
+        """Each of them is to be undone, which nothing brings back."""
+        return self._cancel(request, orders)
 
     def get_urls(self) -> list[URLPattern]:
         """The buttons of one order, and its packing slip."""
@@ -212,9 +214,13 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     def step(self, request: HttpRequest, order_id: UUID, step: str) -> HttpResponse:
         """One button of one order."""
         order = get_object_or_404(Order, pk=order_id)
-        if step in STEPS:
+        back = reverse("admin:order_order_change", args=[order_id])
+        page = None
+        if step == "cancel":
+            page = self._cancel(request, Order.objects.filter(pk=order_id), back)
+        elif step in STEPS:
             self._do(request, step, [order])
-        return HttpResponseRedirect(reverse("admin:order_order_change", args=[order_id]))
+        return page or HttpResponseRedirect(back)
 
     def packing_slip(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
         """A page to print and put into the parcel."""
@@ -234,6 +240,14 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         order = self.get_object(request, object_id)
         may = [] if order is None or order.is_being_cancelled else _steps_from(order.status)
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "steps": may})
+
+    def _cancel(
+        self, request: HttpRequest, orders: QuerySet[Order], back: str = ""
+    ) -> TemplateResponse | None:
+        page = ask_first(request, self.admin_site, orders, "cancel_selected", CANCEL, back)
+        if page is None:
+            self._do(request, "cancel", orders)
+        return page
 
     def _do(self, request: HttpRequest, step: str, orders: Any) -> None:
         operation, done, _ = STEPS[step]

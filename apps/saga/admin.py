@@ -197,7 +197,7 @@ class NamedFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
         """The rows with the chosen name."""
-        return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
 
 
 class ServiceFilter(NamedFilter):
@@ -286,16 +286,17 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         ]
 
     def settle_one(self, request: HttpRequest, letter_id: int, action: str) -> HttpResponse:
-        """Replay or discard one; its page has said what that does."""
+        """Replay or discard one."""
         if action not in SETTLE:
             raise Http404
-        self._do(request, DeadLetter.objects.filter(pk=letter_id), action)
-        return HttpResponseRedirect(reverse("admin:saga_deadletter_change", args=[letter_id]))
+        back = reverse("admin:saga_deadletter_change", args=[letter_id])
+        page = self._settle(request, DeadLetter.objects.filter(pk=letter_id), action, back)
+        return page or HttpResponseRedirect(back)
 
     def _settle(
-        self, request: HttpRequest, letters: QuerySet[DeadLetter], action: str
+        self, request: HttpRequest, letters: QuerySet[DeadLetter], action: str, back: str = ""
     ) -> TemplateResponse | None:
-        page = ask_first(request, self.admin_site, letters, f"{action}_selected", SETTLE[action][2])
+        page = ask_first(request, self.admin_site, letters, f"{action}_selected", SETTLE[action][2], back)
         if page is None:
             self._do(request, letters, action)
         return page

@@ -75,7 +75,7 @@ class FirstPaginator(BoundedPaginator):
         end = begin + self.per_page
         before = first[: end + 1].count()
         rows = [*first[begin:end], *others[max(begin - before, 0) : max(end - before, 0)]]
-        return self._get_page(rows, number, self)
+        return self._get_page(rows, number, self)  # type: ignore[attr-defined,no-any-return]
 
 
 if TYPE_CHECKING:
@@ -159,9 +159,12 @@ def _why_not(row: Row, operation: Callable[[Row], object]) -> tuple[str, bool]:
 
 
 def ask_first(
-    request: HttpRequest, site: AdminSite, rows: QuerySet[Any], action: str, question: str
+    request: HttpRequest, site: AdminSite, rows: QuerySet[Any], action: str, question: str, back: str = ""
 ) -> TemplateResponse | None:
-    """A page that asks before `action` is done to `rows`; None once somebody has said yes."""
+    """A page that asks before `action` is done to `rows`; None once somebody has said yes.
+
+    `back` is where a no leads; without it, to the list that the action was chosen in.
+    """
     if request.POST.get("confirmed"):
         return None
     shown = list(rows[:SHOWN_BEFORE])
@@ -171,6 +174,7 @@ def ask_first(
         "rows": shown,
         "more": rows.count() - len(shown),
         "action": action,
+        "back": back or request.get_full_path(),
         "ids": request.POST.getlist("_selected_action"),
         "everything": request.POST.get("select_across") == "1",
     }

@@ -244,3 +244,22 @@ def test_what_needs_doing_in_numbers(
     customer = Client(headers={"authorization": f"Bearer {make_token(ALICE)}"})
     assert customer.get("/admin/order/figures/").status_code == 403
     assert mia.post("/admin/order/figures/").status_code == 405
+
+
+def test_cancelling_is_asked_about_first(mia: Client, orders: list[Order]) -> None:
+    """One by its button, many from the list; a no leads back to where one was. Red without `ask_first`."""
+    page = f"{LIST}{orders[0].pk}/change/"
+    button, chosen = f"{LIST}{orders[0].pk}/do/cancel/", {"_selected_action": [str(orders[1].pk)]}
+    for address, form, back in (
+        (button, {}, page),
+        (LIST, {"action": "cancel_selected", **chosen}, LIST),
+    ):
+        asked = mia.post(address, form).content.decode()
+        assert "Cancel these orders?" in asked
+        assert f'href="{back}">No, go back' in asked
+        assert not Order.objects.filter(
+            cancellation_requested_at__isnull=False, pk__in=[orders[1].pk]
+        ).exists()
+        done = mia.post(address, {**form, "confirmed": "yes"}, follow=True).content.decode()
+        assert "1 asked to be cancelled." in done
+    assert Order.objects.filter(cancellation_requested_at__isnull=False).count() == 2

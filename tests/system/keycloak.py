@@ -119,6 +119,24 @@ class Keycloak:
         role = self.administrate("GET", "/roles/manager").json()
         self.administrate("POST", f"/users/{account.id}/role-mappings/realm", json=[role])
 
+    def unmake_manager(self, account: Account) -> None:
+        """Whose tokens are made from now on is no manager."""
+        role = self.administrate("GET", "/roles/manager").json()
+        self.administrate("DELETE", f"/users/{account.id}/role-mappings/realm", json=[role])
+
+    @contextlib.contextmanager
+    def short_tokens_of(self, client: str, seconds: int = 31) -> Iterator[None]:
+        """Access tokens of a client end sooner for a while: the gateway replaces one 30 seconds before its end."""
+        (found,) = self.administrate("GET", f"/clients?clientId={client}").json()
+        path = f"/clients/{found['id']}"
+        short = {**found["attributes"], "access.token.lifespan": str(seconds)}
+        self.administrate("PUT", path, json={**found, "attributes": short})
+        try:
+            yield
+        finally:
+            before = {**short, "access.token.lifespan": ""}
+            self.administrate("PUT", path, json={**found, "attributes": before})
+
     def close_account(self, account: Account) -> None:
         """Delete the user."""
         answer = requests.delete(
