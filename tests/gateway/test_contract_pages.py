@@ -30,10 +30,32 @@ def test_its_page_has_everything_from_here_and_no_script_inside(gateway: Gateway
     page = gateway.call("GET", "/api/docs/").body.decode()
     assert re.findall(r"<script>|<script [^>]*>[^<]", page) == []
     addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+    addresses.remove("/login/?next=/api/docs/")  # leads away, to Keycloak
     assert len(addresses) >= 4
     for address in addresses:
         assert address.startswith("/"), address
         assert gateway.call("GET", address).status == 200, address
+
+
+def test_the_description_names_the_realm_of_this_installation(gateway: GatewayProcess) -> None:
+    """Not the one of the machine that wrote the file. Red without the `replace` in `Document.read`."""
+    schemes = gateway.call("GET", "/api/schema/").json()["components"]["securitySchemes"]
+    flow = schemes["oauth2"]["flows"]["authorizationCode"]
+    realm = f"{ISSUER}/protocol/openid-connect"
+    assert (flow["authorizationUrl"], flow["tokenUrl"]) == (f"{realm}/auth", f"{realm}/token")
+
+
+def test_an_operation_asks_for_the_role_that_its_route_asks_for(gateway: GatewayProcess) -> None:
+    """And for nothing where anybody may. Red without `_security` in `launcher/contract/http.py`."""
+    paths = gateway.call("GET", "/api/schema/").json()["paths"]
+    for (method, path), who in {
+        ("get", "/api/products/"): None,
+        ("post", "/api/products/"): "manager",
+        ("get", "/api/orders/"): "customer",
+    }.items():
+        asked = paths[path][method]["security"]
+        assert [each["bearer"] for each in asked if "bearer" in each] == ([[who]] if who else [])
+        assert [each["session"] for each in asked if "session" in each] == ([[who]] if who else [])
 
 
 @pytest.mark.parametrize("slug", sections())
