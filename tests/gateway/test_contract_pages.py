@@ -5,6 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 
 from gateway.explained import sections
 from tests.gateway.process import GatewayProcess
@@ -41,7 +42,7 @@ def test_the_description_names_the_realm_of_this_installation(gateway: GatewayPr
     """Not the one of the machine that wrote the file. Red without the `replace` in `Document.read`."""
     schemes = gateway.call("GET", "/api/schema/").json()["components"]["securitySchemes"]
     flow = schemes["oauth2"]["flows"]["authorizationCode"]
-    realm = f"{ISSUER}/protocol/openid-connect"
+    realm = f"{settings.ENVIRONMENT.issuer}/protocol/openid-connect"
     assert (flow["authorizationUrl"], flow["tokenUrl"]) == (f"{realm}/auth", f"{realm}/token")
 
 
