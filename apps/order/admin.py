@@ -165,7 +165,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         rows = (
             (
                 line.quantity,
-                format_html('<a href="/api/products/{}/">{}</a>', line.product_id, line.name),
+                format_html('<a href="/admin/product/product/{}/change/">{}</a>', line.product_id, line.name),
                 f"{line.unit_price:.2f}",
                 f"{line.line_total:.2f}",
             )

@@ -1,7 +1,7 @@
 """What can go wrong with the catalogue, one class for each, with its status and the way out."""
 
-from collections.abc import Container, Iterable
-from typing import ClassVar
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
 from bson import ObjectId
 from rest_framework.exceptions import ValidationError
@@ -125,3 +125,15 @@ class PicturesBusy(Problem):
 
 class PictureGone(Exception):
     """The files of a picture that a product was to show were tidied away meanwhile: they are to be written again."""
+
+
+def texts_of(detail: Any) -> Iterator[str]:
+    """Every text in the detail of an API's error, whatever it is nested in."""
+    if isinstance(detail, Mapping):
+        for each in detail.values():
+            yield from texts_of(each)
+    elif isinstance(detail, list | tuple):
+        for each in detail:
+            yield from texts_of(each)
+    else:
+        yield str(detail)

@@ -96,10 +96,13 @@ def _has(term: Term) -> Match:
 
 
 def _word(text: str) -> Match:
+    return {"words": beginning(text)}
+
+
+def beginning(text: str) -> Match | str:
+    """The condition that some word of the index begins with `text`."""
     # A range and no regular expression: nothing of what people type needs escaping, and an index answers it.
-    if len(text) == 1:
-        return {"words": text}
-    return {"words": {"$elemMatch": {"$gte": text, "$lt": text + BEYOND}}}
+    return text if len(text) == 1 else {"$elemMatch": {"$gte": text, "$lt": text + BEYOND}}
 
 
 def _rank(search: str, terms: Sequence[Term]) -> Match:

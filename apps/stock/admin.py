@@ -112,7 +112,7 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
     def product(self, item: StockItem) -> SafeString:
         """A link to the product, in the product service's admin."""
         return format_html(
-            '<a href="/api/products/{}/">{}</a> <code>{}</code>',
+            '<a href="/admin/product/product/{}/change/">{}</a> <code>{}</code>',
             item.product_id,
             item.name or NO_NAME,
             item.product_id,

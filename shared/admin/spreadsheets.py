@@ -29,7 +29,12 @@ class Line:
 
 def defused(cell: object) -> object:
     """A text that no spreadsheet takes for a formula; numbers stay what they are."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.lstrip("'").startswith(FORMULA) else cell
+
+
+def as_it_was(cell: str) -> str:
+    """What `defused` made safe, as it was before."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
 
 
 class _Echo:
@@ -55,9 +60,12 @@ def csv_answer(
     )
 
 
-def read_csv(upload: "UploadedFile[bytes]", columns: Sequence[str], most: int) -> list[Line]:
+def read_csv(
+    upload: "UploadedFile[bytes]", columns: Sequence[str], most: int, optional: Sequence[str] | None = None
+) -> list[Line]:
     """At most `most` lines of a file whose first line names `columns`, among others in any order.
 
+    Where some are `optional`, no others are let through: a name that was misspelt would be overlooked.
     Commas and semicolons part the cells alike, as spreadsheets of different countries write them. Raises UnreadableFile.
     """
     if (upload.size or 0) > MOST_BYTES:
@@ -69,7 +77,7 @@ def read_csv(upload: "UploadedFile[bytes]", columns: Sequence[str], most: int) -
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        found = list(_lines(reader, columns))
+        found = list(_lines(reader, columns, optional))
     except csv.Error as error:
         raise UnreadableFile(f"The file is not CSV: line {reader.line_num}: {error}.") from error
     if not found:
@@ -79,11 +87,26 @@ def read_csv(upload: "UploadedFile[bytes]", columns: Sequence[str], most: int) -
     return found
 
 
-def _lines(reader: "Iterator[list[str]]", columns: Sequence[str]) -> Iterator[Line]:
+def _lines(
+    reader: "Iterator[list[str]]", columns: Sequence[str], optional: Sequence[str] | None
+) -> Iterator[Line]:
     names = [cell.strip().lower() for cell in next(reader, [])]
     if missing := [name for name in columns if names.count(name) != 1]:
         raise UnreadableFile(f"The first line must name each of these columns once: {', '.join(missing)}.")
     places = {name: names.index(name) for name in columns}
+    if optional is not None:
+        places |= _places(names, {*columns, *optional})
     for number, cells in enumerate(reader, start=2):
         if any(cell.strip() for cell in cells):
-            yield Line(number, {name: "".join(cells[at : at + 1]).strip() for name, at in places.items()})
+            yield Line(number, {name: _cell(cells, at) for name, at in places.items()})
+
+
+def _places(names: Sequence[str], known: set[str]) -> dict[str, int]:
+    named = [name for name in names if name]
+    if wrong := [name for name in named if name not in known or names.count(name) > 1]:
+        raise UnreadableFile(f"These columns are not known, or stand there twice: {', '.join(wrong)[:200]}.")
+    return {name: names.index(name) for name in named}
+
+
+def _cell(cells: Sequence[str], at: int) -> str:
+    return as_it_was("".join(cells[at : at + 1]).strip())

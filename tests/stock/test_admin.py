@@ -134,7 +134,7 @@ class TestLevels:
         deliver([command(CommitStock, order())])
         page = mia.get(page_of("chair")).content.decode()
         assert f"/admin/order/order/{order()}/change/" in page
-        assert f"/api/products/{product('chair')}/" in page
+        assert f"/admin/product/product/{product('chair')}/change/" in page
         assert "+4" in page
         assert "-1" in page
         assert not re.search(r'name="_save"|name="_continue"', page)
