@@ -395,3 +395,13 @@ def test_a_misspelt_field_is_refused() -> None:
     assert any(
         re.search("order-api.*automountServiceAcountToken", each) for each in schemas.complaints(found)
     )
+
+
+def test_the_document_shows_the_arrows() -> None:
+    """Red when docs/kubernetes.md tells a reader of another platform."""
+    text = (ROOT / "docs/kubernetes.md").read_text()
+    shown = {
+        name: set(targets.split(", "))
+        for name, targets in re.findall(r"^\| `([\w-]+)` \| ([\w, -]+) \|$", text, re.MULTILINE)
+    }
+    assert shown == {process_name(*each): set(calls(*each)) for each in PROCESSES}
