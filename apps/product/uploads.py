@@ -4,7 +4,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadhandler import MemoryFileUploadHandler
@@ -27,7 +27,7 @@ TRIES = 3
 # Each picture takes up to a third of a gigabyte while it is drawn: one at a time in a process. Whoever waits has one of
 # its few threads, so few may wait: the shop's customers need the others.
 HANDS = threading.Lock()
-AT_ONCE = threading.BoundedSemaphore(3)
+AT_ONCE = threading.BoundedSemaphore(4)
 PATIENCE = 15.0  # seconds
 
 
@@ -38,7 +38,7 @@ class PictureFormParser(BaseParser):
 
     def parse(
         self,
-        stream: IO[bytes],
+        stream: Any,
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> "DataAndFiles[Any, Any]":

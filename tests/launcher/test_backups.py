@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.backups import FORM, LABEL, back_up, verify
+from launcher.backups import FORM, LABEL, back_up, restore, verify
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.stores import postgres
@@ -49,6 +49,28 @@ def test_what_was_damaged_is_named(
     damage(tmp_path / "backup" / "mongod" / "inner" / "file")
     with pytest.raises(LauncherError, match=f"mongod/inner/file .*{complaint}"):
         verify(tmp_path / "backup")
+
+
+def test_pictures_are_part_of_it_and_come_back(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when a restored catalogue shows pictures that are gone, or keeps those of afterwards."""
+    (instance.media / "products").mkdir()
+    picture = instance.media / "products" / "a-800.webp"
+    picture.write_bytes(b"a picture")
+    back_up(instance, tmp_path / "backup")
+    picture.rename(picture.with_name("b-800.webp"))
+    restore(instance, tmp_path / "backup")
+    assert [(each.name, each.read_bytes()) for each in picture.parent.iterdir()] == [
+        ("a-800.webp", b"a picture")
+    ]
+
+
+def test_a_backup_of_before_there_were_pictures_is_restored(instance: Instance, tmp_path: Path) -> None:
+    back_up(instance, tmp_path / "backup")
+    (tmp_path / "backup" / "media").rmdir()
+    restore(instance, tmp_path / "backup")
+    assert list(instance.media.iterdir()) == []
 
 
 def test_a_backup_that_could_not_be_made_is_not_there(
