@@ -14,6 +14,7 @@ from gateway.table import (
     HERE,
     PAGE,
     PICTURE,
+    PICTURE_PAGE,
     PROBE,
     SHARED,
     SIGN_IN,
@@ -80,6 +81,7 @@ ROUTES = (
     # The back office: one home, and each service's own admin
     Route(manager,  "GET",              "/admin/",                                      HERE, PAGE),
     Route(manager,  "GET POST",         "/admin/product/",                              "product", BACK_OFFICE),
+    Route(manager,  "GET POST",         "/admin/product/product/{id}/picture/",         "product", PICTURE_PAGE),
     Route(manager,  "GET POST",         "/admin/product/{page...}",                     "product", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/order/",                                "order", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/order/{page...}",                       "order", BACK_OFFICE),

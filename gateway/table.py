@@ -1,6 +1,6 @@
 """The words that the route table is written in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,7 @@ BACK_OFFICE = Limits(
 PICTURE = Limits(
     seconds=30, body=10 * 1024 * KIB + 64 * KIB
 )  # ten megabytes and the form around them; it is drawn anew before the answer
+PICTURE_PAGE = replace(PICTURE, in_api=False)
 PROBE = Limits(body=0, counted=False)  # a prober that is refused would have the process killed
 
 

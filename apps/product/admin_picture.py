@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from rest_framework.exceptions import APIException, ValidationError
 
-from apps.product import addresses, operations
-from apps.product.errors import TAKEN
+from apps.product import addresses, operations, queries
+from apps.product.errors import TAKEN, ProductNotFound
 from apps.product.imaging import Picture
 from apps.product.models import Product
 from apps.product.store import in_time
@@ -23,20 +23,21 @@ CHANGED = (
 AWAY = "The catalogue cannot be reached right now. Nothing was changed; try again shortly."
 
 
-def picture_page(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponseBase:
+def picture_page(request: HttpRequest, product_id: str) -> HttpResponseBase:
     """The page, or what its two forms lead to."""
-    with in_time():
-        product = model_admin.get_object(request, object_id)
-    if product is None:
-        raise Http404
+    try:
+        with in_time():
+            product = queries.product(product_id)
+    except ProductNotFound as error:
+        raise Http404 from error
     wrong: list[str] = []
     if request.method == "POST":
         done, wrong = _posted(request, product)
         if done:
-            model_admin.log_change(request, product, done)
+            admin.site.get_model_admin(Product).log_change(request, product, done)
             messages.success(request, f"{product}: {done}.")
             return HttpResponseRedirect(request.path)
-    return _page(model_admin, request, product, wrong)
+    return _page(request, product, wrong)
 
 
 def _posted(request: HttpRequest, product: Product) -> tuple[str, list[str]]:
@@ -81,11 +82,11 @@ def _as_seen(version: str) -> operations.Precondition:
     return judge
 
 
-def _page(model_admin: Any, request: HttpRequest, product: Product, wrong: list[str]) -> HttpResponse:
+def _page(request: HttpRequest, product: Product, wrong: list[str]) -> HttpResponse:
     address = addresses.stored(product.image) if product.image else None
     context: dict[str, Any] = {
-        **model_admin.admin_site.each_context(request),
-        "opts": model_admin.opts,
+        **admin.site.each_context(request),
+        "opts": Product._meta,
         "title": f"Picture of {product}",
         "original": product,
         "picture": address and addresses.in_width(address, addresses.SHOWN),

@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from apps.product import addresses
+from apps.product.admin_picture import picture_page
 from apps.product.pictures import picture
 from apps.product.views import CategoryViewSet, ProductViewSet, uploaded_picture
 from shared.http import health
@@ -20,6 +21,11 @@ urlpatterns = [
     path("api/", include(router.urls)),
     path("media/products/<slug:slug>.svg", picture, name="picture"),
     re_path(rf"^{addresses.UPLOADED.pattern.removeprefix('/')}$", uploaded_picture, name="uploaded-picture"),
+    path(
+        "admin/product/product/<str:product_id>/picture/",
+        admin.site.admin_view(picture_page),
+        name="picture-page",
+    ),
     path("admin/product/", admin.site.urls),
     *health.urlpatterns,
 ]
