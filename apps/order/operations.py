@@ -16,6 +16,7 @@ from apps.order.errors import BasketAlreadyOrdered, IdempotencyKeyReused
 from apps.order.models import LONGEST_EMAIL, LONGEST_NAME, Order, OrderLine, Status
 from shared import contracts
 from shared.auth import Principal
+from shared.history.record import compared, record
 from shared.messaging import outbox
 
 logger = logging.getLogger(__name__)
@@ -138,12 +139,22 @@ def _change(
     order = orders.filter(pk=order_id).first()
     if order is None:
         raise Http404
+    before = {"status": order.status}
     happened = transition(order)
     if happened is not None:
         order.save(update_fields=CHANGING)
+        reason = order.cancellation_reason if happened is contracts.OrderCancellationRequested else ""
+        record(order, DONE[happened], compared(before, {"status": order.status}), reason=reason)
         outbox.publish(event(happened, order))
     return order
 
+
+# What the history calls what somebody did. What the platform does on its own (confirm, reject) is in the saga's timeline.
+DONE: dict[type[contracts.OrderEvent], str] = {
+    contracts.OrderCancellationRequested: "asked to be cancelled",
+    contracts.OrderShipped: "shipped",
+    contracts.OrderDelivered: "delivered",
+}
 
 CHANGING = [
     "status", "status_reason", "basket_version", "cancellation_requested_at", "cancellation_reason", "updated_at",

@@ -153,9 +153,7 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
     @admin.action(description="Try again")
     def retry_selected(self, request: HttpRequest, sagas: QuerySet[Saga]) -> None:
         """Ask the current step of each again."""
-        for_each(
-            request, sagas, retry, "tried again", lambda saga: self.log_change(request, saga, "tried again")
-        )
+        for_each(request, sagas, retry, "tried again")
 
     def get_urls(self) -> list[URLPattern]:
         """The button of one saga."""
@@ -303,4 +301,4 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     def _do(self, request: HttpRequest, letters: QuerySet[DeadLetter], action: str) -> None:
         operation, done, _ = SETTLE[action]
-        for_each(request, letters, operation, done, lambda letter: self.log_change(request, letter, done))
+        for_each(request, letters, operation, done)

@@ -17,6 +17,7 @@ from apps.saga.errors import DeadLetterSettled, KafkaAway, NobodyToReplayTo
 from apps.saga.models import DeadLetter
 from shared.contracts.topics import DEAD_LETTER
 from shared.faults import crash_point
+from shared.history.record import record
 from shared.messaging import kafka, replays
 from shared.messaging.dead_letters import PREFIX, Headers
 from shared.messaging.envelope import Raw
@@ -34,14 +35,13 @@ def collect(batch: Sequence[Raw]) -> None:
 def replay(letter_id: int) -> DeadLetter:
     """Send the message again, with its own id, to the service that gave it up. Raises DoesNotExist, NobodyToReplayTo.
 
-    Killed between sending and marking, it can be replayed again: its id is the same, so nobody handles it twice.
+    Killed between sending and committing, it can be replayed again: its id is the same, so nobody handles it twice.
     """
     with transaction.atomic():
         letter = _waiting(letter_id)
+        _settle(letter, DeadLetter.Status.REPLAYED)  # first: what cannot be written down is not sent
         _produce(letter)
         crash_point("replay.sent")
-        letter.status = DeadLetter.Status.REPLAYED
-        letter.save(update_fields=["status"])
     return letter
 
 
@@ -49,8 +49,7 @@ def discard(letter_id: int) -> DeadLetter:
     """Nobody wants it: it stays listed as discarded. Raises DoesNotExist."""
     with transaction.atomic():
         letter = _waiting(letter_id)
-        letter.status = DeadLetter.Status.DISCARDED
-        letter.save(update_fields=["status"])
+        _settle(letter, DeadLetter.Status.DISCARDED)
     return letter
 
 
@@ -65,6 +64,12 @@ def _waiting(letter_id: int) -> DeadLetter:
     if letter.status != DeadLetter.Status.WAITING:
         raise DeadLetterSettled(f"This dead letter was {letter.status} already.")
     return letter
+
+
+def _settle(letter: DeadLetter, status: DeadLetter.Status) -> None:
+    before, letter.status = letter.status, status
+    letter.save(update_fields=["status"])
+    record(letter, status.value, {"status": (before, status.value)})
 
 
 def _produce(letter: DeadLetter) -> None:

@@ -28,6 +28,7 @@ from apps.saga.placement import DEFINITIONS
 from apps.saga.step_report import say_moved
 from shared.contracts import BY_TYPE, OrderSubmitted
 from shared.faults import crash_point
+from shared.history.record import compared, record
 from shared.messaging import outbox
 from shared.messaging.outbox import Outgoing
 
@@ -217,6 +218,7 @@ class Cause:
     traceparent: str
 
 
+@transaction.atomic
 def wake_by_hand(saga_id: UUID) -> Saga | None:
     """Ask the current step again, whatever its retries say; begin a saga that no worker has begun.
 
@@ -227,14 +229,21 @@ def wake_by_hand(saga_id: UUID) -> Saga | None:
         return None
     _definition(known)  # one of a later release is left alone
     moved = advance(Saga.objects.filter(pk=saga_id, step="").values_list("order_id", flat=True))
-    with transaction.atomic():
-        saga = Saga.objects.select_for_update().filter(pk=saga_id).first()
-        if saga is None:
-            return None
-        now, lines, definition = timezone.now(), len(saga.history), _definition(saga)
-        commands = [] if moved else engine.wake(saga, definition, now, by_hand=True)
-        if len(saga.history) > lines:
-            saga.version, saga.failures, saga.retry_at, saga.updated_at = definition.version, 0, None, now
-            updates.update([saga])
-            outbox.publish_all((command, Cause("", saga.traceparent)) for command in commands)
+    saga = Saga.objects.select_for_update().filter(pk=saga_id).first()
+    if saga is None:
+        return None
+    now, lines, definition = timezone.now(), len(saga.history), _definition(saga)
+    before = _told(saga)
+    commands = [] if moved else engine.wake(saga, definition, now, by_hand=True)
+    if len(saga.history) > lines:
+        saga.version, saga.failures, saga.retry_at, saga.updated_at = definition.version, 0, None, now
+        updates.update([saga])
+        outbox.publish_all((command, Cause("", saga.traceparent)) for command in commands)
+    if moved or len(saga.history) > lines:
+        record(saga, "tried again", compared(_told(known) if moved else before, _told(saga)))
     return saga
+
+
+def _told(saga: Saga) -> dict[str, str]:
+    """What the history compares."""
+    return {"status": saga.shown_status, "step": saga.step}

@@ -233,7 +233,6 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
         return HttpResponseRedirect(f"{page}?{urlencode(typed)}")
 
     def _done(self, request: HttpRequest, item: StockItem, what: str) -> HttpResponse:
-        self.log_change(request, item, what)
         messages.success(request, f"{item.name or item.product_id}: {what}.")
         return HttpResponseRedirect(reverse("admin:stock_stockitem_change", args=[item.pk]))
 
@@ -282,11 +281,7 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
         except BadSignature:
             late = "What was agreed to cannot be read any more: send the file again."
             return self._count_page(request, {"wrong": [late]})
-        done = counts.carry_out(
-            rows,
-            _actor(request),
-            lambda row, item: self.log_change(request, item, f"{_told(row.seen, row.counted)} (a count)"),
-        )
+        done = counts.carry_out(rows, _actor(request))
         if done:
             messages.success(request, f"{done} {'level' if done == 1 else 'levels'} set.")
         failed = [row for row in rows if row.errors]

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.core import signing
@@ -19,6 +19,7 @@ MOST = 2000  # rows of one file: each is a transaction, and the front door waits
 DIGITS = re.compile(r"[0-9]{1,10}")
 SHOWN = 40  # characters of a cell that is no number
 SALT = "stock.count"
+A_COUNT = "a count from a file"
 AGREED_FOR = 60 * 60  # seconds: a count of this morning is none of tonight
 
 
@@ -90,15 +91,16 @@ def agreed(text: str) -> list[Row]:
     return rows
 
 
-def carry_out(rows: Sequence[Row], actor: str, log: Callable[[Row, StockItem], object]) -> int:
-    """Set the level of each row by itself, and `log` it; returns how many were set.
+def carry_out(rows: Sequence[Row], actor: str) -> int:
+    """Set the level of each row by itself; returns how many were set.
 
     Why others were not is in their `errors`. A store that is away ends it: the rows from there on say so.
     """
     done = 0
     for at, row in enumerate(rows):
         try:
-            item = operations.set_on_hand(row.product_id, row.counted, actor, as_it_was_seen(row.seen))
+            seen = as_it_was_seen(row.seen)
+            operations.set_on_hand(row.product_id, row.counted, actor, seen, reason=A_COUNT)
         except Problem as problem:
             row.errors.append(str(problem.detail))
         except Exception as error:
@@ -109,7 +111,6 @@ def carry_out(rows: Sequence[Row], actor: str, log: Callable[[Row, StockItem], o
             break
         else:
             done += 1
-            log(row, item)
     return done
 
 

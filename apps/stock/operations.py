@@ -10,6 +10,7 @@ from apps.stock.errors import BelowReserved, IdempotencyKeyReused, TooMany, Unkn
 from apps.stock.models import Kind, Movement, StockItem
 from apps.stock.queries import never_moved
 from apps.stock.shelves import Shelves
+from shared.history.record import change, record, record_all
 from shared.messaging import outbox
 
 MAX_ON_HAND = 1_000_000_000
@@ -26,9 +27,14 @@ def whatever_it_is(_: StockItem) -> None:
 
 @transaction.atomic
 def set_on_hand(
-    product_id: str, on_hand: int, actor: str, precondition: Precondition = whatever_it_is
+    product_id: str,
+    on_hand: int,
+    actor: str,
+    precondition: Precondition = whatever_it_is,
+    *,
+    reason: str = "",
 ) -> StockItem:
-    """Somebody counted: so many there are.
+    """Somebody counted: so many there are. The history has the `reason`, where there is one.
 
     `precondition` is shown the level under its lock. Raises UnknownProduct, BelowReserved and what it raises.
     """
@@ -37,7 +43,9 @@ def set_on_hand(
         precondition(StockItem.objects.get(pk=product_id))
     delta = on_hand - shelves[product_id].on_hand
     if delta:
-        _move(shelves, Movement(product_id=product_id, kind=Kind.SET, delta=delta, actor=actor))
+        _move(
+            shelves, Movement(product_id=product_id, kind=Kind.SET, delta=delta, actor=actor), "set", reason
+        )
     return StockItem.objects.get(pk=product_id)
 
 
@@ -68,7 +76,7 @@ def _adjust(wanted: Movement) -> Movement:
     shelves = _lock_one(wanted.product_id)
     earlier = _first_with_key_of(wanted)
     if earlier is None:
-        return _move(shelves, wanted)
+        return _move(shelves, wanted, "adjusted", wanted.reason)
     if (earlier.product_id, earlier.delta, earlier.reason) != (
         wanted.product_id,
         wanted.delta,
@@ -91,7 +99,7 @@ def _lock_one(product_id: str) -> Shelves:
     return shelves
 
 
-def _move(shelves: Shelves, movement: Movement) -> Movement:
+def _move(shelves: Shelves, movement: Movement, action: str, reason: str) -> Movement:
     shelf = shelves[movement.product_id]
     left = shelf.on_hand + movement.delta
     if left < shelf.reserved:
@@ -102,8 +110,11 @@ def _move(shelves: Shelves, movement: Movement) -> Movement:
         )
     if left > MAX_ON_HAND:
         raise TooMany(f"{shelf.on_hand} are on hand and {MAX_ON_HAND} is the most.", on_hand=shelf.on_hand)
+    before = shelf.on_hand
     shelves.move(movement)
     outbox.publish(*levels.save(shelves))
+    item = StockItem.objects.get(pk=movement.product_id)
+    record(item, action, {"on_hand": (before, item.on_hand)}, reason=reason, name=item.name or item.pk)
     return movement
 
 
@@ -123,6 +134,10 @@ def _put_some_demo_stock() -> int:
     for product_id in sorted(new):
         shelves.move(Movement(product_id=product_id, kind=Kind.INITIAL, delta=demo_quantity(product_id)))
     outbox.publish(*levels.save(shelves))
+    record_all(
+        change(item, "set", {"on_hand": (0, item.on_hand)}, name=item.name or item.pk)
+        for item in StockItem.objects.filter(pk__in=new)
+    )
     return len(new)
 
 

@@ -11,6 +11,7 @@ APPS = [
     "apps.notification",
     "apps.saga",
     "gateway",
+    "shared.history",
 ]
 
 globals().update(service_settings("order", apps=APPS))

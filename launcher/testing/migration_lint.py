@@ -22,7 +22,7 @@ from psycopg.sql import quote
 from launcher.testing.unmigrated import has_no_table
 
 SETTINGS = "launcher.testing.every_app"
-APPS = ("order", "stock", "notification", "saga", "messaging")
+APPS = ("order", "stock", "notification", "saga", "messaging", "history")
 CONTRACT = re.compile(r"\d{4}_contract_")
 MAY_DROP = ("DROP_COLUMN", "DROP_TABLE")
 NAMING = ("RUNPYTHON_ARGS_NAMING_CONVENTION", "RUNPYTHON_MODEL_VARIABLE_NAME")

@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from shared.admin.users import user_of
+from shared.auth.actor import Source, identify
 from shared.auth.principal import Principal
 from shared.auth.tokens import InvalidToken, KeysUnavailable
 from shared.auth.verifier import verifier
@@ -99,6 +100,7 @@ class AdminIdentity(_OnlyAdmin, AuthenticationMiddleware):
             if (away := self.process_exception(request, error)) is None:
                 raise
             return away
+        identify(principal, Source.ADMIN)
         request.session = CallersStore(f"admin-{principal.subject}")
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
         return None

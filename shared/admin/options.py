@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
+from django.contrib.admin import AdminSite, ShowFacets
 from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
+from shared.admin.history import Row, WithHistory
 from shared.http.problems import Problem, is_store_away
 
-Row = TypeVar("Row", bound=Model)
 COUNTED = 10_000  # rows: a list is counted exactly up to here, as people read no further
 FAILURES_SHOWN = 5
 SHOWN_BEFORE = 50  # rows that are listed before something is done to all of them
@@ -78,17 +78,7 @@ class FirstPaginator(BoundedPaginator):
         return self._get_page(rows, number, self)  # type: ignore[attr-defined,no-any-return]
 
 
-if TYPE_CHECKING:
-
-    class _ModelAdmin(ModelAdmin[Row]):
-        """Django's, which has type parameters only for a type checker."""
-else:
-
-    class _ModelAdmin(ModelAdmin, Generic[Row]):
-        """Django's."""
-
-
-class ReadOnlyAdmin(_ModelAdmin[Row]):
+class ReadOnlyAdmin(WithHistory[Row]):
     """Shows rows and offers operations; nothing is changed by typing into a form."""
 
     list_per_page = 50
@@ -121,11 +111,10 @@ def for_each(
     rows: Iterable[Row],
     operation: Callable[[Row], object],
     done: str,
-    log: Callable[[Row], object],
 ) -> None:
     """Do `operation` with each row by itself, and tell how many went well and why others did not.
 
-    `done` is a past participle ("shipped"); `log` writes the row's history.
+    `done` is a past participle ("shipped").
     """
     good, failures = 0, []
     for row in rows:
@@ -134,7 +123,6 @@ def for_each(
             failures.append(why)
         else:
             good += 1
-            log(row)
         if is_the_end:
             break
     if good:

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
@@ -13,6 +14,7 @@ from shared.admin import figures
 
 # What a manager finds where: the other admins stand in every page's header.
 ADMINS = ("order", "product", "stock", "saga", "notification", "basket")
+LATEST = 10  # changes on a service's first page
 NOT_HERE = {"logout", "password_change", "password_change_done"}
 
 
@@ -57,6 +59,12 @@ class ManagersSite(AdminSite):
     def figures(self, request: HttpRequest) -> HttpResponse:
         """What needs doing in this service, in numbers."""
         return JsonResponse(figures.of_this_service())
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """The service's first page, with what was changed last."""
+        from shared.history.models import Change  # a site is made before the models are
+
+        return super().index(request, {"latest": Change.objects.all()[:LATEST], **(extra_context or {})})
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Each model at its own name, since a service's admin is one app's; no addresses about passwords."""

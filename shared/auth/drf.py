@@ -6,6 +6,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
+from shared.auth.actor import Source, identify
 from shared.auth.principal import Principal
 from shared.auth.tokens import InvalidToken, KeysUnavailable
 from shared.auth.verifier import verifier
@@ -35,11 +36,13 @@ class BearerAuthentication(BaseAuthentication):
         if scheme.lower() != b"bearer":
             raise AuthenticationFailed("Only Bearer tokens are accepted.")
         try:
-            return verifier().verify(token.strip().decode("latin-1")), None
+            caller = verifier().verify(token.strip().decode("latin-1"))
         except KeysUnavailable as error:
             raise IdentityUnavailable(str(error), headers={"Retry-After": str(RETRY_AFTER)}) from error
         except InvalidToken as error:
             raise AuthenticationFailed(str(error)) from error
+        identify(caller, Source.API)
+        return caller, None
 
     def authenticate_header(self, request: "Request") -> str:
         """What a 401 says in `WWW-Authenticate` (RFC 6750, section 3: no error code where no token was sent)."""

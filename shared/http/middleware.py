@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from prometheus_client import Counter, Histogram
 from rest_framework.exceptions import MethodNotAllowed, NotAcceptable
 
+from shared.auth.actor import acting
 from shared.http.accept import takes_data
 from shared.http.parsers import UNDERSTOOD
 from shared.http.problems import UnsupportedEncoding, answer_of, not_valid
@@ -41,7 +42,7 @@ ACCEPTABLE = "The answer can be had as application/json, and in a browser as a p
 
 
 class RequestContextMiddleware:
-    """Continues the caller's trace, names the request in every log line and counts it.
+    """Continues the caller's trace, names the request in every log line and counts it; nobody acts until a caller is known.
 
     The public address replaces the Host header here, in one place, so that every link a service writes leads
     to the gateway, whatever the request came with.
@@ -59,7 +60,7 @@ class RequestContextMiddleware:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
         hop = trace.continue_from(request.headers.get(trace.HEADER))
-        with trace.use(hop), structlog.contextvars.bound_contextvars(request_id=request_id):
+        with trace.use(hop), acting(None), structlog.contextvars.bound_contextvars(request_id=request_id):
             started = time.perf_counter()
             response = self.get_response(request)
             response["X-Request-ID"] = request_id

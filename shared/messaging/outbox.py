@@ -40,7 +40,7 @@ def publish(*messages: Message, cause: Cause | None = None) -> None:
 
 def publish_all(outgoing: Iterable[Outgoing]) -> None:
     """Send each message because of its own cause, in one round trip to the database."""
-    if not _in_transaction():
+    if not in_transaction():
         raise OutsideTransaction(
             "Open a transaction around this operation: its messages must stand or fall with it."
         )
@@ -83,6 +83,7 @@ def _is_mongodb() -> bool:
     return bool(connection.vendor == "mongodb")
 
 
-def _in_transaction() -> bool:
+def in_transaction() -> bool:
+    """Whether what is written now stands or falls with a transaction."""
     # MongoDB's backend keeps a flag of its own: Django's atomic() does nothing there.
     return bool(connection.in_atomic_block or getattr(connection, "in_atomic_block_mongo", False))

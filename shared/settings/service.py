@@ -109,9 +109,10 @@ def service_settings(
     }
 
 
-# Django's admin (shared.admin): its apps, and the middleware that touches nothing else.
+# Django's admin (shared.admin) and the history that it shows: their apps, and the middleware that touches nothing else.
 ADMIN_APPS = (
     "shared.admin",
+    "shared.history",
     "shared.admin.apps.ManagersAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -119,6 +120,7 @@ ADMIN_APPS = (
 )
 MONGODB_ADMIN_APPS = (
     "shared.admin",
+    "shared.history",
     "shared.admin.mongodb.MongoAdminConfig",
     "shared.admin.mongodb.MongoAuthConfig",
     "shared.admin.mongodb.MongoContentTypesConfig",
@@ -138,6 +140,7 @@ ADMIN_CONTEXT = (
 OBJECT_ID = "django_mongodb_backend.fields.ObjectIdAutoField"
 MONGODB_MIGRATIONS = {
     "messaging": "shared.messaging.mongodb_migrations",
+    "history": "shared.history.mongodb_migrations",
     **{name: f"shared.admin.mongodb_migrations.{name}" for name in ("admin", "auth", "contenttypes")},
 }
 

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.stock.models import StockItem
 from apps.stock.operations import put_demo_stock
+from shared.auth.actor import acting, command
 
 LOOK_EVERY = 0.5  # seconds
 
@@ -28,7 +29,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, expect: int, timeout: float, **options: Any) -> None:
         """Wait, then put the stock."""
         self._wait_for(expect, timeout)
-        self.stdout.write(f"{put_demo_stock()} products were given stock.")
+        with acting(command("load_demo_stock")):
+            supplied = put_demo_stock()
+        self.stdout.write(f"{supplied} products were given stock.")
 
     def _wait_for(self, expected: int, timeout: float) -> None:
         deadline, shown = time.monotonic() + timeout, -1
