@@ -110,7 +110,7 @@ def test_dead_letters(
     monkeypatch.setattr(dead_letters, "_produce", lambda _: None)
     manager_client.post(f"/api/dead-letters/{letters[0].pk}/replay/")
     for _ in range(2):
-        mia.post(f"{LETTERS}{letters[1].pk}/do/discard/")
+        mia.post(f"{LETTERS}{letters[1].pk}/do/discard/", {"confirmed": "yes"})
     assert manager_client.post(f"/api/dead-letters/{letters[1].pk}/discard/").status_code == 409
     assert told() == [
         ("deadletter", "mia", "api", "replayed", {"status": ["waiting", "replayed"]}),
