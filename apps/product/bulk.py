@@ -13,7 +13,7 @@ from bson import ObjectId
 from django.core import signing
 from rest_framework.exceptions import APIException
 
-from apps.product import operations
+from apps.product import operations, queries
 from apps.product.errors import texts_of
 from apps.product.models import Product
 from apps.product.operations import ProductFields
@@ -26,7 +26,7 @@ from shared.http.problems import is_store_away
 
 MOST = 1_000  # products at once: the front door waits half a minute for all of them
 SECONDS = 22.0  # then it ends, and says which are left
-TOGETHER = 25  # products of one transaction: its commit is what takes longest
+TOGETHER = 50  # products of one transaction: its commit is what takes longest
 AGREED_FOR = 60 * 60  # seconds: what was shown this morning is not agreed to tonight
 SALT = "product.bulk"
 WHOLE = frozenset(  # currencies without a smaller unit (ISO 4217); prices here have two places at most
@@ -47,12 +47,12 @@ class Row:
     after: str = ""
     changes: str = ""
     errors: list[str] = field(default_factory=list)
-    is_done: bool = False
+    product: Product | None = None  # what it became, once it is done
 
     @property
     def is_to_do(self) -> bool:
         """Whether it can be done and changes something."""
-        return bool(self.fields) and not self.errors and not self.is_done
+        return bool(self.fields) and not self.errors and self.product is None
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def agreement(action: str, parameter: str, rows: Iterable[Row]) -> str:
 def agreed(text: str) -> tuple[str, list[Row]]:
     """The action and the rows of an `agreement`. Raises signing.BadSignature where it is none, or an old one."""
     action, parameter, shown = signing.loads(text, salt=SALT, max_age=AGREED_FOR)
-    known = found([product_id for product_id, _ in shown])
+    known = queries.products_by_id(product_id for product_id, _ in shown)
     rows = []
     for product_id, version in shown:
         product = known.get(product_id)
@@ -166,12 +166,6 @@ def agreed(text: str) -> tuple[str, list[Row]]:
         else:
             rows.append(_row(CHANGES[action], parameter, product))
     return action, rows
-
-
-def found(ids: Iterable[str]) -> dict[str, Product]:
-    """Those of the products that there are, by id."""
-    wanted = [ObjectId(each) for each in ids]
-    return {str(each.pk): each for each in Product.objects.filter(pk__in=wanted)} if wanted else {}
 
 
 OTHER = "It is not what was shown any more: somebody changed it meanwhile. Look again, then repeat it."
@@ -187,11 +181,8 @@ def as_it_was_shown(version: int) -> operations.Precondition:
     return judge
 
 
-Done = Callable[[Row, Product], object]
-
-
-def carry_out(rows: Sequence[Row], log: Done) -> int:
-    """Do what is to be done to each row and `log` it; returns how many were done. Why others were not is in `errors`.
+def carry_out(rows: Sequence[Row]) -> int:
+    """Do what is to be done to each row; returns how many were done. Why others were not is in their `errors`.
 
     Some at a time share a transaction; where one of them is refused, each of them gets its own. A store that is
     away ends it, as does the time that the front door waits: the rows from there on say so.
@@ -199,28 +190,27 @@ def carry_out(rows: Sequence[Row], log: Done) -> int:
     give_up_at = time.monotonic() + SECONDS
     todo = [row for row in rows if row.is_to_do]
     for at in range(0, len(todo), TOGETHER):
-        why = NO_TIME if time.monotonic() > give_up_at else _some(todo[at : at + TOGETHER], log)
+        why = NO_TIME if time.monotonic() > give_up_at else _some(todo[at : at + TOGETHER])
         if why:
             for row in todo[at:]:
                 if row.is_to_do:
                     row.errors.append(why)
             break
-    return sum(row.is_done for row in todo)
+    return sum(row.product is not None for row in todo)
 
 
 NO_TIME = "There was no time left for this: do it again."
 
 
-def _some(rows: Sequence[Row], log: Done) -> str:
+def _some(rows: Sequence[Row]) -> str:
     """Do these rows; returns why it makes no sense to go on, mostly nothing."""
     try:
         with in_time():
-            pairs = _if_all_can(rows)
-        for row, product in pairs:
-            _note(row, product, log)
-        for row in rows if not pairs else ():
+            if _do_all_or_none(rows):
+                return ""
+        for row in rows:
             with in_time():
-                _alone(row, log)
+                _do_alone(row)
     except Exception as error:
         if not is_store_away(error):
             raise
@@ -228,33 +218,33 @@ def _some(rows: Sequence[Row], log: Done) -> str:
     return ""
 
 
-def _if_all_can(rows: Sequence[Row]) -> list[tuple[Row, Product]]:
+def _do_all_or_none(rows: Sequence[Row]) -> bool:
     try:
-        return _together(rows)
+        products = _do(rows)
     except APIException:
-        return []
+        return False
+    for row, product in zip(rows, products, strict=True):
+        row.product = product
+    return True
+
+
+def _do_alone(row: Row) -> None:
+    try:
+        (row.product,) = _do([row])
+    except APIException as refused:
+        row.errors.append(" ".join(texts_of(refused.detail)))
 
 
 @in_transaction
-def _together(rows: Sequence[Row]) -> list[tuple[Row, Product]]:
-    return [(row, _do(row)) for row in rows]
-
-
-def _alone(row: Row, log: Done) -> None:
-    try:
-        product = _do(row)
-    except APIException as refused:
-        row.errors.append(" ".join(texts_of(refused.detail)))
-    else:
-        _note(row, product, log)
-
-
-def _do(row: Row) -> Product:
-    if row.version:
-        return operations.change_product(row.product_id, row.fields, as_it_was_shown(row.version))
-    return operations.create_product(row.fields)
-
-
-def _note(row: Row, product: Product, log: Done) -> None:
-    row.is_done = True
-    log(row, product)
+def _do(rows: Sequence[Row]) -> list[Product]:
+    new = iter(operations.create_products([row.fields for row in rows if not row.version]))
+    changed = iter(
+        operations.change_products(
+            [
+                operations.Change(row.product_id, row.fields, as_it_was_shown(row.version))
+                for row in rows
+                if row.version
+            ]
+        )
+    )
+    return [next(changed if row.version else new) for row in rows]

@@ -15,7 +15,7 @@ from django.core import signing
 from django.utils.text import slugify
 
 from apps.product import addresses, queries
-from apps.product.bulk import AGREED_FOR, Row, found, price_of
+from apps.product.bulk import AGREED_FOR, Row, price_of
 from apps.product.errors import texts_of
 from apps.product.models import MAX_SLUG, Category, Product
 from apps.product.serializers import ProductInput
@@ -45,7 +45,9 @@ class ImportedProduct(ProductInput):
 def judged(lines: Sequence[Line]) -> list[Row]:
     """A row for each line, with all that can be said about it before anything is changed."""
     categories = _categories(lines)
-    by_id = found({line.cells["id"] for line in lines if queries.ID.fullmatch(line.cells.get("id", ""))})
+    by_id = queries.products_by_id(
+        {line.cells["id"] for line in lines if queries.ID.fullmatch(line.cells.get("id", ""))}
+    )
     slugs = [_slug(line, by_id) for line in lines]
     by_slug = {each.slug: each for each in Product.objects.filter(slug__in=[slug for slug in slugs if slug])}
     rows = [

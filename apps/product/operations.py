@@ -1,6 +1,7 @@
 """Writes to the catalogue. Each is one transaction: the documents, the events about them, the new revision."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypedDict
@@ -8,6 +9,8 @@ from typing import Any, TypedDict
 from bson import ObjectId
 from django.utils import timezone
 from django.utils.text import slugify
+from django_mongodb_backend.query import wrap_database_errors
+from pymongo import UpdateOne
 
 from apps.product import addresses, picture_files, queries
 from apps.product.errors import (
@@ -41,15 +44,24 @@ class ProductFields(TypedDict, total=False):
     is_active: bool
 
 
+def whatever_it_is(_: object) -> None:
+    """The precondition of a caller who named none."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one of many products is to become."""
+
+    product_id: str
+    fields: ProductFields
+    precondition: Precondition = whatever_it_is
+
+
 class CategoryFields(TypedDict, total=False):
     """What a manager may set."""
 
     name: str
     slug: str
-
-
-def whatever_it_is(_: object) -> None:
-    """The precondition of a caller who named none."""
 
 
 @in_transaction
@@ -78,6 +90,70 @@ def change_product(
         product.save(force_update=True)
         announce(ProductArchived if was_active and not product.is_active else ProductUpdated, [product])
     return product
+
+
+@in_transaction
+def create_products(many: Sequence[ProductFields]) -> list[Product]:
+    """Bring all of them into the catalogue or none, in few round trips; raises as `create_product`."""
+    products = [Product(pk=ObjectId(), **fields) for fields in many]
+    _check_categories({each for product in products for each in product.categories})
+    wanted = [product.slug for product in products if product.slug]
+    if len(set(wanted)) < len(wanted) or Product.objects.filter(slug__in=wanted).exists():
+        raise SlugTaken
+    for product in products:
+        product.updated_at = product.created_at
+        product.slug = product.slug or free_slug(product)
+        product.index()
+    Product.objects.bulk_create(products)
+    announce(ProductCreated, products)
+    return products
+
+
+@in_transaction
+def change_products(many: Sequence[Change]) -> list[Product]:
+    """Change all of them or none, in few round trips; raises as `change_product`."""
+    found = queries.products_by_id(change.product_id for change in many)
+    products, archived, updated = list[Product](), list[Product](), list[Product]()
+    for change in many:
+        if (product := found.get(change.product_id)) is None:
+            raise ProductNotFound
+        change.precondition(product)
+        was_active = product.is_active
+        products.append(product)
+        if product.change(**change.fields):
+            (archived if was_active and not product.is_active else updated).append(product)
+    changed = [*archived, *updated]
+    _check_categories({each for change in many for each in change.fields.get("categories", ())})
+    for product in (found[change.product_id] for change in many if "slug" in change.fields):
+        _check_slug(product)
+    if changed:
+        _save_all(changed)
+        outbox.publish(*(_event(ProductArchived, product) for product in archived))
+        announce(ProductUpdated, updated)
+    return products
+
+
+@wrap_database_errors  # type: ignore[untyped-decorator]
+def _save_all(products: Sequence[Product]) -> None:
+    """As `save`, in one round trip."""
+    for product in products:
+        product.index()
+    fields = [field for field in Product._meta.concrete_fields if not field.primary_key]
+    mongo.get_collection(Product._meta.db_table).bulk_write(
+        [
+            UpdateOne(
+                {"_id": product.pk},
+                {
+                    "$set": {
+                        field.column: field.get_db_prep_save(getattr(product, field.attname), mongo)
+                        for field in fields
+                    }
+                },
+            )
+            for product in products
+        ],
+        session=mongo.session,
+    )
 
 
 @in_transaction

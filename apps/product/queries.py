@@ -132,6 +132,12 @@ def product(product_id: str | ObjectId) -> Product:
         raise ProductNotFound from None
 
 
+def products_by_id(ids: Iterable[str]) -> dict[str, Product]:
+    """Those of these products that there are, by id."""
+    wanted = [ObjectId(each) for each in ids]
+    return {str(each.pk): each for each in Product.objects.filter(pk__in=wanted)} if wanted else {}
+
+
 def product_ids_after(last: ObjectId | None, limit: int) -> list[ObjectId]:
     """The ids of the next `limit` products, archived ones too."""
     found = Product.objects.filter(pk__gt=last or NOBODY).order_by("pk")

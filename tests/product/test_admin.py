@@ -406,12 +406,11 @@ class TestMany:
     def test_one_that_is_refused_does_not_hold_up_the_others(
         self, mia: Client, goods: dict[str, Product]
     ) -> None:
-        """In the middle of a shared transaction. Red without `_alone`."""
+        """In the middle of a shared transaction. Red without `_do_alone`."""
         rows = [bulk.Row(each.name, 1, str(each.pk), fields={"is_active": False}) for each in goods.values()]
         rows[1].version = 5
-        done: list[str] = []
-        assert bulk.carry_out(rows, lambda _, product: done.append(product.name)) == 3
-        assert [row.is_done for row in rows] == [True, False, True, True]
+        assert bulk.carry_out(rows) == 3
+        assert [row.product is not None for row in rows] == [True, False, True, True]
         assert "not what was shown" in rows[1].errors[0]
         assert len(outbox()) == 2  # the old one is archived already
 
@@ -420,7 +419,7 @@ class TestMany:
     ) -> None:
         monkeypatch.setattr(bulk, "SECONDS", -1.0)
         rows = [bulk.Row("Kite", 1, str(goods["kite"].pk), fields={"is_active": False})]
-        assert bulk.carry_out(rows, lambda *_: None) == 0
+        assert bulk.carry_out(rows) == 0
         assert rows[0].errors == [bulk.NO_TIME]
 
     @pytest.mark.parametrize("agreement", ["", "nonsense", "[1]"])
