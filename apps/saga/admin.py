@@ -80,7 +80,8 @@ def retry(saga: Saga) -> None:
 class SagaAdmin(ReadOnlyAdmin[Saga]):
     """How each order was placed."""
 
-    list_display = ("order", "shown", "step", "deadline", "created_at", "customer_id")
+    list_display_links = ("shown",)  # the order is a link of its own
+    list_display = ("shown", "order", "step", "deadline", "created_at", "customer_id")
     list_filter = (ShownStatus, "created_at")
     ordering = ("-is_stuck", "-created_at", "-id")
     paginator = StuckFirst
