@@ -69,6 +69,16 @@ def test_a_page_is_for_everybody(name: str, mia: Window, known: dict[str, str]) 
     assert found_on(mia.page, name) == []
 
 
+def test_a_question_before_many_are_changed_is_for_everybody(mia: Window, known: dict[str, str]) -> None:
+    """The page that asks whether products are to be archived. Red as above."""
+    mia.go("/admin/product/product/")
+    mia.page.locator("input.action-select").first.check()
+    mia.page.locator("select[name=action]").first.select_option("archive")
+    mia.page.locator(".actions button[type=submit]").click()
+    mia.page.get_by_text("Nothing has been changed yet").wait_for()
+    assert found_on(mia.page, "question") == []
+
+
 def test_a_refusal_is_for_everybody(alice: Window) -> None:
     """What a customer is shown in the back office's place. Red as above."""
     assert alice.go("/admin/order/").status == 403
