@@ -3,31 +3,37 @@
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from shared.messaging.management.commands import await_migrations
 
-LAST = ("messaging", "0001_initial")
+
+@pytest.fixture
+def last() -> tuple[str, str]:
+    """The last migration of the messaging tables."""
+    leaf: tuple[str, str] = MigrationExecutor(connection).loader.graph.leaf_nodes("messaging")[0]
+    return leaf
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def pauses(last: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Each pause that the command makes; the third one is the end of somebody's migration."""
     made: list[float] = []
 
     def sleep(seconds: float) -> None:
         made.append(seconds)
         if len(made) == 3:
-            MigrationRecorder(connection).record_applied(*LAST)
+            MigrationRecorder(connection).record_applied(*last)
 
     monkeypatch.setattr(await_migrations, "sleep", sleep)
     return made
 
 
 @pytest.mark.django_db
-def test_it_waits_until_the_last_migration_is_applied(pauses: list[float]) -> None:
+def test_it_waits_until_the_last_migration_is_applied(pauses: list[float], last: tuple[str, str]) -> None:
     """Red when a pod of a new release may work on the schema of the old one."""
-    MigrationRecorder(connection).record_unapplied(*LAST)
+    MigrationRecorder(connection).record_unapplied(*last)
     call_command("await_migrations")
     assert len(pauses) == 3
 
