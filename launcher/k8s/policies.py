@@ -1,6 +1,6 @@
-"""What manifests must have besides being valid: the checks of kube-score that matter here, and some of our own.
+"""What manifests must have besides being valid: most of what kube-score asks, and rules of our own.
 
-Each check is a function that says what is wrong, and none is ever silenced: what a manifest need not have, no check
+docs/kubernetes.md has the reasons against the rest. Each check is a function that says what is wrong, and none is ever silenced: what a manifest need not have, no check
 asks of it.
 """
 
@@ -135,6 +135,21 @@ def replicas_are_one_matter(objects: Sequence[Json]) -> Iterator[str]:
         )
 
 
+def objects_have_a_place(objects: Sequence[Json]) -> Iterator[str]:
+    """A namespace of their own choice: without one they land where whoever applies them happens to be."""
+    for each in objects:
+        if each["kind"] != "Namespace" and "namespace" not in each["metadata"]:
+            yield f"{each['kind']} {each['metadata']['name']}: has no namespace"
+
+
+def policies_concern_somebody(objects: Sequence[Json]) -> Iterator[str]:
+    """A policy that selects no pod of its namespace opens and closes nothing."""
+    for policy in of_kind(objects, "NetworkPolicy"):
+        selector, place = policy["spec"]["podSelector"], policy["metadata"].get("namespace", "default")
+        if not any(each.namespace == place and selects(selector, each.labels) for each in workloads(objects)):
+            yield f"NetworkPolicy {policy['metadata']['name']}: is about no pod"
+
+
 def nobody_may_talk_at_first(objects: Sequence[Json]) -> Iterator[str]:
     """A policy that denies everything, in each namespace that has pods."""
     everything = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -214,6 +229,8 @@ CHECKS: tuple[Check, ...] = (
     deployments_roll_out_gently,
     deployments_can_be_drained,
     replicas_are_one_matter,
+    objects_have_a_place,
+    policies_concern_somebody,
     nobody_may_talk_at_first,
     secrets_are_elsewhere,
     references_lead_somewhere,

@@ -359,6 +359,13 @@ SPOILED: dict[str, tuple[str, Callable[[list[Json]], Any]]] = {
     "spread": ("is not spread", lambda found: pod(found).pop("topologySpreadConstraints")),
     "budget": ("0 disruption budgets", without("PodDisruptionBudget", "order-api")),
     "scaler": ("two numbers of replicas", without("HorizontalPodAutoscaler", "order-api")),
+    "place": ("has no namespace", lambda found: deployment("order-api", found)["metadata"].pop("namespace")),
+    "idle policy": (
+        "is about no pod",
+        lambda found: next(each for each in found if each["metadata"]["name"] == "to-basket")["spec"][
+            "podSelector"
+        ]["matchLabels"].update({"app.kubernetes.io/name": "baskets"}),
+    ),
     "deny": ("no policy denies", without("NetworkPolicy", "default-deny")),
     "a secret": (
         "belongs into no manifest",
