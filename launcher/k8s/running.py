@@ -17,6 +17,7 @@ from launcher.k8s.secrets import NAMESPACE, manifests
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
+SHARE = 8
 READY_SECONDS = 900  # a small machine starts thirty pods in that time; what takes longer hangs
 MANAGER = "--field-manager=microcommerce"
 
@@ -134,12 +135,22 @@ def _short(images: Any) -> set[str]:
 
 
 def _for_lab(wanted: Sequence[Json], say: Say) -> list[Json]:
-    """Debian's containerd is older than users of a pod's own: the one thing that the lab leaves out."""
+    """What a node of two cores and Debian's containerd cannot do is left out, and said."""
+    say("the lab's container runtime has no user namespaces: hostUsers is left out")
+    say(
+        f"the lab has two cores: containers ask for 1/{SHARE} of their processor time, and nothing scales by itself"
+    )
     for each in wanted:
         pod = ((each.get("spec") or {}).get("template") or {}).get("spec") or {}
         pod.pop("hostUsers", None)
-    say("the lab's container runtime has no user namespaces: hostUsers is left out")
-    return list(wanted)
+        for container in (*pod.get("initContainers", ()), *pod.get("containers", ())):
+            requests = container["resources"]["requests"]
+            requests["cpu"] = f"{max(_millicores(requests['cpu']) // SHARE, 1)}m"
+    return [each for each in wanted if each["kind"] != "HorizontalPodAutoscaler"]
+
+
+def _millicores(quantity: str) -> int:
+    return int(quantity[:-1]) if quantity.endswith("m") else int(float(quantity) * 1000)
 
 
 _WAY_OUT = (
