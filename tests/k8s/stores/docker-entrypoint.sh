@@ -12,4 +12,6 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   done
   pg_ctl --pgdata="$PGDATA" --mode=fast --wait stop
 fi
+# A volume that is mounted again gets its group's rights back (fsGroup), with which PostgreSQL does not start.
+chmod 700 "$PGDATA"
 exec postgres -D "$PGDATA" -c listen_addresses='*' "$@"
