@@ -101,7 +101,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         "price",
         "recipient",
         "customer",
-        "customer_email",
+        "email",
         "cancelling",
     )
     list_filter = ("status", Age, "created_at")
@@ -112,7 +112,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     change_form_template = "admin/order/order.html"
     fields = (
         "number", "standing", "status_reason", "cancelling", "bought_lines", "price", "address", "customer",
-        "customer_email", "customer_links", "created_at", "updated_at", "id",
+        "email", "customer_links", "created_at", "updated_at", "id",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -140,6 +140,11 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     def customer(self, order: Order) -> str:
         """Who ordered: the user name, or the id where the name was not kept."""
         return order.customer_name or order.customer_id
+
+    @admin.display(description="e-mail", empty_value="")
+    def email(self, order: Order) -> str | None:
+        """The address that Keycloak had of the customer; not proven to be theirs."""
+        return order.customer_email
 
     @admin.display(description="the customer's")
     def customer_links(self, order: Order) -> SafeString:

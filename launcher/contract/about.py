@@ -16,7 +16,7 @@ Everything a client of the shop can do, at one address: the gateway.
 `Authorization: Bearer …`; a browser that signed in at `/login/` has a session cookie instead, and adds the header
 `X-CSRFToken` (the value of the cookie `csrftoken`) to every unsafe request. Beside the lock stands the role that it
 takes: a customer sees only what is their own; a manager may do what customers may. What has no lock takes a token as well,
-and shows a manager more. Behind `/api/docs/`, what is tried out is done as whoever is signed in there. On a development machine a token for
+and shows a manager more. At `/api/docs/`, what is tried out is done as whoever is signed in there. On a development machine a token for
 `alice`, `bob`, `carol` (customers) or `mia` (manager) comes from Keycloak with the password grant of the client
 `microcommerce-cli`; the password is the name.
 

@@ -151,8 +151,19 @@ def test_orders_are_found_by_whom_they_are_for(two: tuple[Order, Order]) -> None
         assert not search.matching(Order.objects.all(), term).exists(), term
 
 
+def test_two_bits_of_a_number_lie_before_the_last_digits_of_the_id(orders: list[Order]) -> None:
+    """Red without `before_tail`: each of these would be found by the numbers of all."""
+    near = [
+        Order(id=UUID(f"01a00000-0000-7000-{digits}-7b6c5d4e3f2a")) for digits in ("8000", "8001", "8002")
+    ]
+    for order in near:
+        order.customer_id, order.total, order.currency, order.shipping_address = BOB, 1, "EUR", ADDRESS
+        order.save(force_insert=True)
+        assert list(search.matching(Order.objects.all(), order.number)) == [order]
+
+
 def test_every_beginning_of_a_number_finds_its_order(orders: list[Order]) -> None:
-    """Red where the two bits are forgotten that lie before the last 12 digits of the id."""
+    """Red where a range is one letter too long or too short."""
     for order in orders:
         for length in range(4, len(order.number) + 1):
             found = search.matching(Order.objects.all(), order.number[:length])
@@ -227,7 +238,7 @@ def test_what_a_customer_writes_is_only_text(mia: Client, orders: list[Order]) -
 def test_what_needs_doing_in_numbers(
     mia: Client, orders: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counted no further than anybody wants to know. Red without the slice in `counted`, or with the newest as the oldest."""
+    """Counted no further than anybody wants to know. Red without `MOST` in `counted`, or with the newest as the oldest."""
     Order.objects.update(status="confirmed")
     figures = mia.get("/admin/order/figures/").json()
     oldest = min(order.created_at for order in orders)

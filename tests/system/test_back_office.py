@@ -93,6 +93,7 @@ def test_the_first_page_counts_what_needs_doing(
     with platform.paused("stock-api"):
         mia.go("/admin/")
         mia.page.locator("[data-figure=to-ship] output").get_by_text(FIGURE).wait_for()
+        mia.page.locator("[data-figure=stuck] output").get_by_text(FIGURE).wait_for()
         assert _figure(mia, "low") == "…"
         assert "the oldest for" in (mia.page.locator("[data-figure=to-ship] small").text_content() or "")
         mia.page.locator("[data-figure=low]").get_by_text("not available now").wait_for()

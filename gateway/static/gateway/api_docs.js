@@ -13,8 +13,10 @@ function platformPlugin({ React }) {
   const OperationSummary = Original => props =>
     h(Roles.Provider, { value: rolesOf(props.operationProps.get("security")) }, h(Original, props));
 
+  const lock = h("svg", { viewBox: "0 0 16 16", width: 14, height: 14, "aria-hidden": true },
+    h("path", { fill: "currentColor", d: "M4 7V5a4 4 0 0 1 8 0v2h1v8H3V7zm2 0h4V5a2 2 0 0 0-4 0z" }));
   const authorizeOperationBtn = () => () =>
-    h("span", { className: "who" }, `\u{1F512} ${React.useContext(Roles).join(", ")}`);
+    h("span", { className: "who", title: "Who may do this" }, lock, " ", React.useContext(Roles).join(", "));
 
   // What can go wrong is a line each until somebody wants to see it.
   const response = Original => function Response(props) {
