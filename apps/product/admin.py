@@ -31,6 +31,7 @@ from apps.product.forms import (
 )
 from apps.product.models import Category, Product
 from apps.product.search_terms import plain
+from shared.admin.figures import MOST, Figure, figure
 from shared.admin.options import COUNTED, ReadOnlyAdmin
 from shared.admin.spreadsheets import UnreadableFile, csv_answer, read_csv
 from shared.http.problems import Problem
@@ -64,6 +65,23 @@ class InCategory(admin.SimpleListFilter):
         if not queries.ID.fullmatch(chosen):
             return queryset.none()
         return queryset.filter(categories__contains=[ObjectId(chosen)])
+
+
+def _counted(products: QuerySet[Product]) -> Figure:
+    found = listing_of(products).count(at_most=MOST + 1)
+    return Figure(min(found, MOST), found > MOST)
+
+
+@figure("uncategorised")
+def uncategorised() -> Figure:
+    """Sold, and in no category: customers find them by searching alone."""
+    return _counted(Product.objects.filter(is_active=True, categories=[]))
+
+
+@figure("archived")
+def archived() -> Figure:
+    """Not sold any more."""
+    return _counted(Product.objects.filter(is_active=False))
 
 
 class _ByOperations(ReadOnlyAdmin[Any]):

@@ -603,3 +603,17 @@ def test_a_mongodb_that_is_away_is_said_so_in_time(
     own_mongod.start() if how == "killed" else own_mongod.thaw()
     monkeypatch.setattr("apps.product.store.DEADLINE", 60.0)
     assert mia.get(PRODUCTS).status_code == 200
+
+
+def test_what_needs_doing_in_numbers(mia: Client, goods: dict[str, Product]) -> None:
+    """As the lists behind them show. Red where an archived product is one to put into a category."""
+    figures = mia.get("/admin/product/figures/").json()
+    for name, query in (
+        ("uncategorised", {"category": "none", "is_active__exact": "1"}),
+        ("archived", {"is_active__exact": "0"}),
+    ):
+        page = mia.get(PRODUCTS, query).content.decode()
+        shown = [product for product in goods.values() if page_of(product) in page]
+        assert figures[name] == {"count": len(shown), "is_more": False, "oldest_at": None}, name
+    customer = Client(headers={"authorization": f"Bearer {make_token(ALICE)}"})
+    assert customer.get("/admin/product/figures/").status_code == 403
