@@ -121,7 +121,8 @@ class Guard:
         near = self._routing.find(there)
         if near is None:
             return NoSuchAddress()
-        if exchange.method not in READS or not (near.form or exchange.method in near.routes):
+        is_there = exchange.method in near.routes or (near.form and exchange.is_for_people)
+        if exchange.method not in READS or not is_there:
             return NoSuchAddress(f"There is nothing at this address. Did you mean {near.path}?")
         return Elsewhere(there + b"?" + exchange.query if exchange.query else there)
 

@@ -9,6 +9,7 @@ import pytest
 from gateway.routes import ROUTES
 from gateway.routing import BadTable, Place, Routing
 from gateway.table import HERE, WEBSOCKET, Role, Route
+from tests.accept import BROWSER
 from tests.gateway.client import as_customer, as_manager
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
@@ -117,9 +118,8 @@ def test_an_unusual_method_reaches_no_service(
 @pytest.mark.parametrize(
     "path",
     [
-        "/api/",
         "/api/nothing/",
-        "/api/products",
+        "/api/nothing",
         "/metrics",
         "/admin/nowhere/",
         "/api/products/1/2/",
@@ -135,8 +135,87 @@ def test_an_address_without_a_row_does_not_exist(
     assert service.seen == []
 
 
-def test_a_missing_slash_is_pointed_out(gateway: GatewayProcess) -> None:
-    assert "/api/products/?" in gateway.call("GET", "/api/products").json()["detail"]
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [("/api", "/api/"), ("/api/products?a=1&a=%2F", "/api/products/?a=1&a=%2F"), ("/admin", "/admin/")],
+)
+def test_who_reads_is_led_to_the_address_with_its_slash(
+    method: str, path: str, there: str, gateway: GatewayProcess
+) -> None:
+    """With the query. Red without `Elsewhere`."""
+    answer = gateway.call(method, path)
+    assert (answer.status, answer.headers["Location"], answer.body) == (308, there, b"")
+
+
+@pytest.mark.parametrize("path", ["/api/products", "/api/orders/1/ship"])
+def test_who_writes_is_told_of_the_missing_slash(path: str, gateway: GatewayProcess) -> None:
+    """A body is sent once, to where it was meant. Red where a write is led on."""
+    answer = gateway.call("POST", path, as_manager(), body=b"{}")
+    assert (answer.status, answer.problem) == (404, "not-found")
+    assert "Did you mean /api/" in answer.json()["detail"]
+    if path.endswith("ship"):
+        assert gateway.call("GET", path, as_manager()).status == 404, "there is nothing for a program to read"
+
+
+@pytest.mark.parametrize("place", [place for place in FORWARDED if place.form], ids=lambda place: place.path)
+def test_a_browser_is_led_to_the_page_of_an_action(place: Place, full: GatewayProcess) -> None:
+    """With the role of the action; programs are told 405 as ever. Red without `Place.form`."""
+    browser, path = ("Accept", BROWSER), _address(place)
+    assert place.form
+    for caller in CALLERS:
+        assert full.call("GET", path, browser, *_headers(caller)).status == _expected(place.form, caller), (
+            caller
+        )
+    program = full.call("GET", path, as_manager())
+    assert (program.status, program.problem) == (405, "method-not-allowed")
+    assert "GET" not in program.headers["Allow"]
+
+
+def test_only_what_can_be_done_has_a_page_of_an_action() -> None:
+    """Red where a place with something to read, a page of the gateway or an admin has one."""
+    found = {place.path for place in Routing(ROUTES).places() if place.form}
+    assert "/api/orders/{id}/ship/" in found
+    assert found <= {path for path in (place.path for place in FORWARDED) if path.startswith("/api/")}
+    assert not found & {route.path for route in ROUTES if "GET" in route.methods.split()}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/api/nothing/", 404), ("DELETE", "/api/products/", 405), ("GET", "/api/dead-letters/", 403)],
+)
+def test_a_page_of_a_refusal_says_who_is_signed_in(
+    method: str, path: str, status: int, gateway: GatewayProcess
+) -> None:
+    """Also where nobody had to ask. Red without `_recognise`."""
+    answer = gateway.call(method, path, ("Accept", BROWSER), as_customer())
+    assert answer.status == status
+    assert b"(customer)" in answer.body
+    stranger = gateway.call(
+        "GET", "/api/nothing/?a=1", ("Accept", BROWSER), ("Authorization", "Bearer a.b.c")
+    )
+    assert stranger.status == 404, "what was asked for is not there, whoever asks"
+    assert b'href="/login/?next=%2Fapi%2Fnothing%2F%3Fa%3D1"' in stranger.body
+
+
+@pytest.mark.parametrize("caller", ["nobody", "customer", "manager"])
+def test_the_index_says_what_the_caller_may_do(caller: str, gateway: GatewayProcess) -> None:
+    """All of it and nothing else, in JSON and with links on a page. Red without `admits` in `gateway/index.py`."""
+    answer = gateway.call("GET", "/api/", *_headers(caller))
+    assert answer.headers["Content-Type"] == "application/json"
+    found = {(each["method"], each["path"]) for each in answer.json()["operations"]}
+    assert found == {
+        (method, place.path)
+        for place in FORWARDED
+        for method, route in place.routes.items()
+        if place.path.startswith("/api/")
+        and method not in {"HEAD", "OPTIONS"}
+        and _expected(route, caller) == 200
+    }
+    assert all(each["summary"] for each in answer.json()["operations"])
+    page = gateway.call("GET", "/api/", ("Accept", BROWSER), *_headers(caller)).body.decode()
+    links = set(re.findall(r'<li><a href="(/api/[^"]*)"', page))
+    assert links == {path for method, path in found if method == "GET" and "{" not in path}
 
 
 def test_a_socket_address_asks_for_a_socket(gateway: GatewayProcess) -> None:

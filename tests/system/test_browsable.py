@@ -1,5 +1,6 @@
 """The API as a person's tool: everything that somebody may do is a form that works, and no link leads to a refusal."""
 
+import io
 import json
 import re
 import secrets
@@ -7,6 +8,8 @@ from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from PIL import Image
+from playwright.sync_api import FilePayload
 
 from tests.system.conftest import NewShopper, OpenWindow
 from tests.system.keycloak import Account
@@ -90,6 +93,21 @@ def test_a_manager_creates_a_product_and_changes_it(mia: Window, shop: Shop, any
     assert json.loads(sent.post_data or "") == {"price": "13.00"}, "what was not changed is not named"
     assert sent.headers["if-match"] == made.headers["etag"]
     assert anybody.read(f"/api/products/{seen['id']}/")["price"] == "13.00"
+
+
+def test_a_picture_is_given_by_a_form(mia: Window, shop: Shop, anybody: Shopper) -> None:
+    """A file goes as a form with a file. Red where it is sent as JSON."""
+    product = shop.product(stock=1)
+    mia.go(f"/api/products/{product.id}/")
+    mia.page.get_by_role("link", name="Give it a picture").click()
+    mia.page.wait_for_url("**/picture/")
+    drawn = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(drawn, "PNG")
+    file = FilePayload(name="teal.png", mimeType="image/png", buffer=drawn.getvalue())
+    mia.page.get_by_label("Picture", exact=True).set_input_files(file)
+    assert mia.press(mia.page.get_by_role("button", name="Give it a picture")).status == 200
+    assert "/media/" in anybody.read(f"/api/products/{product.id}/")["image"]
+    assert mia.is_sound()
 
 
 def test_an_order_is_shipped_from_its_page(mia: Window, shop: Shop, buyer: Shopper) -> None:

@@ -261,7 +261,10 @@ def _title(view: Any, data: Any, request: Request) -> str:
 
 
 def _crumb(path: str) -> str:
-    return path.rstrip("/").rpartition("/")[2].replace("-", " ").capitalize()
+    word = path.rstrip("/").rpartition("/")[2]
+    return (
+        word if any(map(str.isdigit, word)) else word.replace("-", " ").capitalize()
+    )  # an id stays as it is
 
 
 def _problem_title(data: Any) -> str:

@@ -19,6 +19,7 @@ from shared.http import health
 from shared.http.fields import MoneyField, StrictIntegerField
 from shared.http.handlers import handler400, handler404, handler500
 from shared.http.problems import Problem
+from tests.shared.http import things
 
 __all__ = ["handler400", "handler404", "handler500"]
 
@@ -126,5 +127,6 @@ urlpatterns = [
     path("plain/", plain),
     path("orders/", Orders.as_view()),
     path("fails/<how>/", Fails.as_view()),
+    *things.urlpatterns,
     *health.urlpatterns,
 ]
