@@ -50,11 +50,15 @@ def listing_of(products: QuerySet[Product]) -> Listing[Product]:
         match = compiler.build_query().match_mql
     except EmptyResultSet:
         match = {"_id": queries.NOBODY}
-    order = {}
-    for name in products.query.order_by or ("-created_at", "-pk"):
-        column = str(name).removeprefix("-")
-        order[COLUMNS.get(column, column)] = -1 if str(name).startswith("-") else 1
-    return Listing(Product, {"$and": [{"is_active": EITHER}, match]}, order)
+    return Listing(Product, {"$and": [{"is_active": EITHER}, match]}, _order_of(products))
+
+
+def _order_of(products: QuerySet[Product]) -> dict[str, int]:
+    """As MongoDB has it, all in one direction: an index is read forwards or backwards as a whole."""
+    names = [str(name) for name in products.query.order_by or ("-created_at", "-pk")]
+    direction = -1 if names[0].startswith("-") else 1
+    columns = (name.removeprefix("-") for name in names)
+    return {COLUMNS.get(column, column): direction for column in columns}
 
 
 class ProductPaginator(BoundedPaginator):

@@ -130,7 +130,7 @@ class TestList:
         assert shown(mia, category=str(goods["blue"].categories[1])) == {"Blue mug"}
 
     def test_pages_come_from_an_index(self, goods: dict[str, Product]) -> None:
-        """Red with the backend's own `order_by`, and without `EITHER`."""
+        """Red without `EITHER`, and where price and id do not go in one direction."""
         for found in (
             Product.objects.order_by("-created_at", "-pk"),
             Product.objects.order_by("price", "-pk"),
@@ -139,7 +139,7 @@ class TestList:
         ):
             names = {stage["stage"] for stage in explained(listing_of(found))}
             assert "IXSCAN" in names
-            assert not {"COLLSCAN", "SORT", "$sort"} & names or found.query.order_by == ("price", "-pk")
+            assert not {"COLLSCAN", "SORT", "$sort"} & names
         names = {
             stage["stage"] for stage in explained(listing_of(Product.objects.filter(found_by("blu mu"))))
         }
