@@ -1,6 +1,7 @@
 """Managers in Django's admin: one sign-in at the gateway, and a service's admin behind it."""
 
 import re
+from secrets import token_hex
 
 import pytest
 
@@ -15,12 +16,16 @@ from tests.system.topics import Topics
 from tests.system.waiting import eventually
 from tests.system.window import Window
 
+BAD = (10, 500, 999)  # rows of a file
+
 PLACES = (
     "/admin/",
     "/admin/order/",
     "/admin/order/order/",
     "/admin/product/",
     "/admin/product/product/",
+    "/admin/product/product/add/",
+    "/admin/product/product/import/",
     "/admin/product/category/",
     "/admin/stock/",
     "/admin/stock/stockitem/",
@@ -63,6 +68,35 @@ def test_orders_are_shipped_by_a_button(mia: Window, shop: Shop, shopper: Shoppe
     mia.page.get_by_role("button", name="Ship").click()
     mia.page.get_by_text("1 shipped.").wait_for()
     shopper.becomes(order, "shipped")
+
+
+def test_a_file_of_a_thousand_products(mia: Window) -> None:
+    """Three rows are bad, the others come into the catalogue, and into stock as well, within what the gateway waits.
+
+    Red without `announce` in `operations.create_products`, and with `TOGETHER = 1` in `apps/product/bulk.py` on a busy machine.
+    """
+    mark = token_hex(4)
+    lines = [f"{mark} {number},{mark}-{number},{number + 1}.00,false" for number in range(1000)]
+    for bad in BAD:
+        lines[bad] = f"{mark} {bad},{mark}-{bad},free,false"
+    content = "\n".join(["name,slug,price,is_active", *lines]).encode()
+    mia.go("/admin/product/product/import/")
+    mia.page.set_input_files(
+        "input[type=file]", {"name": "products.csv", "mimeType": "text/csv", "buffer": content}
+    )
+    mia.page.get_by_role("button", name="Look at it").click()
+    mia.page.get_by_text(
+        "997 products would change or be new, 0 would stay as they are, 3 rows cannot be used"
+    ).wait_for()
+    assert mia.page.get_by_text("price: This is not an amount").count() == len(BAD)
+    mia.page.get_by_role("button", name="Yes, 997 products").click()
+    mia.page.get_by_text("997 products imported.").wait_for()
+
+    def in_stock() -> bool:
+        mia.go(f"/admin/stock/stockitem/?q={mark}")
+        return mia.page.get_by_text("997 stock items").count() > 0
+
+    eventually(in_stock, what="997 stock items")
 
 
 def test_nobody_else_gets_in(platform: Platform, shopper: Shopper, anybody: Shopper) -> None:
