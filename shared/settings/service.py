@@ -46,7 +46,7 @@ def service_settings(
         "ROOT_URLCONF": f"{apps[0]}.urls",
         "INSTALLED_APPS": [
             *apps,
-            *((MONGODB_ADMIN_APPS if is_on_mongodb(env) else ADMIN_APPS) if admin else ()),
+            *(admin_apps(env) if admin else ()),
             "shared.messaging",
             "shared.http",
             "rest_framework",
@@ -165,6 +165,12 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DATETIME_FORMAT": "iso-8601",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+
+
+def admin_apps(env: Environment) -> tuple[str, ...]:
+    """The apps of the admin; a service without a database keeps no history, and so shows none."""
+    apps = MONGODB_ADMIN_APPS if is_on_mongodb(env) else ADMIN_APPS
+    return apps if env.database_url else tuple(each for each in apps if each != "shared.history")
 
 
 def is_on_mongodb(env: Environment) -> bool:
