@@ -29,8 +29,11 @@ class Listing(Generic[M]):
     order: dict[str, int]
     rank: Match | None = None  # an expression that `order` may name by RANK
 
-    def count(self, at_most: int | None = None) -> int:
-        """How many there are; it is not counted further than `at_most`."""
+    def count(self, *, at_most: int | None = None) -> int:
+        """How many there are; it is not counted further than `at_most`.
+
+        By name only: Django's paginator asks no `count` that has a parameter by place.
+        """
         limit = {} if at_most is None else {"limit": at_most}
         counted: int = mongo.get_collection(self.model._meta.db_table).count_documents(
             self.match, session=mongo.session, **limit
