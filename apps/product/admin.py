@@ -68,7 +68,7 @@ class InCategory(admin.SimpleListFilter):
 
 
 def _counted(products: QuerySet[Product]) -> Figure:
-    found = listing_of(products).count(at_most=MOST + 1)
+    found = listing_of(products).count_to(at_most=MOST + 1)
     return Figure(min(found, MOST), found > MOST)
 
 
@@ -414,7 +414,7 @@ class CategoryAdmin(_ByOperations):
 
 
 def _products_in(category: Category) -> str:
-    inside = listing_of(Product.objects.filter(categories__contains=[category.pk])).count(at_most=COUNTED)
+    inside = listing_of(Product.objects.filter(categories__contains=[category.pk])).count_to(at_most=COUNTED)
     if not inside:
         return "no product is in it"
     count = f"more than {COUNTED - 1:,}" if inside == COUNTED else f"{inside:,}"

@@ -76,7 +76,7 @@ class ProductPaginator(BoundedPaginator):
         found: Any = self.object_list
         if self.listing is None or not found.query.where:
             return super().count
-        return self.listing.count(at_most=COUNTED)
+        return self.listing.count_to(at_most=COUNTED)
 
     def page(self, number: Any) -> "Page[Any]":
         """One page, without the others being read."""

@@ -29,11 +29,12 @@ class Listing(Generic[M]):
     order: dict[str, int]
     rank: Match | None = None  # an expression that `order` may name by RANK
 
-    def count(self, *, at_most: int | None = None) -> int:
-        """How many there are; it is not counted further than `at_most`.
+    def count(self) -> int:
+        """How many there are. Without any parameter: Django's paginator asks no other `count`."""
+        return self.count_to(None)
 
-        By name only: Django's paginator asks no `count` that has a parameter by place.
-        """
+    def count_to(self, at_most: int | None) -> int:
+        """How many there are; it is not counted further than `at_most`."""
         limit = {} if at_most is None else {"limit": at_most}
         counted: int = mongo.get_collection(self.model._meta.db_table).count_documents(
             self.match, session=mongo.session, **limit
