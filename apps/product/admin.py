@@ -6,8 +6,6 @@ from typing import Any
 from bson import ObjectId
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.signing import BadSignature
 from django.db.models import QuerySet
 from django.forms import Form
@@ -315,7 +313,6 @@ class ProductAdmin(_ByOperations):
 
     def _carried_out(self, request: HttpRequest, rows: Sequence[bulk.Row], done: str) -> HttpResponse:
         count = bulk.carry_out(rows)
-        self._log(request, rows)
         if count:
             messages.success(request, f"{count} {'product' if count == 1 else 'products'} {done}.")
         failed = [row for row in rows if row.errors]
@@ -324,22 +321,6 @@ class ProductAdmin(_ByOperations):
         title = f"{len(failed)} {'product' if len(failed) == 1 else 'products'} could not be {done}"
         return self._page(
             request, "admin/product/many.html", {"title": title, "rows": failed, "failed": True}
-        )
-
-    def _log(self, request: HttpRequest, rows: Sequence[bulk.Row]) -> None:
-        """As `log_change` for each of them, in one round trip."""
-        content_type = ContentType.objects.get_for_model(Product)
-        LogEntry.objects.bulk_create(
-            LogEntry(
-                user_id=request.user.pk,
-                content_type_id=content_type.pk,
-                object_id=str(row.product.pk),
-                object_repr=str(row.product)[:200],
-                action_flag=CHANGE if row.version else ADDITION,
-                change_message=row.changes,
-            )
-            for row in rows
-            if row.product is not None
         )
 
     def _report(self, rows: Sequence[bulk.Row], agreement: str) -> dict[str, Any]:

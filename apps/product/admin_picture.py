@@ -34,7 +34,6 @@ def picture_page(request: HttpRequest, product_id: str) -> HttpResponseBase:
     if request.method == "POST":
         done, wrong = _posted(request, product)
         if done:
-            admin.site.get_model_admin(Product).log_change(request, product, done)
             messages.success(request, f"{product}: {done}.")
             return HttpResponseRedirect(request.path)
     return _page(request, product, wrong)

@@ -1,5 +1,7 @@
 """The catalogue as MongoDB keeps it: products, their categories, and which state of both is the newest."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from django.db import models
@@ -39,7 +41,12 @@ class Category(models.Model):
 
 
 class Product(models.Model):
-    """Something that is sold. `version` rises by one with every change; an archived product stays for past orders."""
+    """Something that is sold. `version` rises by one with every change; an archived product stays for past orders.
+
+    `was` has what `change` replaced, for the history: field -> what it was when this instance was read.
+    """
+
+    was: Mapping[str, Any] = MappingProxyType({})
 
     id = ObjectIdAutoField(primary_key=True)
     name = models.CharField(max_length=MAX_NAME)
@@ -91,6 +98,7 @@ class Product(models.Model):
     def change(self, **changes: object) -> bool:
         """Take over `changes`; returns whether that makes it another product than before."""
         different = {name: value for name, value in changes.items() if getattr(self, name) != value}
+        self.was = {**{name: getattr(self, name) for name in different}, **self.was}
         for name, value in different.items():
             setattr(self, name, value)
         if different:

@@ -1,6 +1,6 @@
 """Writes to the catalogue. Each is one transaction: the documents, the events about them, the new revision."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -25,10 +25,13 @@ from apps.product.models import MAX_SLUG, Category, Product, Revision
 from apps.product.store import mongo
 from apps.product.transactions import in_transaction
 from shared.contracts import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from shared.history.record import change, record, record_all
 from shared.messaging import outbox
 
 Precondition = Callable[[Any], None]  # of the product or category that is about to change
 AT_ONCE = 1_000  # products that one transaction takes out of a category
+# What the history tells of a product that is new
+TOLD = ("name", "slug", "description", "price", "currency", "categories", "image", "is_active")
 
 
 class ProductFields(TypedDict, total=False):
@@ -128,7 +131,7 @@ def change_products(many: Sequence[Change]) -> list[Product]:
         _check_slug(product)
     if changed:
         _save_all(changed)
-        outbox.publish(*(_event(ProductArchived, product) for product in archived))
+        publish(ProductArchived, archived)
         announce(ProductUpdated, updated)
     return products
 
@@ -198,6 +201,7 @@ def create_category(fields: CategoryFields) -> Category:
     category = Category(pk=ObjectId(), **fields)
     category.slug = free_slug(category)
     category.save(force_insert=True)
+    record(category, "created", {"name": (None, category.name), "slug": (None, category.slug)})
     renew()
     return category
 
@@ -210,11 +214,13 @@ def change_category(
     category = queries.category(category_id)
     precondition(category)
     different = {name: value for name, value in fields.items() if getattr(category, name) != value}
+    was = {name: getattr(category, name) for name in different}
     for name, value in different.items():
         setattr(category, name, value)
     if different:
         _check_slug(category)
         category.save(force_update=True)
+        record(category, "changed", {name: (was[name], value) for name, value in different.items()})
         renew()
     return category
 
@@ -239,6 +245,7 @@ def _delete_or_empty(category_id: str, precondition: Precondition) -> bool:
     announce(ProductUpdated, products)
     is_empty = len(products) < AT_ONCE
     if is_empty:
+        record(category, "deleted", {"name": (category.name, None), "slug": (category.slug, None)})
         category.delete()
     return is_empty
 
@@ -285,8 +292,47 @@ def _take_all_out(category: Category, products: Sequence[Product]) -> None:
 
 def announce(kind: type[ProductEvent], products: Iterable[Product]) -> None:
     """Publish an event about each of `products` in the current transaction, and renew the catalogue."""
-    outbox.publish(*(_event(kind, product) for product in products))
+    publish(kind, list(products))
     renew()
+
+
+def publish(kind: type[ProductEvent], products: Sequence[Product]) -> None:
+    """An event about each of `products`, and in the history what became of it; both or none, as the transaction."""
+    outbox.publish(*(_event(kind, product) for product in products))
+    write_down(kind, products)
+
+
+def write_down(kind: type[ProductEvent], products: Sequence[Product]) -> None:
+    """A line of the history for each product that is new or another than before."""
+    found = [
+        (product, dict.fromkeys(TOLD) if kind is ProductCreated else product.was)
+        for product in products
+        if kind is ProductCreated or product.was
+    ]
+    names = queries.category_names(
+        each for product, was in found for each in (*(was.get("categories") or ()), *product.categories)
+    )
+    record_all(change(product, _done(kind, was), _differences(product, was, names)) for product, was in found)
+
+
+def _done(kind: type[ProductEvent], was: Mapping[str, Any]) -> str:
+    if kind is ProductCreated:
+        return "created"
+    return "changed" if "is_active" not in was else "archived" if was["is_active"] else "brought back"
+
+
+def _differences(
+    product: Product, was: Mapping[str, Any], names: Mapping[ObjectId, str]
+) -> dict[str, tuple[Any, Any]]:
+    """Field -> what it was, what it is; categories by their names, and nothing of what was and is empty."""
+
+    def told(name: str, value: Any) -> Any:
+        return [names.get(each, each) for each in value or ()] if name == "categories" else value
+
+    both = {name: (told(name, value), told(name, getattr(product, name))) for name, value in was.items()}
+    return {
+        name: values for name, values in both.items() if any(each not in (None, "", []) for each in values)
+    }
 
 
 def announce_all() -> int:

@@ -170,6 +170,12 @@ def categories_of(found: Iterable[Product]) -> Mapping[ObjectId, Category]:
     return {item.pk: item for item in Category.objects.filter(pk__in=ids)} if ids else {}
 
 
+def category_names(ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
+    """The names of these categories, of those that there are, in one query."""
+    wanted = set(ids)
+    return dict(Category.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+
+
 def missing_categories(ids: Iterable[ObjectId]) -> set[ObjectId]:
     """Those of `ids` that no category has."""
     wanted = set(ids)

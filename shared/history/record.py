@@ -38,7 +38,7 @@ def change(
         reason=reason[:LONGEST_REASON],
         actor_id=by.subject,
         actor_name=by.name[:LONGEST_NAME],
-        source=by.source,
+        source=by.source.value,
     )
 
 

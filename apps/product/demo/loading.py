@@ -8,6 +8,7 @@ from apps.product.models import Category, Product
 from apps.product.operations import announce, free_slug, renew
 from apps.product.transactions import in_transaction
 from shared.contracts import ProductCreated
+from shared.history.record import record
 
 OPENED_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)  # the first product came, then one an hour
 CURRENCY = "EUR"
@@ -20,6 +21,7 @@ def load(shelf: DemoCategory) -> int:
         category = Category(pk=shelf.id, name=shelf.name)
         category.slug = free_slug(category)
         category.save(force_insert=True)
+        record(category, "created", {"name": (None, category.name), "slug": (None, category.slug)})
         renew()
     known = set(
         Product.objects.filter(pk__in=[item.id for item in shelf.products]).values_list("pk", flat=True)

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand
 
 from apps.product.demo import catalogue
 from apps.product.demo.loading import load
+from shared.auth.actor import acting, command
 
 
 class Command(BaseCommand):
@@ -18,7 +19,8 @@ class Command(BaseCommand):
         shelves = catalogue.categories()
         added = 0
         for count, shelf in enumerate(shelves, 1):
-            new = load(shelf)
+            with acting(command("load_demo")):
+                new = load(shelf)
             added += new
             self.stdout.write(
                 f"[{count}/{len(shelves)}] {shelf.name}: {len(shelf.products)} products, {new} new"
