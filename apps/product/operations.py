@@ -25,7 +25,7 @@ from apps.product.models import MAX_SLUG, Category, Product, Revision
 from apps.product.store import mongo
 from apps.product.transactions import in_transaction
 from shared.contracts import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
-from shared.history.record import change, record, record_all
+from shared.history.record import line_of, record, record_all
 from shared.messaging import outbox
 
 Precondition = Callable[[Any], None]  # of the product or category that is about to change
@@ -312,7 +312,9 @@ def write_down(kind: type[ProductEvent], products: Sequence[Product]) -> None:
     names = queries.category_names(
         each for product, was in found for each in (*(was.get("categories") or ()), *product.categories)
     )
-    record_all(change(product, _done(kind, was), _differences(product, was, names)) for product, was in found)
+    record_all(
+        line_of(product, _done(kind, was), _differences(product, was, names)) for product, was in found
+    )
 
 
 def _done(kind: type[ProductEvent], was: Mapping[str, Any]) -> str:

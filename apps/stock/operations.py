@@ -10,7 +10,7 @@ from apps.stock.errors import BelowReserved, IdempotencyKeyReused, TooMany, Unkn
 from apps.stock.models import Kind, Movement, StockItem
 from apps.stock.queries import never_moved
 from apps.stock.shelves import Shelves
-from shared.history.record import change, record, record_all
+from shared.history.record import line_of, record, record_all
 from shared.messaging import outbox
 
 MAX_ON_HAND = 1_000_000_000
@@ -135,7 +135,7 @@ def _put_some_demo_stock() -> int:
         shelves.move(Movement(product_id=product_id, kind=Kind.INITIAL, delta=demo_quantity(product_id)))
     outbox.publish(*levels.save(shelves))
     record_all(
-        change(item, "set", {"on_hand": (0, item.on_hand)}, name=item.name or item.pk)
+        line_of(item, "set", {"on_hand": (0, item.on_hand)}, name=item.name or item.pk)
         for item in StockItem.objects.filter(pk__in=new)
     )
     return len(new)

@@ -19,10 +19,10 @@ def record(
 
     `name` is what people call the object, `str(changed)` unless told. Raises OutsideTransaction and NobodyActs.
     """
-    record_all([change(changed, action, differences, reason=reason, name=name)])
+    record_all([line_of(changed, action, differences, reason=reason, name=name)])
 
 
-def change(
+def line_of(
     changed: Model, action: str, differences: Differences, *, reason: str = "", name: str = ""
 ) -> Change:
     """A line of the history, by whoever acts now; for `record_all`. Raises NobodyActs."""
