@@ -395,11 +395,7 @@ class CategoryAdmin(_ByOperations):
 
 
 def _products_in(category: Category) -> str:
-<<<<<<< HEAD
     inside = listing_of(Product.objects.filter(categories__contains=[category.pk])).count_to(at_most=COUNTED)
-=======
-    inside = listing_of(Product.objects.filter(categories__contains=[category.pk])).count_up_to(COUNTED)
->>>>>>> 563b220 (The list of products has a count again that a paginator asks for; lines of the history have a name of their own)
     if not inside:
         return "no product is in it"
     count = f"more than {COUNTED - 1:,}" if inside == COUNTED else f"{inside:,}"
