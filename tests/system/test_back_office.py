@@ -226,3 +226,41 @@ def test_swagger_does_it_as_whoever_is_signed_in(mia: Window, new_window: OpenWi
     stranger.go("/api/docs/")
     stranger.page.get_by_text("You are not signed in").wait_for()
     stranger.page.context.close()
+
+
+def test_two_managers_edit_one_product(
+    mia: Window, shop: Shop, new_manager: NewShopper, new_window: OpenWindow
+) -> None:
+    """The second is told before anything of the first is lost. Red without `precondition` in `OperationForm`."""
+    piece = shop.product(stock=0, price="10.00")
+    page = f"/admin/product/product/{piece.id}/change/"
+    boss, other = new_manager().account, new_window()
+    assert boss
+    other.sign_in(boss, page)
+    mia.go(page)
+    _save_price(mia, "11.00")
+    mia.page.wait_for_url("**/admin/product/product/")
+    _save_price(other, "14.00")
+    other.page.get_by_text("Somebody else changed this meanwhile").first.wait_for()
+    assert other.page.locator("input[name=price]").input_value() == "14.00"
+    assert shop.manager.read(f"/api/products/{piece.id}/")["price"] == "11.00"
+    other.page.context.close()
+
+
+def test_the_history_names_the_admin_and_the_api(mia: Window, shop: Shop) -> None:
+    """Who, from where, what it was and what it is. Red without `record` in `change_product`."""
+    piece = shop.product(stock=0, price="10.00")
+    mia.go(f"/admin/product/product/{piece.id}/change/")
+    _save_price(mia, "11.00")
+    mia.page.wait_for_url("**/admin/product/product/")
+    shop.reprice(piece, "12.00")
+    mia.go(f"/admin/product/product/{piece.id}/history/")
+    lines = mia.page.locator("#change-history tbody tr").all_inner_texts()
+    assert [("mia" in line, "10.00 → 11.00" in line, "admin" in line) for line in lines[1:2]] == [(True,) * 3]
+    assert "11.00 → 12.00" in lines[0]
+    assert "API" in lines[0]
+
+
+def _save_price(window: Window, price: str) -> None:
+    window.page.locator("input[name=price]").fill(price)
+    window.page.locator("input[name=_save]").click()
