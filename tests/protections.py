@@ -301,7 +301,7 @@ PROTECTIONS = (
     Protection("test_stores_away.py::test_a_store_that_is_away[postgres]", "order-api", "shared/settings/service.py",
         '            "timeout": CONNECT_TIMEOUT_S,\n'),
     Protection("test_migrating.py::test_topics_of_an_earlier_release_get_todays_settings", "", "launcher/topics.py",
-        "client.incremental_alter_configs([_settings(each) for each in _wanted()]).values()",
+        "client.incremental_alter_configs([_settings(each) for each in wanted()]).values()",
         "()"),
     Protection("test_stores_away.py::test_keycloak_is_away_and_every_service_starts", "order-api gateway",
         "shared/auth/keys.py",

@@ -74,6 +74,8 @@ DOCUMENTED: tuple[tuple[str, View], ...] = (
     ("order", DARK_DESKTOP),
     ("level", PHONE),
     ("orders", DARK_PHONE),
+    ("products", DESKTOP),
+    ("api-order", DESKTOP),
 )
 
 

@@ -151,9 +151,9 @@ def test_ten_orders_are_shipped_at_once(mia: Window, shop: Shop, shopper: Shoppe
 
 def test_a_basket_is_looked_into(mia: Window, shop: Shop, shopper: Shopper) -> None:
     """From an order to its customer's basket. Red without the route, or with the link of another customer."""
-    piece = shop.product(stock=1)
-    order = shopper.place((piece, 1))
-    shopper.put_in_basket(piece, 7)
+    bought, piece = shop.products(2, stock=1)
+    order = shopper.place((bought, 1))
+    shopper.put_in_basket(piece, 7)  # another product: what was bought leaves the basket
     mia.go(f"/admin/order/order/{order}/change/")
     mia.page.get_by_role("link", name="basket", exact=True).click()
     row = mia.page.get_by_role("row").filter(has_text=piece.name)
