@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -53,6 +54,15 @@ PAGES = (
     "/admin/product/product/",
     "/admin/product/product/?p=100",
     "/admin/product/product/?q=mug",
+    "/admin/product/product/?is_active__exact=0",
+    "/admin/product/figures/",
+    "/admin/product/",
+    "/admin/product/change/",
+    "/admin/product/change/?source__exact=api",
+    "/admin/order/change/",
+    "/admin/order/change/?source__exact=api",
+    "/admin/stock/stockitem/?level=low",
+    "/admin/saga/deadletter/?status__exact=waiting",
 )
 # table -> how its rows are made; `n` counts from 1. Both times lie in the past, the newest last.
 MOMENT = "now() - make_interval(secs => %(rows)s - n)"
@@ -60,6 +70,9 @@ ORDER_ID = "('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
 PRODUCT_ID = "lpad(to_hex(n), 24, '0')"
 STATUS = "(ARRAY['confirmed','shipped','delivered','rejected','cancelled'])[1 + n %% 5]"
 ADDRESS = """jsonb_build_object('name', 'Customer ' || n, 'line1', 'Main Street 1', 'city', 'Berlin', 'postal_code', '10115', 'country', 'DE')"""
+CHANGES = f"""INSERT INTO history_change (at, model, object_id, object_name, action, differences, reason, actor_id, actor_name, source)
+    SELECT {MOMENT}, 'order', {ORDER_ID}::text, 'MC-' || n, 'shipped', '{{}}', '', 'manager-' || n %% 20, 'manager-' || n %% 20,
+    (ARRAY['admin','api'])[1 + n %% 2] FROM generate_series(1, %(rows)s) n"""
 ROWS: dict[str, tuple[str, ...]] = {
     "order": (
         f"""INSERT INTO order_order (id, customer_id, customer_name, customer_email, status, status_reason, total, currency, shipping_address, fingerprint,
@@ -67,6 +80,7 @@ ROWS: dict[str, tuple[str, ...]] = {
             SELECT {ORDER_ID}, 'customer-' || n %% 100000, 'customer-' || n %% 100000,
             'customer-' || n %% 100000 || '@example.com', {STATUS}, '', 12.50, 'EUR', {ADDRESS}, '', '', {MOMENT}, {MOMENT}
             FROM generate_series(1, %(rows)s) n""",
+        CHANGES,
     ),
     "stock": (
         f"""INSERT INTO stock_stockitem (product_id, on_hand, reserved, version, name, is_active, product_version, created_at, updated_at)
@@ -122,17 +136,29 @@ def fill(instance: Instance, rows: int) -> None:
                 print(f"{table}: {rows:,} rows in {time.perf_counter() - began:.0f} s", flush=True)
     url = _store("product", instance)
     client: MongoClient[Any] = MongoClient(url)
-    products = client.get_default_database()["product_product"]
-    began = time.perf_counter()
-    batch = list[dict[str, Any]]()
-    for document in _products(rows):
-        batch.append(document)
-        if len(batch) == AT_ONCE:
-            products.insert_many(batch, ordered=False)
-            batch.clear()
-    if batch:
-        products.insert_many(batch, ordered=False)
-    print(f"product_product: {rows:,} rows in {time.perf_counter() - began:.0f} s", flush=True)
+    database = client.get_default_database()
+    for name, documents in (("product_product", _products(rows)), ("history_change", _changes(rows))):
+        began = time.perf_counter()
+        while batch := list(islice(documents, AT_ONCE)):
+            database[name].insert_many(batch, ordered=False)
+        print(f"{name}: {rows:,} rows in {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def _changes(rows: int) -> Iterator[dict[str, Any]]:
+    for number in range(rows):
+        by = f"manager-{number % 20}"
+        yield {
+            "at": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number),
+            "model": "product",
+            "object_id": str(ObjectId()),
+            "object_name": f"Made-up {number}",
+            "action": "changed",
+            "differences": {"price": ["12.00", "12.50"]},
+            "reason": "",
+            "actor_id": by,
+            "actor_name": by,
+            "source": ("admin", "api")[number % 2],
+        }
 
 
 def _products(rows: int) -> Iterator[dict[str, Any]]:
