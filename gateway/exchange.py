@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import parse_qs
 
 from django.conf import settings
 
@@ -30,6 +31,7 @@ LINGER_SECONDS = (
     1.0  # so long is a refused body read and thrown away: the client must get to read the refusal
 )
 MAX_ID = 128
+FORMATS = {b"api": True, b"json": False}  # values of `format`, and whether a page is asked for
 _ID_CHARACTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-")
 
 
@@ -37,8 +39,8 @@ class Exchange:
     """A request and its answer. `status` is 0 until an answer began."""
 
     __slots__ = (
-        "address", "allowance", "body", "cors", "headers", "hop", "method", "path", "principal", "query", "receive",
-        "request_id", "route", "scope", "send", "session_key", "started", "status",
+        "address", "allowance", "body", "cors", "headers", "hop", "is_identified", "method", "path", "principal", "query",
+        "receive", "request_id", "route", "scope", "send", "session_key", "started", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +55,7 @@ class Exchange:
         self.address = _address(scope, self.headers)
         self.cors: list[Header] = []  # what pages of other sites are told with the answer
         self.principal: Principal | None = None
+        self.is_identified = False  # whether it is known that there is nobody where `principal` is None
         self.session_key: str | None = None  # of the browser, as its cookie says; it may have ended
         self.route: Route | None = None
         self.body: Body | None = None
@@ -76,7 +79,14 @@ class Exchange:
 
     @property
     def is_for_people(self) -> bool:
-        """Whether a page is asked for, as browsers do for what they show; programs name JSON, or nothing."""
+        """Whether a page is asked for, as browsers do for what they show; programs name JSON, or nothing.
+
+        `?format=` decides where the API takes it, as in `shared.http.negotiation`.
+        """
+        if b"format=" in self.query and self.path.startswith(b"/api/"):
+            named = parse_qs(self.query).get(b"format", [b""])[-1]
+            if named in FORMATS:
+                return FORMATS[named]
         accepted = b",".join(value for name, value in self.headers.kept if name == b"accept")
         return wants_page(accepted.decode("latin-1"))
 
@@ -84,7 +94,11 @@ class Exchange:
     def account(self) -> dict[str, Any]:
         """Who is signed in and where they are, as every page shows it."""
         here = self.path + b"?" + self.query if self.query else self.path
-        return {"principal": self.principal, "here": here.decode("latin-1")}
+        return {
+            "principal": self.principal,
+            "is_unknown": self.principal is None and not self.is_identified,
+            "here": here.decode("latin-1"),
+        }
 
     def release_body(self) -> None:
         """The request's body is no longer needed."""

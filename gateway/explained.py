@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from gateway.errors import NoSuchAddress
 from gateway.exchange import Exchange
+from gateway.index import PRIVATE
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "problems.md"
 SECTION = re.compile(r"^## `([a-z-]+)`\n+(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -59,5 +60,5 @@ async def _show(exchange: Exchange, title: str, chosen: list[Section]) -> None:
     page = render_to_string(
         "gateway/problems.html", {"title": title, "sections": chosen, **exchange.account}
     ).encode()
-    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"private, max-age=60")]
+    headers = [(b"content-type", b"text/html; charset=utf-8"), *PRIVATE]
     await exchange.answer(200, headers, page)

@@ -12,21 +12,20 @@ from gateway.access import AccessLog
 from gateway.addresses import network
 from gateway.body import BodyReader, ClientGone
 from gateway.cors import Cors, is_preflight
-from gateway.errors import Elsewhere, IdentityUnavailable, Refusal
+from gateway.errors import Elsewhere, Refusal
 from gateway.exchange import Exchange, Receive, Scope, Send
 from gateway.guard import Guard, judge_body, judge_encoding, judge_framing, judge_role, judge_safe
 from gateway.limits import Limiter
 from gateway.metrics import NO_ROUTE, Metrics
 from gateway.proxy import AnswerCutShort
 from gateway.sharing import Sharing
-from gateway.signin.sessions import SessionsUnavailable
 from gateway.table import HERE, Route
 
 logger = logging.getLogger(__name__)
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Page = Callable[[Exchange], Awaitable[None]]
-SAYS_WHO = {403, 404, 405, 429, 502, 503, 504}  # statuses whose pages say who is signed in
+UNASKED = {403, 404, 405}  # statuses of refusals before anybody asked who it is; their pages say it
 NOBODY_LEFT = 499  # the status that is logged where the client went away; it is never sent
 
 
@@ -54,7 +53,8 @@ class FrontDoor:
         try:
             await self._answer(exchange)
         except Elsewhere as elsewhere:
-            await exchange.answer(308, [(b"location", elsewhere.address)], b"")
+            # Where there is only a form, programs get 404 instead.
+            await exchange.answer(308, [(b"location", elsewhere.address), (b"vary", b"Accept")], b"")
         except Refusal as refusal:
             await self._recognise(exchange, refusal)
             await exchange.refuse(refusal)
@@ -88,13 +88,16 @@ class FrontDoor:
             await self.services.forward(exchange, route)
 
     async def _recognise(self, exchange: Exchange, refusal: Refusal) -> None:
-        """Find out who is signed in, where a page says so and the request was refused before anybody asked."""
-        is_known = exchange.principal is not None or isinstance(
-            refusal, (SessionsUnavailable, IdentityUnavailable)
-        )
-        if not is_known and refusal.status in SAYS_WHO and exchange.is_for_people:
-            with contextlib.suppress(Refusal):
-                exchange.principal = await self.guard.identify(exchange)
+        """Find out who is signed in, where a page says so and the request was refused before anybody asked.
+
+        That costs as much as any request, and counts as one. Whoever has sent too many is not asked.
+        """
+        if exchange.is_identified or refusal.status not in UNASKED or not exchange.is_for_people:
+            return
+        with contextlib.suppress(Refusal):
+            if exchange.allowance is None:
+                exchange.allowance = await self.by_address.admit(network(exchange.address))
+            exchange.principal = await self.guard.identify(exchange)
 
     async def _answer_preflight(self, exchange: Exchange) -> None:
         """204 or 403 for anyone: the question comes without a token, and says nothing of who will ask."""

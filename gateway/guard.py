@@ -97,7 +97,7 @@ class Guard:
         """The row of the table that this request falls under."""
         place = self.find_place(exchange)
         route = place.routes.get(exchange.method)
-        if route is None and exchange.method in READS and exchange.is_for_people:
+        if route is None and exchange.method == "GET" and exchange.is_for_people:
             route = place.form
         if route is not None and exchange.method != WEBSOCKET:
             return route
@@ -121,7 +121,8 @@ class Guard:
         near = self._routing.find(there)
         if near is None:
             return NoSuchAddress()
-        is_there = exchange.method in near.routes or (near.form and exchange.is_for_people)
+        is_form = near.form and exchange.method == "GET" and exchange.is_for_people
+        is_there = exchange.method in near.routes or is_form
         if exchange.method not in READS or not is_there:
             return NoSuchAddress(f"There is nothing at this address. Did you mean {near.path}?")
         return Elsewhere(there + b"?" + exchange.query if exchange.query else there)
@@ -135,6 +136,7 @@ class Guard:
         given = exchange.headers.read.get(b"authorization")
         if given is None:
             return await self._identify_browser(exchange)
+        exchange.is_identified = True  # or refused: a token that is not good is nobody's
         if not given[:7].lower() == BEARER:
             raise BadToken("Only Bearer tokens are accepted.")
         return await self.verify(given[7:].strip().decode("latin-1"))
@@ -143,14 +145,17 @@ class Guard:
         cookies = exchange.headers.read.get(b"cookie")
         key = exchange.session_key = self._sessions.key(cookies) if cookies else None
         if key is None:
+            exchange.is_identified = True
             return None
         try:
-            return await self._identify_session(exchange, key)
+            found = await self._identify_session(exchange, key)
         except (SessionsUnavailable, IdentityUnavailable):
             if exchange.route is None or exchange.route.who is not Role.ANYONE:
                 raise
             proof.judge(exchange, key)
             return None
+        exchange.is_identified = True
+        return found
 
     async def _identify_session(self, exchange: Exchange, key: str) -> Principal | None:
         access = await self._sessions.access_token(key)

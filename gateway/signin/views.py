@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthenticationRequestView
 from requests.exceptions import RequestException
 
@@ -173,18 +173,21 @@ def front_channel_sign_out(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
+@cache_control(private=True, no_store=True)
 def home(request: HttpRequest) -> HttpResponse:
     """Where a visitor arrives."""
     principal = request.scope.get("principal")  # type: ignore[attr-defined]
     return render(request, "gateway/home.html", {"principal": principal})
 
 
+@cache_control(private=True, no_store=True)
 def api_docs(request: HttpRequest) -> HttpResponse:
     """The API's description as a page; what is tried out there is done as whoever is signed in."""
     principal = request.scope.get("principal")  # type: ignore[attr-defined]
     return render(request, "gateway/api_docs.html", {"principal": principal})
 
 
+@cache_control(private=True, no_store=True)
 def back_office(request: HttpRequest) -> HttpResponse:
     """What needs doing today; the numbers load by themselves (`backoffice/home.js`)."""
     principal = request.scope.get("principal")  # type: ignore[attr-defined]

@@ -48,4 +48,8 @@ class PageRenderer(renderers.BrowsableAPIRenderer):
         if response.status_code == HTTPStatus.NO_CONTENT:
             return b""
         template = "problem" if response.status_code >= HTTPStatus.BAD_REQUEST else "page"
-        return render_to_string(f"browsable/{template}.html", page.context(data, view, request, response))
+        found = page.context(data, view, request, response)
+        if found.get("offers"):
+            # Back must ask again: the page has a key that counts once, and the tag of what was there.
+            response["Cache-Control"] = "private, no-store"
+        return render_to_string(f"browsable/{template}.html", found)

@@ -10,6 +10,7 @@ from redis import Redis
 from websockets.exceptions import InvalidStatus
 
 from gateway.addresses import network
+from tests.accept import BROWSER
 from tests.gateway.client import as_customer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess, free_port
@@ -42,6 +43,24 @@ def _statuses(gateway: GatewayProcess, count: int, *headers: tuple[str, str]) ->
 def test_an_address_has_its_share(strict: GatewayProcess, service: EchoService) -> None:
     assert _statuses(strict, ALLOWED * 2) == [200] * ALLOWED + [429] * ALLOWED
     assert len(service.seen) == ALLOWED
+
+
+def test_finding_out_who_asks_for_nothing_is_counted(strict: GatewayProcess) -> None:
+    """Red where a page of a 404 looks up whatever cookie or token comes, as often as it comes."""
+    browser = ("Accept", BROWSER)
+    pages = [strict.call("GET", "/nothing/", browser, as_customer()) for _ in range(ALLOWED + 1)]
+    assert {page.status for page in pages} == {404}
+    assert [b"(customer)" in page.body for page in pages] == [True] * ALLOWED + [False]
+    assert b"Not signed in" not in pages[-1].body
+    assert _statuses(strict, 1) == [429]
+
+
+def test_whoever_sends_too_much_is_not_asked_who_it_is(strict: GatewayProcess) -> None:
+    """Red where the page of a 429 costs a look at a cookie or a token."""
+    _statuses(strict, ALLOWED)
+    page = strict.call("GET", "/api/products/", ("Accept", BROWSER), as_customer())
+    assert (page.status, page.headers["Content-Type"]) == (429, "text/html; charset=utf-8")
+    assert b"(customer)" not in page.body
 
 
 def test_a_handshake_is_counted_and_refused_like_a_request(

@@ -198,6 +198,58 @@ def test_a_page_of_a_refusal_says_who_is_signed_in(
     assert b'href="/login/?next=%2Fapi%2Fnothing%2F%3Fa%3D1"' in stranger.body
 
 
+@pytest.mark.parametrize("path", ["/api//", "/api/%2e%2e/"])
+def test_a_page_says_nothing_of_who_it_is_where_nobody_asked(path: str, gateway: GatewayProcess) -> None:
+    """Red where "Not signed in" is said to somebody who is. Red without `is_unknown`."""
+    answer = gateway.call("GET", path, ("Accept", BROWSER), as_customer())
+    assert (answer.status, answer.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert b"Not signed in" not in answer.body
+    assert b"(customer)" not in answer.body
+
+
+def test_people_are_told_who_they_are_and_nothing_of_tokens(gateway: GatewayProcess) -> None:
+    """Red without `browsable/refused.html`: `Authorization: Bearer` is for programs, which read it in JSON."""
+    stranger = gateway.call("GET", "/api/orders/", ("Accept", BROWSER)).body
+    assert b"You are signed out." in stranger
+    assert b"Authorization" not in stranger
+    customer = gateway.call("GET", "/api/dead-letters/", ("Accept", BROWSER), as_customer()).body
+    assert b"This needs the role manager." in customer
+    assert b"with the role customer" in customer
+
+
+def test_format_decides_as_the_services_have_it(full: GatewayProcess) -> None:
+    """Contract, section 3. Red where the gateway looks at `Accept` only."""
+    index = full.call("GET", "/api/?format=api")
+    assert index.headers["Content-Type"] == "text/html; charset=utf-8"
+    ship = "/api/orders/1/ship/"
+    assert full.call("GET", f"{ship}?format=api", as_manager()).status == 200
+    browser = ("Accept", BROWSER)
+    refused = full.call("GET", f"{ship}?format=json", browser, as_manager())
+    assert (refused.status, refused.problem) == (405, "method-not-allowed")
+    other = full.call("GET", "/api/nothing/?format=json&format=", browser)
+    assert other.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_head_of_a_page_of_an_action_is_refused_as_for_programs(full: GatewayProcess) -> None:
+    """Red where HEAD goes on to the service, which has GET pages only."""
+    for path in ("/api/orders/1/ship/", "/api/orders/1/ship"):
+        browser = full.call("HEAD", path, ("Accept", BROWSER), as_manager())
+        assert browser.status == full.call("HEAD", path, as_manager()).status
+
+
+def test_the_way_to_the_page_of_an_action_is_for_browsers_only(full: GatewayProcess) -> None:
+    """308 for some and 404 for others. Red where a cache is not told."""
+    led = full.call("GET", "/api/orders/1/ship", ("Accept", BROWSER), as_manager())
+    assert (led.status, led.headers["Vary"]) == (308, "Accept")
+
+
+@pytest.mark.parametrize("path", ["/problems/", "/problems/not-found", "/api/docs/", "/api/"])
+def test_a_page_that_says_who_is_signed_in_is_kept_nowhere(path: str, gateway: GatewayProcess) -> None:
+    """Red where it may be shown again after signing out."""
+    kept = gateway.call("GET", path, ("Accept", BROWSER), as_customer()).headers["Cache-Control"]
+    assert set(kept.split(", ")) == {"private", "no-store"}
+
+
 @pytest.mark.parametrize("caller", ["nobody", "customer", "manager"])
 def test_the_index_says_what_the_caller_may_do(caller: str, gateway: GatewayProcess) -> None:
     """All of it and nothing else, in JSON and with links on a page. Red without `admits` in `gateway/index.py`."""

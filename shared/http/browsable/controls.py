@@ -1,5 +1,6 @@
 """Fields of serializers as fields of HTML forms. `static/browsable/forms.js` makes JSON of them again."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -138,6 +139,8 @@ def _as_simple(control: Control, each: Any) -> None:
     elif control.kind == "flag":
         control.choices = YES_NO
         control.value = {True: "true", False: "false"}.get(control.value, "")
+    elif control.kind == "json" and control.had:
+        control.value = json.dumps(control.value, ensure_ascii=False, indent=2, default=str)
     elif control.kind == "choice":
         control.choices = [(str(key), str(label)) for key, label in each.choices.items()]
 

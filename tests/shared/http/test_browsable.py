@@ -1,11 +1,14 @@
 """The API's pages: forms for what the caller may do, filled in, and pages for what can only be done."""
 
+import json
 import re
 from typing import Any
 
 import pytest
+from rest_framework import serializers
 from rest_framework.test import APIClient
 
+from shared.http.browsable.controls import controls
 from tests.accept import BROWSER
 from tests.pages import page, proposed
 
@@ -134,3 +137,46 @@ def test_a_file_is_asked_for_as_a_file(manager_client: APIClient) -> None:
     assert re.search(r'<input type="file" data-name="photo"', text)
     assert "data-files" in text
     assert "Write it as JSON" not in text
+
+
+def test_a_page_with_forms_is_asked_for_again(manager_client: APIClient, customer_client: APIClient) -> None:
+    """Its key counts once: Back must not show it again. Red without `no-store` in `PageRenderer`."""
+    for path in ("/things/", "/things/7/", "/things/7/polish/"):
+        answer: Any = manager_client.get(path, headers={"Accept": BROWSER})
+        assert answer["Cache-Control"] == "private, no-store", path
+    answer = customer_client.get("/things/", headers={"Accept": BROWSER})
+    assert "no-store" not in answer.get("Cache-Control", "")
+
+
+def test_what_is_said_of_a_group_belongs_to_it(manager_client: APIClient) -> None:
+    """Of every kind of fieldset, for whoever does not see the page; lines are told apart.
+
+    Red without `aria-describedby` in `control.html` and `row.html`, and where each line is only a line.
+    """
+    text = page(manager_client, "/things/7/")
+    for name in ("kinds", "place", "lines", "lines-0"):
+        (said,) = re.findall(rf'<fieldset[^>]*id="put-{name}"[^>]*aria-describedby="([^"]*)"', text)
+        assert all(f'id="{each}"' in text for each in said.split()), name
+    assert "<legend>Line <span data-number>1</span></legend>" in text
+    assert "Remove line <span data-number>1</span>" in text
+
+
+def test_json_is_shown_as_json() -> None:
+    """Red where the field holds what Python writes, which the page cannot read again."""
+
+    class Labelled(serializers.Serializer[Any]):
+        labels = serializers.JSONField()
+
+    (control,) = controls(Labelled(), "put", {"labels": {"a": True, "b": None}}, {})
+    assert json.loads(control.value) == {"a": True, "b": None}
+
+
+def test_light_or_dark_is_chosen_here_too(manager_client: APIClient) -> None:
+    """Red without the button that `admin/js/theme.js` looks for."""
+    assert "theme-toggle" in page(manager_client, "/things/")
+
+
+def test_who_is_refused_reads_as_whom(customer_client: APIClient) -> None:
+    """Red without `refused.html`: how a program sends its token is nothing for people."""
+    assert "with the role customer" in page(customer_client, "/things/7/polish/", 403)
+    assert "Bearer" not in page(APIClient(), "/things/7/polish/", 401)

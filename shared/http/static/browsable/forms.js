@@ -85,7 +85,7 @@ function mark(form, list, { field, detail }) {
   beside.textContent = beside.textContent ? `${beside.textContent} ${detail}` : detail;
   if ("value" in part && part.tagName !== "FIELDSET") part.setAttribute("aria-invalid", "true");
   const label = form.querySelector(`label[for="${part.id}"]`) || part.querySelector("legend");
-  const name = label ? label.firstChild.textContent.trim() : field;
+  const name = label ? (part.matches("[data-row]") ? label : label.firstChild).textContent.trim() : field;
   const link = add(line, "a", `${name}: ${detail}`, { href: `#${part.id}` });
   link.addEventListener("click", (event) => {
     event.preventDefault();
@@ -96,16 +96,16 @@ function mark(form, list, { field, detail }) {
 function complain(form, problem) {
   const said = form.querySelector(".said");
   const intro = add(said, "p");
-  add(intro, "strong", problem.title || "That did not work.");
-  if (problem.errors) {
+  add(intro, "strong", problem.status === 401 ? "You are signed out." : problem.title || "That did not work.");
+  if (problem.status === 401) {
+    // The detail tells programs of tokens.
+    const back = encodeURIComponent(location.pathname + location.search);
+    add(said, "a", "Sign in and come back here", { href: `/login/?next=${back}` });
+  } else if (problem.errors) {
     const list = add(said, "ul");
     for (const each of problem.errors) mark(form, list, each);
   } else if (problem.detail) {
     intro.append(` ${problem.detail}`);
-  }
-  if (problem.status === 401) {
-    const back = encodeURIComponent(location.pathname + location.search);
-    add(said, "a", "Sign in and come back here", { href: `/login/?next=${back}` });
   }
   if (problem.status === 412) add(said, "a", "Show it as it is now", { href: location.pathname });
   said.focus();
@@ -115,6 +115,9 @@ function cookie(name) {
   const found = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`));
   return found ? found.slice(name.length + 1) : "";
 }
+
+// `crypto.randomUUID` is there in secure contexts only.
+const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function bodyOf(form) {
   if ("bodiless" in form.dataset) return {};
@@ -129,10 +132,12 @@ function bodyOf(form) {
   return { body: JSON.stringify(wanted), type: "application/json" };
 }
 
+// Sends the form; whether the page is left.
 async function send(form) {
   const { body, type } = bodyOf(form);
   if (form.dataset.method === "PATCH" && body === "{}") {
-    return complain(form, { title: "Nothing was changed.", detail: "Change a field, then send it." });
+    complain(form, { title: "Nothing was changed.", detail: "Change a field, then send it." });
+    return false;
   }
   const headers = { Accept: "application/json", "X-CSRFToken": cookie("csrftoken") };
   if (type) headers["Content-Type"] = type;
@@ -144,25 +149,29 @@ async function send(form) {
     const there = form.dataset.then || (made ? new URL(made, location).pathname : form.dataset.address);
     sessionStorage.setItem(NOTICE, form.dataset.done);
     location.assign(there);
-    return undefined;
+    return true;
   }
-  // What was refused is settled: what is sent next is another request. After anything else it may be the same one.
-  if (answer.status < 500 && form.dataset.key) form.dataset.key = crypto.randomUUID();
   const isJson = (answer.headers.get("Content-Type") || "").includes("json");
-  return complain(form, isJson ? await answer.json() : { title: `The answer was ${answer.status}.`, status: answer.status });
+  const problem = isJson ? await answer.json() : { title: `The answer was ${answer.status}.`, status: answer.status };
+  // Only where the key is known to be used up is what is sent next another request: an earlier try that had no answer
+  // may have been done, whatever a later one is told.
+  if (form.dataset.key && (problem.type || "").endsWith("idempotency-key-reused")) form.dataset.key = newKey();
+  complain(form, problem);
+  return false;
 }
 
 async function submit(form) {
   const buttons = [...form.querySelectorAll("button:not(:disabled)")];
+  let leaves = false;
   clear(form);
   for (const each of buttons) each.disabled = true; // a double click is one request
   try {
-    await send(form);
+    leaves = await send(form);
   } catch (error) {
     const isJson = error instanceof SyntaxError;
     complain(form, { title: isJson ? "This is not JSON." : "There was no answer.", detail: isJson ? error.message : "Look whether it was done before you try again." });
   } finally {
-    for (const each of buttons) each.disabled = false;
+    if (!leaves) for (const each of buttons) each.disabled = false; // the next page may take a while to come
   }
 }
 
@@ -181,16 +190,31 @@ function confirmed(form) {
   });
 }
 
+// What the lines are called, in the order in which they stand.
+function number(box) {
+  rows(box).forEach((row, index) => {
+    for (const each of row.querySelectorAll("[data-number]")) if (each.closest("[data-row]") === row) each.textContent = index + 1;
+  });
+}
+
 function addRow(box) {
   const template = box.querySelector(":scope > template");
-  const number = (Number(box.dataset.made) || rows(box).length) + 1;
-  box.dataset.made = number;
+  const before = Number(box.dataset.made) || rows(box).length;
+  box.dataset.made = before + 1;
   const made = template.content.cloneNode(true);
   for (const each of made.querySelectorAll("*")) {
-    for (const attribute of [...each.attributes]) attribute.value = attribute.value.replaceAll("__row__", `new-${number}`);
+    for (const attribute of [...each.attributes]) attribute.value = attribute.value.replaceAll("__row__", `new-${box.dataset.made}`);
   }
   template.before(made);
+  number(box);
   rows(box).at(-1).querySelector("input, select, textarea")?.focus();
+}
+
+function removeRow(row) {
+  const box = owner(row);
+  row.remove();
+  number(box);
+  box.querySelector(":scope > [data-add]").focus(); // what had the focus is gone
 }
 
 for (const form of document.querySelectorAll("form[data-method]")) {
@@ -203,16 +227,21 @@ for (const form of document.querySelectorAll("form[data-method]")) {
     const button = event.target.closest("[data-add], [data-remove]");
     if (!button) return;
     if ("add" in button.dataset) addRow(button.closest("[data-name]"));
-    else button.closest("[data-row]").remove();
+    else removeRow(button.closest("[data-row]"));
   });
 }
 
 // What is not looked for stands in no address.
 for (const form of document.querySelectorAll("form[data-query]")) {
-  form.addEventListener("submit", () => {
-    for (const each of form.querySelectorAll("input, select")) each.disabled = each.value === "";
+  form.addEventListener("formdata", ({ formData }) => {
+    for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
   });
 }
+
+// A page that a browser kept in memory has a key that was used, and says what was there before.
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && document.querySelector("form[data-method]")) location.reload();
+});
 
 const notice = document.querySelector(".notice");
 if (notice && sessionStorage.getItem(NOTICE)) {
