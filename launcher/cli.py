@@ -438,17 +438,25 @@ def grant_manager(
     revoke: Annotated[bool, typer.Option("--revoke", help="Take the role away instead.")] = False,
     port_offset: Offset = None,
 ) -> None:
-    """Let a user run the shop: products, stock, every order. Counts from the user's next access token."""
+    """Let a user run the shop: products, stock, every order. Counts from the user's next access token.
+
+    `--revoke` also signs the user out everywhere.
+    """
     from launcher.managers import make_manager, unmake_manager
 
     change = (unmake_manager if revoke else make_manager)(_ours(port_offset), user)
     state = "no manager any more" if revoke else "a manager"
     if change.done:
-        when = "from the next access token on: sign in again, or wait five minutes at most"
+        when = (
+            "and signed out; an access token in use elsewhere ends within five minutes"
+            if revoke
+            else "from the next access token on: sign in again, or wait five minutes at most"
+        )
         console.print(f"{change.username} is {state}, {when}.")
     else:
         console.print(
-            f"{change.username} was {'no manager' if revoke else 'a manager'} before; nothing was changed."
+            f"{change.username} was {'no manager' if revoke else 'a manager'} before; "
+            f"{'signed out all the same' if revoke else 'nothing was changed'}."
         )
 
 

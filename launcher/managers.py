@@ -45,9 +45,10 @@ class Administrator:
         """What Keycloak knows of its realm."""
         return self._send("GET", f"/admin/realms/{REALM}{path}?{urlencode(query)}")
 
-    def tell(self, method: str, path: str, body: Any) -> None:
+    def tell(self, method: str, path: str, body: Any = None) -> None:
         """Change something in the realm."""
-        self._send(method, f"/admin/realms/{REALM}{path}", json.dumps(body).encode())
+        content = None if body is None else json.dumps(body).encode()
+        self._send(method, f"/admin/realms/{REALM}{path}", content)
 
     def _send(self, method: str, path: str, body: bytes | None = None, kind: str = "json") -> Any:
         request = urllib.request.Request(f"{self._keycloak}{path}", body, method=method)  # noqa: S310 - our own Keycloak
@@ -76,7 +77,7 @@ def make_manager(instance: Instance, username: str) -> Change:
 
 
 def unmake_manager(instance: Instance, username: str) -> Change:
-    """Leave this user a customer; LauncherError where there is no such user."""
+    """Leave this user a customer, and end the user's sessions; LauncherError where there is no such user."""
     return _set(instance, username, wanted=False)
 
 
@@ -87,6 +88,10 @@ def _set(instance: Instance, username: str, *, wanted: bool) -> Change:
     has = any(role["name"] == ROLE for role in administrator.ask(path))
     if has != wanted:
         administrator.tell("POST" if wanted else "DELETE", path, [administrator.ask(f"/roles/{ROLE}")])
+    if (
+        not wanted
+    ):  # also of one who has no role: the role may have gone and this have failed, the time before
+        administrator.tell("POST", f"/users/{quote(user['id'])}/logout")
     return Change(user["username"], has != wanted)
 
 

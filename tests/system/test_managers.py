@@ -2,7 +2,9 @@
 
 from subprocess import CompletedProcess
 
-from tests.system.keycloak import Account, Keycloak, LogIn, claims_of
+import requests
+
+from tests.system.keycloak import CLIENT, TIMEOUT, Account, Keycloak, LogIn, claims_of
 from tests.system.platform import Platform, manage
 from tests.system.shopper import Shopper
 
@@ -10,7 +12,10 @@ from tests.system.shopper import Shopper
 def test_a_customer_becomes_a_manager_and_a_customer_again(
     platform: Platform, keycloak: Keycloak, shopper: Shopper
 ) -> None:
-    """The role is in the next token. Red without `administrator.tell` in `managers._set`."""
+    """The role is in the next token, and a session that has it ends with it.
+
+    Red without one of `administrator.tell` in `managers._set`.
+    """
     assert shopper.account
     name = shopper.account.username
     assert shopper.id, "the first token"
@@ -21,7 +26,11 @@ def test_a_customer_becomes_a_manager_and_a_customer_again(
     )
     assert shopper.send("GET", "/api/dead-letters/").status_code == 403, "an old token says what it said"
     assert _roles(platform, keycloak, shopper.account) == ({"customer", "manager"}, 200)
+    session = keycloak.grant(shopper.account)["refresh_token"]
     assert "is no manager any more" in _said(manage("grant-manager", name, "--revoke"))
+    form = {"client_id": CLIENT, "grant_type": "refresh_token", "refresh_token": session}
+    url = f"{keycloak.realm}/protocol/openid-connect/token"
+    assert requests.post(url, data=form, timeout=TIMEOUT).json()["error"] == "invalid_grant"
     assert "was no manager before" in _said(manage("grant-manager", name, "--revoke"))
     assert _roles(platform, keycloak, shopper.account) == ({"customer"}, 403)
 
