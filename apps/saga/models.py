@@ -150,6 +150,9 @@ class DeadLetter(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["topic", "partition", "offset"], name="dead_letter_once"),
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["-id"], name="dead_letter_waiting", condition=models.Q(status="waiting")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]@{self.offset}"

@@ -3,10 +3,11 @@
 from typing import ClassVar
 
 from django.contrib.postgres.indexes import OpClass
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.models.fields.json import KT, KeyTextTransform
 from django.db.models.functions import Cast, Right, Upper
+
+from shared.messaging.indexes import AddIndexAgain
 
 
 def beginnings(expression: str | KeyTextTransform, name: str) -> models.Index:
@@ -20,10 +21,10 @@ class Migration(migrations.Migration):
     atomic = False
     dependencies: ClassVar = [("order", "0004_who_ordered")]
     operations: ClassVar = [
-        AddIndexConcurrently(
+        AddIndexAgain(
             "order", models.Index(Right(Cast("id", models.TextField()), 12), name="order_number_tail")
         ),
-        AddIndexConcurrently("order", beginnings("customer_email", "order_customer_email")),
-        AddIndexConcurrently("order", beginnings("customer_name", "order_customer_name")),
-        AddIndexConcurrently("order", beginnings(KT("shipping_address__name"), "order_recipient")),
+        AddIndexAgain("order", beginnings("customer_email", "order_customer_email")),
+        AddIndexAgain("order", beginnings("customer_name", "order_customer_name")),
+        AddIndexAgain("order", beginnings(KT("shipping_address__name"), "order_recipient")),
     ]

@@ -2,8 +2,9 @@
 
 from typing import ClassVar
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from shared.messaging.indexes import AddIndexAgain
 
 
 class Migration(migrations.Migration):
@@ -12,7 +13,7 @@ class Migration(migrations.Migration):
     atomic = False
     dependencies: ClassVar = [("saga", "0002_backoff_and_version")]
     operations: ClassVar = [
-        AddIndexConcurrently(
+        AddIndexAgain(
             "saga",
             models.Index(
                 fields=["-created_at", "-id"], name="saga_stuck", condition=models.Q(is_stuck=True)
