@@ -13,7 +13,7 @@ HELP = (
     "An order's number (MC-…) or id, a customer's e-mail address, user name or id, or the name on the parcel. "
     "The beginning is enough, except of a customer's id."
 )
-NUMBER = re.compile(r"MC-?", re.IGNORECASE)
+NUMBER = re.compile(r"MC-", re.IGNORECASE)  # without the dash it may be a Mr McGrath
 ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f-]{0,27}", re.IGNORECASE)
 FEWEST_LETTERS = 4  # of a number without MC before it: fewer are rather the beginning of a name
 
