@@ -5,13 +5,15 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import StreamingHttpResponse
 
 # A spreadsheet takes a cell that begins so for a formula, and runs it on the machine of whoever opens the file
 # (https://owasp.org/www-community/attacks/CSV_Injection).
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# The last four are the same signs in full width, which some take for the others.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 MOST_BYTES = 512 * 1024  # the front door lets no more through, either (gateway.table.BACK_OFFICE)
 
 
@@ -21,7 +23,7 @@ class UnreadableFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a file: its number, as an editor counts, and the cells of the columns that were asked for."""
+    """One row of a file: the line it begins in, as an editor counts, and the cells of the columns that were asked for."""
 
     number: int
     cells: Mapping[str, str]
@@ -87,18 +89,21 @@ def read_csv(
     return found
 
 
-def _lines(
-    reader: "Iterator[list[str]]", columns: Sequence[str], optional: Sequence[str] | None
-) -> Iterator[Line]:
+def _lines(reader: Any, columns: Sequence[str], optional: Sequence[str] | None) -> Iterator[Line]:
     names = [cell.strip().lower() for cell in next(reader, [])]
     if missing := [name for name in columns if names.count(name) != 1]:
         raise UnreadableFile(f"The first line must name each of these columns once: {', '.join(missing)}.")
     places = {name: names.index(name) for name in columns}
     if optional is not None:
         places |= _places(names, {*columns, *optional})
-    for number, cells in enumerate(reader, start=2):
+    number = reader.line_num + 1  # a cell may have line breaks, so a row may be of several lines
+    for cells in reader:
+        if any(cell.strip() for cell in cells[len(names) :]):
+            more = f"Line {number} has more cells than the first line"
+            raise UnreadableFile(f"{more}: is there a separator in a cell, such as 1,234? Quote the cell.")
         if any(cell.strip() for cell in cells):
             yield Line(number, {name: _cell(cells, at) for name, at in places.items()})
+        number = reader.line_num + 1
 
 
 def _places(names: Sequence[str], known: set[str]) -> dict[str, int]:
