@@ -8,20 +8,18 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
-from django.views.decorators.http import require_POST
 
 from apps.order import operations, search
 from apps.order.models import Order, Status
 from shared.admin.figures import Figure, counted, figure
 from shared.admin.history import Line
-from shared.admin.options import ReadOnlyAdmin, ask_first, for_each
+from shared.admin.options import ReadOnlyAdmin, ask_first, for_each, only_posted
 from shared.admin.parts import Tone, badge, table
 
 CANCEL = "Cancel these orders? Their customers are told."
@@ -204,7 +202,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         self._do(request, "deliver", orders)
 
     @admin.action(description="Cancel")
-    def cancel_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> TemplateResponse | None:
+    def cancel_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
         """Each of them is to be undone, which nothing brings back."""
         return self._cancel(request, orders)
 
@@ -215,7 +213,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             path(
                 "<uuid:order_id>/packing-slip/", wrapped(self.packing_slip), name="order_order_packing_slip"
             ),
-            path("<uuid:order_id>/do/<str:step>/", wrapped(require_POST(self.step)), name="order_order_step"),
+            path("<uuid:order_id>/do/<str:step>/", wrapped(only_posted(self.step)), name="order_order_step"),
             *super().get_urls(),
         ]
 
@@ -261,9 +259,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         may = [] if order is None or order.is_being_cancelled else _steps_from(order.status)
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "steps": may})
 
-    def _cancel(
-        self, request: HttpRequest, orders: QuerySet[Order], back: str = ""
-    ) -> TemplateResponse | None:
+    def _cancel(self, request: HttpRequest, orders: QuerySet[Order], back: str = "") -> HttpResponse | None:
         page = ask_first(request, self.admin_site, orders, "cancel_selected", CANCEL, back)
         if page is None:
             self._do(request, "cancel", orders)

@@ -15,7 +15,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 
 from apps.product import addresses, bulk, imports, operations, queries
 from apps.product.admin_list import ProductPaginator, found_by, listing_of
@@ -30,7 +29,7 @@ from apps.product.forms import (
 from apps.product.models import Category, Product
 from apps.product.search_terms import plain
 from shared.admin.figures import MOST, Figure, figure
-from shared.admin.options import COUNTED, ReadOnlyAdmin
+from shared.admin.options import COUNTED, ReadOnlyAdmin, only_posted
 from shared.admin.spreadsheets import UnreadableFile, csv_answer, read_csv
 from shared.http.problems import Problem
 
@@ -237,7 +236,7 @@ class ProductAdmin(_ByOperations):
         """What is agreed to, and files."""
         wrapped = self.admin_site.admin_view
         return [
-            path("many/", wrapped(require_POST(self.many)), name="product_product_many"),
+            path("many/", wrapped(only_posted(self.many)), name="product_product_many"),
             path("import/", wrapped(self.import_file), name="product_product_import"),
             *super().get_urls(),
         ]

@@ -9,18 +9,16 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 
 from apps.saga import dead_letters, orchestrator
 from apps.saga.errors import SagaFinished
 from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga, Status
 from apps.saga.serializers import text
 from shared.admin.figures import Figure, counted, figure
-from shared.admin.options import FirstPaginator, ReadOnlyAdmin, ask_first, for_each
+from shared.admin.options import FirstPaginator, ReadOnlyAdmin, ask_first, for_each, only_posted
 from shared.admin.parts import Tone, badge, table
 from shared.contracts.topics import REPLAYS, WITH_DEAD_LETTERS
 
@@ -43,7 +41,7 @@ def stuck() -> Figure:
 @figure("dead-letters")
 def waiting() -> Figure:
     """Given up by a service, and neither replayed nor discarded."""
-    return counted(DeadLetter.objects.filter(status=DeadLetter.Status.WAITING), since="created_at")
+    return counted(DeadLetter.objects.filter(status=DeadLetter.Status.WAITING), since="created_at", by="id")
 
 
 class ShownStatus(admin.SimpleListFilter):
@@ -158,7 +156,7 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
 
     def get_urls(self) -> list[URLPattern]:
         """The button of one saga."""
-        view = self.admin_site.admin_view(require_POST(self.retry_one))
+        view = self.admin_site.admin_view(only_posted(self.retry_one))
         return [path("<uuid:saga_id>/do/retry/", view, name="saga_saga_retry"), *super().get_urls()]
 
     def retry_one(self, request: HttpRequest, saga_id: UUID) -> HttpResponse:
@@ -265,20 +263,18 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         return format_html("<pre>{}</pre>", found)
 
     @admin.action(description="Replay")
-    def replay_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> TemplateResponse | None:
+    def replay_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
         """Send each again."""
         return self._settle(request, letters, "replay")
 
     @admin.action(description="Discard")
-    def discard_selected(
-        self, request: HttpRequest, letters: QuerySet[DeadLetter]
-    ) -> TemplateResponse | None:
+    def discard_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
         """Nobody wants them."""
         return self._settle(request, letters, "discard")
 
     def get_urls(self) -> list[URLPattern]:
         """The buttons of one dead letter."""
-        view = self.admin_site.admin_view(require_POST(self.settle_one))
+        view = self.admin_site.admin_view(only_posted(self.settle_one))
         return [
             path("<int:letter_id>/do/<str:action>/", view, name="saga_deadletter_do"),
             *super().get_urls(),
@@ -294,7 +290,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     def _settle(
         self, request: HttpRequest, letters: QuerySet[DeadLetter], action: str, back: str = ""
-    ) -> TemplateResponse | None:
+    ) -> HttpResponse | None:
         page = ask_first(request, self.admin_site, letters, f"{action}_selected", SETTLE[action][2], back)
         if page is None:
             self._do(request, letters, action)
@@ -302,4 +298,4 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     def _do(self, request: HttpRequest, letters: QuerySet[DeadLetter], action: str) -> None:
         operation, done, _ = SETTLE[action]
-        for_each(request, letters, operation, done)
+        for_each(request, letters.defer("payload", "headers"), operation, done)

@@ -17,14 +17,13 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 
 from apps.stock import counts, operations
 from apps.stock.errors import IdempotencyKeyReused
 from apps.stock.forms import AdjustmentForm, CountForm, OnHandForm
 from apps.stock.models import Movement, Reservation, State, StockItem
 from shared.admin.figures import Figure, counted, figure
-from shared.admin.options import ReadOnlyAdmin
+from shared.admin.options import ReadOnlyAdmin, only_posted
 from shared.admin.parts import Tone, badge, table
 from shared.admin.spreadsheets import UnreadableFile, csv_answer, read_csv
 from shared.http.fields import OBJECT_ID
@@ -188,8 +187,8 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
         one = "<product_id:product_id>"
         return [
             path("count/", wrapped(self.count), name="stock_stockitem_count"),
-            path(f"{one}/do/set/", wrapped(require_POST(self.set_on_hand)), name="stock_stockitem_set"),
-            path(f"{one}/do/adjust/", wrapped(require_POST(self.adjust)), name="stock_stockitem_adjust"),
+            path(f"{one}/do/set/", wrapped(only_posted(self.set_on_hand)), name="stock_stockitem_set"),
+            path(f"{one}/do/adjust/", wrapped(only_posted(self.adjust)), name="stock_stockitem_adjust"),
             *super().get_urls(),
         ]
 

@@ -10,13 +10,20 @@ They are read at `/admin/<service>/figures/`, by managers, and must cost little 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import QuerySet
+from django_redis.exceptions import ConnectionInterrupted
+from redis.exceptions import RedisError
 
 MOST = 1_000  # counted; beyond it nobody asks how many exactly
+SECONDS_KEPT = 5  # an open page asks every half a minute
+KEPT_AS = "admin-figures"
+CACHE_AWAY = (ConnectionInterrupted, RedisError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +48,35 @@ def figure(name: str) -> Callable[[Callable[[], Figure]], Callable[[], Figure]]:
     return remember
 
 
-def counted(rows: QuerySet[Any], since: str | None = None) -> Figure:
-    """How many rows there are, `MOST` at most; the oldest is the one whose field `since` is the earliest."""
+def counted(rows: QuerySet[Any], since: str | None = None, by: str = "") -> Figure:
+    """How many rows there are, `MOST` at most; the oldest is the one whose field `since` is the earliest.
+
+    Where the rows are indexed `by` another field that grows with time, the first by that one is the oldest.
+    """
     found = rows.order_by()[: MOST + 1].count()
-    oldest = rows.order_by(since).values_list(since, flat=True).first() if since and found else None
+    oldest = rows.order_by(by or since).values_list(since, flat=True).first() if since and found else None
     return Figure(min(found, MOST), found > MOST, oldest)
 
 
 def of_this_service() -> dict[str, dict[str, Any]]:
-    """Every figure by its name, as JSON has it."""
-    return {name: asdict(find()) for name, find in _figures.items()}
+    """Every figure by its name, as JSON has it, at most `SECONDS_KEPT` old: many open pages cost what one does.
+
+    A cache that is away costs the queries, not the answer.
+    """
+    if (kept := _kept()) is not None:
+        return kept
+    found = {name: asdict(find()) for name, find in _figures.items()}
+    if SECONDS_KEPT:
+        with suppress(*CACHE_AWAY):
+            cache.set(KEPT_AS, found, SECONDS_KEPT)
+    return found
+
+
+def _kept() -> dict[str, dict[str, Any]] | None:
+    if not SECONDS_KEPT:
+        return None
+    try:
+        found: dict[str, dict[str, Any]] | None = cache.get(KEPT_AS)
+    except CACHE_AWAY:
+        return None
+    return found

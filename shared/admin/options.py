@@ -1,7 +1,9 @@
 """What the admins of the services have in common: pages that change nothing by themselves, and operations for many."""
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, wraps
+from itertools import islice
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -9,13 +11,15 @@ from django.contrib.admin import AdminSite, ShowFacets
 from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from shared.admin.history import Row, WithHistory
-from shared.http.problems import Problem, is_store_away
+from shared.http.problems import Problem, StoreUnavailable, is_store_away
 
 COUNTED = 10_000  # rows: a list is counted exactly up to here, as people read no further
+MOST = 1_000  # rows at once: the front door waits half a minute for all of them
+SECONDS = 22.0  # then it ends, and says how many are left
 FAILURES_SHOWN = 5
 SHOWN_BEFORE = 50  # rows that are listed before something is done to all of them
 
@@ -106,6 +110,9 @@ class ReadOnlyAdmin(WithHistory[Row]):
         }
 
 
+TOO_MANY = f"{MOST:,} at once are the most, nothing was done: search or filter for fewer."
+
+
 def for_each(
     request: HttpRequest,
     rows: Iterable[Row],
@@ -114,10 +121,20 @@ def for_each(
 ) -> None:
     """Do `operation` with each row by itself, and tell how many went well and why others did not.
 
-    `done` is a past participle ("shipped").
+    `done` is a past participle ("shipped"). Nothing is done to more than `MOST`; what there is no time for is counted.
     """
-    good, failures = 0, []
-    for row in rows:
+    give_up_at = time.monotonic() + SECONDS
+    chosen = list(rows[: MOST + 1] if isinstance(rows, QuerySet) else islice(rows, MOST + 1))
+    if len(chosen) > MOST:
+        messages.error(request, TOO_MANY)
+        return
+    good, failures = 0, list[str]()
+    for at, row in enumerate(chosen):
+        if time.monotonic() > give_up_at:
+            messages.warning(
+                request, f"{len(chosen) - at} are left, there was no time for them: do it again for these."
+            )
+            break
         why, is_the_end = _why_not(row, operation)
         if why:
             failures.append(why)
@@ -125,6 +142,10 @@ def for_each(
             good += 1
         if is_the_end:
             break
+    _tell(request, good, failures, done)
+
+
+def _tell(request: HttpRequest, good: int, failures: Sequence[str], done: str) -> None:
     if good:
         messages.success(request, f"{good} {done}.")
     for failure in failures[:FAILURES_SHOWN]:
@@ -138,6 +159,8 @@ def _why_not(row: Row, operation: Callable[[Row], object]) -> tuple[str, bool]:
     try:
         operation(row)
     except Problem as problem:
+        if problem.status_code == StoreUnavailable.status_code:
+            return f"{row}, and what comes after it: {problem.detail}", True
         return f"{row}: {problem.detail}", False
     except Exception as error:
         if not is_store_away(error):
@@ -148,22 +171,48 @@ def _why_not(row: Row, operation: Callable[[Row], object]) -> tuple[str, bool]:
 
 def ask_first(
     request: HttpRequest, site: AdminSite, rows: QuerySet[Any], action: str, question: str, back: str = ""
-) -> TemplateResponse | None:
+) -> HttpResponse | None:
     """A page that asks before `action` is done to `rows`; None once somebody has said yes.
 
-    `back` is where a no leads; without it, to the list that the action was chosen in.
+    Who says yes agrees to these rows, by their ids: what matches a filter by then may be something else. More than
+    `MOST` are not asked about. `back` is where a no leads; without it, to the list that the action was chosen in.
     """
-    if request.POST.get("confirmed"):
+    if request.POST.get("confirmed") and request.POST.get("select_across") != "1":
         return None
-    shown = list(rows[:SHOWN_BEFORE])
+    back = back or request.get_full_path()
+    ids = list(rows.values_list("pk", flat=True)[: MOST + 1])
+    if len(ids) > MOST:
+        messages.error(request, TOO_MANY)
+        return HttpResponseRedirect(back)
+    shown = ids[:SHOWN_BEFORE]
     context = {
         **site.each_context(request),
         "title": question,
-        "rows": shown,
-        "more": rows.count() - len(shown),
+        "rows": rows.model._default_manager.filter(pk__in=shown),
+        "more": len(ids) - len(shown),
         "action": action,
-        "back": back or request.get_full_path(),
-        "ids": request.POST.getlist("_selected_action"),
-        "everything": request.POST.get("select_across") == "1",
+        "back": back,
+        "ids": ids,
     }
     return TemplateResponse(request, "admin/ask_first.html", context)
+
+
+def only_posted(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """`view` for a form that is sent; whoever comes to its address otherwise is led to the page that the form is on.
+
+    So does a browser after a sign-in that had ended meanwhile: the form was not sent then, and nothing was done.
+    """
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **known: Any) -> HttpResponse:
+        if request.method == "POST":
+            return view(request, *args, **known)
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        messages.warning(request, "Nothing was done: send the form again.")
+        page, is_of_one, _ = request.path.rpartition("/do/")
+        return HttpResponseRedirect(
+            f"{page}/change/" if is_of_one else f"{request.path.rstrip('/').rpartition('/')[0]}/"
+        )
+
+    return wrapped

@@ -103,6 +103,7 @@ def service_settings(
         "LOGGING": logging_settings(name, env),
         "LOGGING_CONFIG": "shared.telemetry.logs.configure",
         "DATA_UPLOAD_MAX_MEMORY_SIZE": 1024 * 1024,
+        "DATA_UPLOAD_MAX_NUMBER_FIELDS": 2_000,  # a yes carries as many ids as `shared.admin.options.MOST`
         "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",
         "SECURE_CONTENT_TYPE_NOSNIFF": True,
         "SILENCED_SYSTEM_CHECKS": SILENCED,

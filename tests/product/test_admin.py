@@ -608,6 +608,11 @@ def test_a_mongodb_that_is_away_is_said_so_in_time(
     assert mia.get(PRODUCTS).status_code == 200
 
 
+def test_who_comes_back_from_a_sign_in_is_led_to_the_list(mia: Client) -> None:
+    """Red with `require_POST`: the gateway sends a browser back by GET."""
+    assert mia.get(f"{PRODUCTS}many/")["Location"] == PRODUCTS
+
+
 def test_what_needs_doing_in_numbers(mia: Client, goods: dict[str, Product]) -> None:
     """As the lists behind them show. Red where an archived product is one to put into a category."""
     figures = mia.get("/admin/product/figures/").json()

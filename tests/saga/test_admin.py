@@ -1,12 +1,18 @@
 """Sagas and dead letters in the back office."""
 
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
+from django.db import IntegrityError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apps.saga import dead_letters, handlers, orchestrator
 from apps.saga.admin import SagaAdmin
+from apps.saga.admin import waiting as waiting_letters
+from apps.saga.errors import KafkaAway
 from apps.saga.models import DeadLetter, Saga
 from shared.messaging.envelope import Raw
 from shared.testing.tokens import ALICE, MIA, make_token
@@ -114,6 +120,91 @@ def test_many_are_discarded_after_a_question(mia: Client, letters: list[DeadLett
     assert set(DeadLetter.objects.values_list("status", flat=True)) == {"discarded"}
     again = mia.post(LETTERS, {**chosen, "confirmed": "yes"}, follow=True).content.decode()
     assert "discarded already" in again
+
+
+@pytest.mark.parametrize("what", ["saga", "letter"])
+def test_who_comes_back_from_a_sign_in_is_led_to_the_page(
+    mia: Client, sagas: list[Saga], letters: list[DeadLetter], what: str
+) -> None:
+    """Red with `require_POST`."""
+    page = f"{SAGAS}{sagas[0].pk}/" if what == "saga" else f"{LETTERS}{letters[0].pk}/"
+    answer = mia.get(f"{page}do/{'retry' if what == 'saga' else 'discard'}/")
+    assert (answer.status_code, answer["Location"]) == (302, f"{page}change/")
+
+
+def test_what_cannot_be_reached_ends_it_for_all(
+    mia: Client, letters: list[DeadLetter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red where a problem of 503 is told for each of a thousand rows, each after its time of waiting."""
+    asked = []
+
+    def away(pk: int) -> None:
+        asked.append(pk)
+        raise KafkaAway
+
+    monkeypatch.setattr(dead_letters, "replay", away)
+    chosen = {"action": "replay_selected", "_selected_action": [letter.pk for letter in letters]}
+    page = mia.post(LETTERS, {**chosen, "confirmed": "yes"}, follow=True).content.decode()
+    assert len(asked) == 1
+    assert "and what comes after it" in page
+
+
+def test_trying_everything_again_has_bounds(
+    mia: Client, sagas: list[Saga], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red without `MOST` in `for_each`."""
+    monkeypatch.setattr("shared.admin.options.MOST", 1)
+    everything = {"action": "retry_selected", "select_across": "1", "_selected_action": [str(sagas[0].pk)]}
+    assert "at once are the most" in mia.post(SAGAS, everything, follow=True).content.decode()
+    assert Saga.objects.filter(is_stuck=True).count() == 1
+
+
+def test_letters_that_wait_are_found_by_their_index(letters: list[DeadLetter]) -> None:
+    """Red without the index, or with a figure that sorts by the time."""
+    waiting = DeadLetter.objects.filter(status="waiting")
+    settled = [
+        DeadLetter(topic="t", offset=at, partition=0, headers=[], payload=b"", status="replayed")
+        for at in range(2000)
+    ]
+    DeadLetter.objects.bulk_create(settled)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE saga_deadletter")
+    assert "dead_letter_waiting" in waiting.order_by("-id")[:50].explain()
+    with CaptureQueriesContext(connection) as asked:
+        figure = waiting_letters()
+    assert (figure.count, figure.oldest_at) == (2, letters[0].created_at)
+    with connection.cursor() as cursor:
+        for each in asked:
+            cursor.execute(f"EXPLAIN {each['sql']}")
+            plan = str(cursor.fetchall())
+            assert "dead_letter_waiting" in plan
+            assert "Sort" not in plan
+
+
+LEFT_OVER = {
+    # it fails as two letters have one topic, and leaves an invalid index
+    "unusable": "CREATE UNIQUE INDEX CONCURRENTLY dead_letter_waiting ON saga_deadletter (topic)",
+    "finished": "CREATE INDEX dead_letter_waiting ON saga_deadletter (id DESC) WHERE status = 'waiting'",
+}
+
+
+@pytest.mark.parametrize("left", LEFT_OVER)
+def test_a_migration_that_was_broken_off_is_run_again(letters: list[DeadLetter], left: str) -> None:
+    """Red with AddIndexConcurrently: "relation already exists". It may also wait for longer than others may."""
+    call_command("migrate", "saga", "0003", verbosity=0)
+    try:
+        with suppress(IntegrityError), connection.cursor() as cursor:
+            cursor.execute(LEFT_OVER[left])
+    finally:
+        call_command("migrate", "saga", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indisvalid, pg_get_indexdef(indexrelid) FROM pg_index "
+            "WHERE indexrelid = 'dead_letter_waiting'::regclass"
+        )
+        is_valid, definition = cursor.fetchone()
+    assert is_valid
+    assert "(id DESC) WHERE" in definition
 
 
 def test_what_needs_doing_in_numbers(mia: Client, sagas: list[Saga], letters: list[DeadLetter]) -> None:
