@@ -123,6 +123,9 @@ KINDS: tuple[tuple[Any, str], ...] = (
     (serializers.DecimalField, "money"),
     ((serializers.JSONField, serializers.DictField), "json"),
 )
+LARGEST = (
+    "largest"  # in the `style` of a field for a file: how many bytes it may have, said before it is sent
+)
 LIMITS = {"max_length": "maxlength", "min_value": "min", "max_value": "max"}
 
 
@@ -131,6 +134,8 @@ def _as_simple(control: Control, each: Any) -> None:
     if control.kind in {"text", "integer"}:
         limits = {attribute: getattr(each, name, None) for name, attribute in LIMITS.items()}
         control.limits = {attribute: limit for attribute, limit in limits.items() if limit is not None}
+    elif control.kind == "file" and LARGEST in each.style:
+        control.limits = {"data-largest": each.style[LARGEST]}
     if control.kind == "text":
         control.kind = _kind_of_text(control, each.style.get("base_template"))
     elif control.kind == "lines":

@@ -60,7 +60,7 @@ class ThingSerializer(BodySerializer[Any]):
 
 
 class PhotoSerializer(serializers.Serializer[Any]):
-    photo = serializers.FileField()
+    photo = serializers.FileField(style={"largest": 2048})
 
 
 class QuerySerializer(serializers.Serializer[Any]):

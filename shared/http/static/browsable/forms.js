@@ -132,11 +132,20 @@ function bodyOf(form) {
   return { body: JSON.stringify(wanted), type: "application/json" };
 }
 
+const mebibytes = (bytes) => Math.round((bytes / 1024 / 1024) * 10) / 10;
+
 // Sends the form; whether the page is left.
 async function send(form) {
   const { body, type } = bodyOf(form);
   if (form.dataset.method === "PATCH" && body === "{}") {
     complain(form, { title: "Nothing was changed.", detail: "Change a field, then send it." });
+    return false;
+  }
+  const tooLarge = [...form.querySelectorAll("[data-largest]")].filter((part) => part.files[0]?.size > Number(part.dataset.largest));
+  if (tooLarge.length) {
+    // The gateway would refuse it too, and may close the connection before the browser has read why.
+    const errors = tooLarge.map((part) => ({ field: part.dataset.name, detail: `The file is larger than ${mebibytes(part.dataset.largest)} MiB.` }));
+    complain(form, { title: "The file is too large.", errors });
     return false;
   }
   const headers = { Accept: "application/json", "X-CSRFToken": cookie("csrftoken") };
