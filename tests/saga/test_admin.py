@@ -126,10 +126,11 @@ def test_many_are_discarded_after_a_question(mia: Client, letters: list[DeadLett
 def test_who_comes_back_from_a_sign_in_is_led_to_the_page(
     mia: Client, sagas: list[Saga], letters: list[DeadLetter], what: str
 ) -> None:
-    """Red with `require_POST`."""
+    """Red with `require_POST`, and where a GET tries again."""
     page = f"{SAGAS}{sagas[0].pk}/" if what == "saga" else f"{LETTERS}{letters[0].pk}/"
     answer = mia.get(f"{page}do/{'retry' if what == 'saga' else 'discard'}/")
     assert (answer.status_code, answer["Location"]) == (302, f"{page}change/")
+    assert Saga.objects.filter(is_stuck=True).count() == 1
 
 
 def test_what_cannot_be_reached_ends_it_for_all(
