@@ -151,5 +151,7 @@ def test_a_page_takes_few_round_trips(
 def test_a_write_takes_few_round_trips(make_product: "MakeProduct", commands_in: "CommandsIn") -> None:
     with commands_in() as commands:
         make_product("Brand New Thing")
-    # free slug?, document, number, message, revision, commit
-    assert commands == ["aggregate", "insert", "findAndModify", "insert", "update", "commitTransaction"]
+    # free slug?, document, number, message, line of the history, revision, commit
+    assert commands == [
+        *("aggregate", "insert", "findAndModify", "insert", "insert", "update", "commitTransaction"),
+    ]
