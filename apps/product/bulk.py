@@ -14,7 +14,7 @@ from django.core import signing
 from rest_framework.exceptions import APIException
 
 from apps.product import operations, queries
-from apps.product.errors import texts_of
+from apps.product.errors import Contended, PicturesUnavailable, texts_of
 from apps.product.models import Product
 from apps.product.operations import ProductFields
 from apps.product.serializers import MAX_CATEGORIES
@@ -190,7 +190,7 @@ def carry_out(rows: Sequence[Row]) -> int:
     give_up_at = time.monotonic() + SECONDS
     todo = [row for row in rows if row.is_to_do]
     for at in range(0, len(todo), TOGETHER):
-        why = NO_TIME if time.monotonic() > give_up_at else _some(todo[at : at + TOGETHER])
+        why = _some(todo[at : at + TOGETHER], give_up_at)
         if why:
             for row in todo[at:]:
                 if row.is_to_do:
@@ -202,25 +202,34 @@ def carry_out(rows: Sequence[Row]) -> int:
 NO_TIME = "There was no time left for this: do it again."
 
 
-def _some(rows: Sequence[Row]) -> str:
+def _some(rows: Sequence[Row], give_up_at: float) -> str:
     """Do these rows; returns why it makes no sense to go on, mostly nothing."""
     try:
+        if time.monotonic() > give_up_at:
+            return NO_TIME
         with in_time():
             if _do_all_or_none(rows):
                 return ""
         for row in rows:
+            if time.monotonic() > give_up_at:
+                return NO_TIME
             with in_time():
                 _do_alone(row)
+    except (Contended, PicturesUnavailable) as refused:
+        return str(refused.detail)
     except Exception as error:
         if not is_store_away(error):
             raise
-        return f"A store cannot be reached ({error})."
+        # Also a commit that was not answered: MongoDB may have it.
+        return f"A store cannot be reached ({error}): this may not have been done. Look before you repeat it."
     return ""
 
 
 def _do_all_or_none(rows: Sequence[Row]) -> bool:
     try:
         products = _do(rows)
+    except (Contended, PicturesUnavailable):
+        raise
     except APIException:
         return False
     for row, product in zip(rows, products, strict=True):
@@ -231,6 +240,8 @@ def _do_all_or_none(rows: Sequence[Row]) -> bool:
 def _do_alone(row: Row) -> None:
     try:
         (row.product,) = _do([row])
+    except (Contended, PicturesUnavailable):
+        raise
     except APIException as refused:
         row.errors.append(" ".join(texts_of(refused.detail)))
 

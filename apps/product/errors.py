@@ -64,6 +64,15 @@ class UnknownCategories(ValidationError):
         super().__init__({"categories": wrong}, code="does_not_exist")
 
 
+class PictureMissing(ValidationError):
+    """A product was to show an uploaded picture whose files are not there."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {"image": ["This picture is not there any more: upload it again."]}, code="does_not_exist"
+        )
+
+
 class UnknownProduct(ValidationError):
     """A body names a product that does not exist."""
 

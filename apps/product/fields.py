@@ -34,8 +34,8 @@ class ParagraphsField(TextField):
         super().__init__(style={"base_template": "textarea.html"}, **kwargs)  # DRF's word for several lines
 
     def to_internal_value(self, data: Any) -> str:
-        """The text, trimmed, with one kind of line break."""
-        return super().to_internal_value(data).replace("\r\n", "\n")
+        """The text, trimmed, with one kind of line break: browsers send two characters, and count one."""
+        return super().to_internal_value(data.replace("\r\n", "\n") if isinstance(data, str) else data)
 
 
 class SlugField(TextField):

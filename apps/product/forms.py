@@ -11,7 +11,7 @@ from django import forms
 
 from apps.product import operations, queries
 from apps.product.currencies import CURRENCIES
-from apps.product.errors import SlugTaken, UnknownCategories, texts_of
+from apps.product.errors import PictureMissing, SlugTaken, UnknownCategories, texts_of
 from apps.product.models import Category, Product
 from apps.product.serializers import CategoryInput, ProductInput, show_category, show_product
 from shared.http.bodies import BodySerializer
@@ -83,7 +83,7 @@ class OperationForm(forms.ModelForm):  # type: ignore[type-arg]
             self.done = self.carry_out(body.validated_data)
         except ChangedMeanwhile as changed:
             self._tell(changed.found)
-        except (SlugTaken, UnknownCategories) as refused:
+        except (PictureMissing, SlugTaken, UnknownCategories) as refused:
             self._refuse(refused.detail)
         except Problem as problem:
             self.add_error(None, str(problem.detail))

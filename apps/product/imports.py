@@ -28,6 +28,7 @@ MAY_BE_EMPTY = {"description", "categories", "image"}
 YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}
 BETWEEN = ";"  # two slugs of categories
 SHOWN = 60  # characters of a value in the report
+NOTHING = "nothing"
 
 
 class ImportedProduct(ProductInput):
@@ -44,12 +45,12 @@ class ImportedProduct(ProductInput):
 
 def judged(lines: Sequence[Line]) -> list[Row]:
     """A row for each line, with all that can be said about it before anything is changed."""
-    categories = _categories(lines)
     by_id = queries.products_by_id(
         {line.cells["id"] for line in lines if queries.ID.fullmatch(line.cells.get("id", ""))}
     )
     slugs = [_slug(line, by_id) for line in lines]
     by_slug = {each.slug: each for each in Product.objects.filter(slug__in=[slug for slug in slugs if slug])}
+    categories = _categories(lines, [*by_id.values(), *by_slug.values()])
     rows = [
         _judged(line, slug, _meant(line, slug, by_id, by_slug), by_slug, categories)
         for line, slug in zip(lines, slugs, strict=True)
@@ -58,10 +59,11 @@ def judged(lines: Sequence[Line]) -> list[Row]:
     return rows
 
 
-def _categories(lines: Iterable[Line]) -> Mapping[str, ObjectId]:
-    """The ids of all categories that the file names, by slug."""
+def _categories(lines: Iterable[Line], products: Iterable[Product]) -> Mapping[str, ObjectId]:
+    """The ids of all categories that the file names or `products` are in, by slug."""
     slugs = {slug for line in lines for slug in _split(line.cells.get("categories", ""))}
-    return dict(Category.objects.filter(slug__in=slugs).values_list("slug", "pk")) if slugs else {}
+    named = dict(Category.objects.filter(slug__in=slugs).values_list("slug", "pk")) if slugs else {}
+    return {**named, **{each.slug: each.pk for each in queries.categories_of(products).values()}}
 
 
 def _split(cell: str) -> list[str]:
@@ -110,7 +112,7 @@ def _judged(
     if not checked.is_valid():
         row.errors += [f"{name}: {text}" for name, each in checked.errors.items() for text in texts_of(each)]
     if not row.errors:
-        _compare(row, product, checked.validated_data)
+        _compare(row, product, checked.validated_data, categories)
     return row
 
 
@@ -133,22 +135,43 @@ def _body(line: Line, errors: list[str], categories: Mapping[str, ObjectId]) -> 
     return body
 
 
-def _compare(row: Row, product: Product | None, fields: Any) -> None:
+def _compare(row: Row, product: Product | None, fields: Any, categories: Mapping[str, ObjectId]) -> None:
     if product is None:
         row.fields = fields
         row.changes = f"new: {fields['price']:.2f} {fields.get('currency', 'EUR')}"
         return
     different = {name: value for name, value in fields.items() if getattr(product, name) != value}
     row.fields = different  # type: ignore[assignment]
-    row.changes = "; ".join(_told(product, name, value) for name, value in different.items())
+    row.changes = "; ".join(_told(product, name, value, categories) for name, value in different.items())
 
 
-def _told(product: Product, name: str, value: Any) -> str:
+def _told(product: Product, name: str, value: Any, categories: Mapping[str, ObjectId]) -> str:
+    was = getattr(product, name)
     if name == "price":
         return f"price {price_of(product)} → {value:.2f}"
-    if name in {"description", "categories"}:
-        return name
-    return f"{name} {str(getattr(product, name))[:SHOWN]} → {str(value)[:SHOWN]}"
+    if name == "categories":
+        slugs = {pk: slug for slug, pk in categories.items()}
+        before, after = (
+            ", ".join(slugs[each] for each in ids if each in slugs) or NOTHING for ids in (was, value)
+        )
+        return f"categories {before} → {after}"
+    if name == "description" and not value:
+        return "description emptied"
+    before, after = _both(str(was), str(value))
+    return f"{name} {before} → {after}"
+
+
+def _both(before: str, after: str) -> tuple[str, str]:
+    """Two texts so far as they are shown: long ones from shortly before the place where they begin to differ."""
+    pairs = enumerate(zip(before, after, strict=False))
+    place = next((at for at, (one, other) in pairs if one != other), min(len(before), len(after)))
+    start = max(0, place - SHOWN // 3) if place >= SHOWN // 2 else 0
+
+    def part(text: str) -> str:
+        shown = text[start : start + SHOWN]
+        return f"{'…' if start else ''}{shown}{'…' if len(text) > start + SHOWN else ''}" if text else NOTHING
+
+    return part(before), part(after)
 
 
 def _refuse_twice(rows: Sequence[Row], slugs: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from pymongo import UpdateOne
 from apps.product import addresses, picture_files, queries
 from apps.product.errors import (
     PictureGone,
+    PictureMissing,
     ProductNotFound,
     SlugTaken,
     UnknownCategories,
@@ -29,7 +30,10 @@ from shared.history.record import line_of, record, record_all
 from shared.messaging import outbox
 
 Precondition = Callable[[Any], None]  # of the product or category that is about to change
-AT_ONCE = 1_000  # products that one transaction takes out of a category
+AT_ONCE = 1_000  # products that one transaction tells of
+EMPTIED_AT_ONCE = (
+    200  # products that one transaction takes out of a category: each has an event and a line of the history
+)
 # What the history tells of a product that is new
 TOLD = ("name", "slug", "description", "price", "currency", "categories", "image", "is_active")
 
@@ -74,6 +78,7 @@ def create_product(fields: ProductFields) -> Product:
     product.updated_at = product.created_at
     _check_categories(product.categories)
     product.slug = free_slug(product)
+    _check_pictures([product])
     product.save(force_insert=True)
     announce(ProductCreated, [product])
     return product
@@ -90,6 +95,8 @@ def change_product(
     if product.change(**fields):
         _check_categories(fields.get("categories", ()))
         _check_slug(product)
+        if "image" in product.was:
+            _check_pictures([product])
         product.save(force_update=True)
         announce(ProductArchived if was_active and not product.is_active else ProductUpdated, [product])
     return product
@@ -107,6 +114,7 @@ def create_products(many: Sequence[ProductFields]) -> list[Product]:
         product.updated_at = product.created_at
         product.slug = product.slug or free_slug(product)
         product.index()
+    _check_pictures(products)
     Product.objects.bulk_create(products)
     announce(ProductCreated, products)
     return products
@@ -129,6 +137,7 @@ def change_products(many: Sequence[Change]) -> list[Product]:
     _check_categories({each for change in many for each in change.fields.get("categories", ())})
     for product in (found[change.product_id] for change in many if "slug" in change.fields):
         _check_slug(product)
+    _check_pictures(product for product in changed if "image" in product.was)
     if changed:
         _save_all(changed)
         publish(ProductArchived, archived)
@@ -163,10 +172,10 @@ def _save_all(products: Sequence[Product]) -> None:
 def set_picture(product_id: str, picture: Picture, precondition: Precondition = whatever_it_is) -> Product:
     """Show a picture whose files are kept; raises PictureGone where they are not any more, and as `change_product`."""
     address = addresses.uploaded(picture.digest, addresses.SHOWN)
-    product = change_product(product_id, {"image": address}, precondition)
-    if not picture_files.are_kept(picture.digest):
-        raise PictureGone
-    return product
+    try:
+        return change_product(product_id, {"image": address}, precondition)
+    except PictureMissing:
+        raise PictureGone from None
 
 
 def remove_picture(product_id: str, precondition: Precondition = whatever_it_is) -> Product:
@@ -175,19 +184,26 @@ def remove_picture(product_id: str, precondition: Precondition = whatever_it_is)
 
 
 def tidy_pictures(digests: Sequence[str], older_than: timedelta) -> int:
-    """Delete the files of those pictures that no product shows and that were written so long ago; says how many."""
+    """Delete the files of those pictures that no product shows and that were written so long ago; says how many.
+
+    One that is written again after its age was looked at may go all the same: who shows it finds that out.
+    """
     shown = queries.shown_pictures(digests)
-    unused = [digest for digest in digests if digest not in shown]
-    return _delete_unused(unused, older_than) if unused else 0
+    unused = [
+        digest for digest in digests if digest not in shown and picture_files.are_old(digest, older_than)
+    ]
+    return sum(_delete_unused(digest) for digest in unused)
 
 
 @in_transaction
-def _delete_unused(digests: Sequence[str], older_than: timedelta) -> int:
+def _delete_unused(digest: str) -> bool:
     # Every change of the catalogue waits for this transaction, or this one for it: `renew` writes what each of them
-    # writes. So no product comes to show one of them between this look and the deletion.
+    # writes. So no product comes to show it between this look and the deletion. They wait for three files at most.
     renew()
-    shown = queries.shown_pictures(digests)
-    return sum(picture_files.delete(digest, older_than) for digest in digests if digest not in shown)
+    if queries.shown_pictures([digest]):
+        return False
+    picture_files.delete(digest)
+    return True
 
 
 def archive_product(product_id: str, precondition: Precondition = whatever_it_is) -> None:
@@ -240,10 +256,10 @@ def _delete_or_empty(category_id: str, precondition: Precondition) -> bool:
     """Take as many products out as one transaction bears, and delete the category with the last of them."""
     category = queries.category(category_id)
     precondition(category)
-    products = list(Product.objects.filter(categories__contains=[category.pk])[:AT_ONCE])
+    products = list(Product.objects.filter(categories__contains=[category.pk])[:EMPTIED_AT_ONCE])
     _take_all_out(category, products)
     announce(ProductUpdated, products)
-    is_empty = len(products) < AT_ONCE
+    is_empty = len(products) < EMPTIED_AT_ONCE
     if is_empty:
         record(category, "deleted", {"name": (category.name, None), "slug": (category.slug, None)})
         category.delete()
@@ -378,6 +394,18 @@ def _check_categories(ids: Iterable[ObjectId]) -> None:
     wanted = list(ids)
     if missing := queries.missing_categories(wanted):
         raise UnknownCategories(wanted, missing)
+
+
+def _check_pictures(products: Iterable[Product]) -> None:
+    """Uploaded pictures that `products` come to show are there; raises PictureMissing.
+
+    After the transaction's first read, and before `renew`: whoever tidies pictures meanwhile conflicts with it, and
+    nobody else waits for the bucket.
+    """
+    found = (addresses.UPLOADED.fullmatch(product.image) for product in products)
+    for digest in sorted({match["digest"] for match in found if match}):
+        if not picture_files.are_kept(digest):
+            raise PictureMissing
 
 
 def _check_slug(item: Product | Category) -> None:

@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import default_storage, storages
 from django.utils import timezone
 
 from apps.product.addresses import WIDTHS
@@ -27,6 +27,9 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 FOLDER = "products"
+READING = (
+    "reading"  # the same place, asked by those who would rather have no answer than wait for it (settings.py)
+)
 NAME = re.compile(r"([0-9a-f]{40})-[0-9]{3,4}\.webp")
 
 
@@ -75,7 +78,7 @@ def are_kept(digest: str) -> bool:
 @_or_away
 def read(digest: str, width: int) -> bytes:
     """A file; raises FileNotFoundError."""
-    with default_storage.open(_path(digest, width)) as file:
+    with storages[READING].open(_path(digest, width)) as file:
         content: bytes = file.read()
     return content
 
@@ -95,15 +98,18 @@ def _names() -> list[str]:
 
 
 @_or_away
-def delete(digest: str, older_than: timedelta) -> bool:
-    """Delete the files of a picture if all were written so long ago; whether they were."""
-    latest = timezone.now() - older_than
+def are_old(digest: str, age: timedelta) -> bool:
+    """Whether there are files of a picture and all of them were written so long ago."""
+    latest = timezone.now() - age
     there = [path for path in (_path(digest, width) for width in WIDTHS) if default_storage.exists(path)]
-    if not all(_written_at(path) < latest for path in there):
-        return False
-    for path in there:
-        default_storage.delete(path)
-    return bool(there)
+    return bool(there) and all(_written_at(path) < latest for path in there)
+
+
+@_or_away
+def delete(digest: str) -> None:
+    """Delete the files of a picture, those that are there."""
+    for width in WIDTHS:
+        default_storage.delete(_path(digest, width))
 
 
 @_or_away

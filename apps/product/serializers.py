@@ -139,6 +139,12 @@ class ProductFilters(serializers.Serializer[Any]):
     )
 
 
+class PublicFilters(ProductFilters):
+    """What of it everybody may use."""
+
+    is_active = None  # type: ignore[assignment]
+
+
 class CategoryFilters(serializers.Serializer[Any]):
     """The query of a list of categories."""
 

@@ -62,7 +62,7 @@ def folder(env: ProductEnvironment) -> dict[str, Any]:
     }
 
 
-def bucket(env: ProductEnvironment) -> dict[str, Any]:
+def bucket(env: ProductEnvironment, *, read_timeout: int = 5, attempts: int = 2) -> dict[str, Any]:
     """Pictures lie in a bucket of S3, or of what speaks its language."""
     from boto3.s3.transfer import TransferConfig
     from botocore.config import Config
@@ -80,8 +80,8 @@ def bucket(env: ProductEnvironment) -> dict[str, Any]:
             "transfer_config": TransferConfig(use_threads=False),
             "client_config": Config(
                 connect_timeout=2,
-                read_timeout=5,
-                retries={"total_max_attempts": 2},
+                read_timeout=read_timeout,
+                retries={"total_max_attempts": attempts},
                 s3={"addressing_style": "path" if env.media_endpoint else "auto"},
                 request_checksum_calculation="when_required",  # others than Amazon do not know the newer sums
                 response_checksum_validation="when_required",
@@ -110,7 +110,16 @@ READINESS = {"database": "apps.product.store.ready"}
 STORE_IS_AWAY = "apps.product.store.is_away"
 # Around everything else: who is asking is looked up in MongoDB as well.
 MIDDLEWARE = ["apps.product.store.DeadlineMiddleware", *base["MIDDLEWARE"]]
+
+
+def places(env: ProductEnvironment) -> dict[str, Any]:
+    """Where pictures lie: for those who change them, and for the shop's visitors, who wait less for it."""
+    if not env.media_bucket:
+        return {"default": folder(env), "reading": folder(env)}
+    return {"default": bucket(env), "reading": bucket(env, read_timeout=2, attempts=1)}
+
+
 STORAGES = {
-    "default": bucket(environment) if environment.media_bucket else folder(environment),
+    **places(environment),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }

@@ -20,8 +20,8 @@ mongo: Any = connection  # Django's type does not know this backend's connection
 class DeadlineMiddleware:
     """Gives each request `DEADLINE` seconds of MongoDB, all its commands and retries together.
 
-    A form of the back office gets `MANY_DEADLINE` where MongoDB answers as it comes; what it does to many products has
-    `DEADLINE` for each step (`apps.product.bulk`).
+    A form of the back office and an upload get more where MongoDB answers as they come; each step of theirs has
+    `DEADLINE` (`apps.product.bulk`, `set_picture`).
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -34,15 +34,17 @@ class DeadlineMiddleware:
 
 
 def _seconds(request: HttpRequest) -> float:
-    if request.path.endswith(WITH_PICTURE):
-        return DEADLINE + DRAWING
-    if request.method != "POST" or not request.path.startswith("/admin/"):
+    if request.method in {"PUT", "POST"} and request.path.endswith(WITH_PICTURE):
+        longest = DEADLINE + DRAWING
+    elif request.method == "POST" and request.path.startswith("/admin/"):
+        longest = MANY_DEADLINE
+    else:
         return DEADLINE
     try:
         ready()
     except PyMongoError:  # said again, in words, by the first who asks for something
         return DEADLINE
-    return max(DEADLINE, MANY_DEADLINE)
+    return max(DEADLINE, longest)
 
 
 def in_time() -> AbstractContextManager[Any]:

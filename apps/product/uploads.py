@@ -26,9 +26,9 @@ MOST_BODY = MOST_BYTES + 64 * 1024  # with what a form writes around it; the gat
 TRIES = 3
 # Each picture takes up to a third of a gigabyte while it is drawn: one at a time in a process. Whoever waits has one of
 # its few threads, so few may wait: the shop's customers need the others.
-HANDS = threading.Lock()
+DRAWING_LOCK = threading.Lock()
 AT_ONCE = threading.BoundedSemaphore(4)
-PATIENCE = 15.0  # seconds
+WAIT_SECONDS = 15.0  # seconds
 
 
 class PictureFormParser(BaseParser):
@@ -85,11 +85,11 @@ def _turn() -> Iterator[None]:
     if not AT_ONCE.acquire(blocking=False):
         raise PicturesBusy
     try:
-        if not HANDS.acquire(timeout=PATIENCE):
+        if not DRAWING_LOCK.acquire(timeout=WAIT_SECONDS):
             raise PicturesBusy
         try:
             yield
         finally:
-            HANDS.release()
+            DRAWING_LOCK.release()
     finally:
         AT_ONCE.release()

@@ -63,8 +63,10 @@ class ManagersSite(AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The service's first page, with what was changed last."""
         from shared.history.models import Change  # a site is made before the models are
+        from shared.history.newest import newest
 
-        return super().index(request, {"latest": Change.objects.all()[:LATEST], **(extra_context or {})})
+        latest = newest(Change.objects.all(), slice(0, LATEST))
+        return super().index(request, {"latest": latest, **(extra_context or {})})
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Each model at its own name, since a service's admin is one app's; no addresses about passwords."""

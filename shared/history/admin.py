@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.paginator import Page
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -11,8 +12,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from shared.admin.history import changes_by
-from shared.admin.options import ReadOnlyAdmin
+from shared.admin.options import BoundedPaginator, ReadOnlyAdmin
 from shared.history.models import Change
+from shared.history.newest import newest
 
 LATELY = 1000  # changes among which the persons to choose from are found
 PERSONS = 20
@@ -26,13 +28,15 @@ class Person(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The persons, by name."""
-        latest = Change.objects.values_list("actor_id", "actor_name")[:LATELY]
-        names = {actor_id: name or actor_id for actor_id, name in reversed(latest) if actor_id}
+        latest = newest(Change.objects.all(), slice(0, LATELY), ("actor_id", "actor_name"))
+        names = {
+            each.actor_id: each.actor_name or each.actor_id for each in reversed(latest) if each.actor_id
+        }
         asked = request.GET.get(self.parameter_name, "").replace("\x00", "")
         shown = dict(sorted(names.items(), key=lambda item: item[1])[:PERSONS])
         if asked and asked not in shown:
-            known = Change.objects.filter(actor_id=asked).values_list("actor_name", flat=True).first()
-            shown[asked] = known or asked
+            known = newest(Change.objects.filter(actor_id=asked), slice(0, 1), ("actor_name",))
+            shown[asked] = (known and known[0].actor_name) or asked
         return list(shown.items())
 
     def has_output(self) -> bool:
@@ -67,10 +71,22 @@ def kinds(of: "admin.ModelAdmin[Any]") -> dict[str, type[Model]]:
     return {name: model for name, model in models.items() if model is not Change}
 
 
+class ChangePaginator(BoundedPaginator):
+    """Pages in the order of the list's indexes."""
+
+    def page(self, number: int | str) -> "Page[Any]":
+        """One page, without the others being read."""
+        number = self.validate_number(number)
+        first = (number - 1) * self.per_page
+        rows = newest(self.object_list, slice(first, first + self.per_page))  # type: ignore[arg-type]
+        return Page(rows, number, self)
+
+
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyAdmin[Change]):
     """Who changed what in this service."""
 
+    paginator = ChangePaginator
     list_display = ("when", "who", "source", "what", "changed")
     list_display_links = ("when",)
     list_filter = (Person, "source", "at", Kind)

@@ -8,11 +8,12 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 
 class CommandLog(CommandListener):
-    """Notes the names of commands while somebody listens, and what each commit asks of MongoDB."""
+    """Notes the names of commands while somebody listens, and what each aggregation and commit asks of MongoDB."""
 
     def __init__(self) -> None:
         self._heard: list[str] | None = None
         self.concerns: list[Any] = []
+        self.pipelines: list[Any] = []
 
     @contextmanager
     def recording(self) -> Iterator[list[str]]:
@@ -20,6 +21,7 @@ class CommandLog(CommandListener):
         heard: list[str] = []
         self._heard = heard
         self.concerns.clear()
+        self.pipelines.clear()
         try:
             yield heard
         finally:
@@ -29,6 +31,8 @@ class CommandLog(CommandListener):
         """A command leaves."""
         if self._heard is not None:
             self._heard.append(event.command_name)
+            if event.command_name == "aggregate":
+                self.pipelines.append(event.command["pipeline"])
             if event.command_name == "commitTransaction":
                 self.concerns.append(event.command.get("writeConcern"))
 

@@ -46,10 +46,8 @@ def media(tmp_path: Path, settings: "Settings") -> Iterator[Path]:
     from apps.product import picture_files
 
     folder = tmp_path / "media"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {"BACKEND": "apps.product.media.MediaFolder", "OPTIONS": {"location": str(folder)}},
-    }
+    place = {"BACKEND": "apps.product.media.MediaFolder", "OPTIONS": {"location": str(folder)}}
+    settings.STORAGES = {**settings.STORAGES, "default": place, "reading": place}
     yield folder
     picture_files._failures.cache_clear()
 

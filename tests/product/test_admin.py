@@ -5,6 +5,7 @@ import io
 import re
 import time
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -425,6 +426,29 @@ class TestMany:
         assert bulk.carry_out(rows) == 0
         assert rows[0].errors == [bulk.NO_TIME]
 
+    @pytest.mark.parametrize("why", ["time", "others"])
+    def test_it_ends_in_the_middle_of_one_by_one(
+        self, goods: dict[str, Product], monkeypatch: pytest.MonkeyPatch, why: str
+    ) -> None:
+        """Red where the loop looks at no clock, or goes on while others write: 50 × 3 s are more than anybody waits."""
+        rows = [bulk.Row(each.name, 1, str(each.pk), fields={"is_active": False}) for each in goods.values()]
+        rows[0].version = 5  # so they do not go together
+        usual, tries = bulk._do, list[int]()
+
+        def slow(some: Any) -> Any:
+            tries.append(len(some))
+            if len(tries) == 2 and why == "time":
+                monkeypatch.setattr(bulk, "time", SimpleNamespace(monotonic=lambda: float("inf")))
+            if len(tries) == 3:
+                raise Contended
+            return usual(some)
+
+        monkeypatch.setattr(bulk, "_do", slow)
+        bulk.carry_out(rows)
+        assert tries == ([4, 1] if why == "time" else [4, 1, 1])
+        text = bulk.NO_TIME if why == "time" else str(Contended.default_detail)
+        assert [row.errors for row in rows[1:]] == [[text]] * 3
+
     @pytest.mark.parametrize("agreement", ["", "nonsense", "[1]"])
     def test_nothing_is_done_that_was_not_shown(self, mia: Client, agreement: str) -> None:
         page = mia.post(f"{PRODUCTS}many/", {"agreement": agreement}, follow=True).content.decode()
@@ -461,7 +485,7 @@ class TestFiles:
             ",Red mug,0.05,kitchen",
         )
         assert "2 products would change or be new, 1 would stay as it is, 0 rows cannot be used" in page
-        assert "price 12.50 EUR → 13.00; categories" in page
+        assert "price 12.50 EUR → 13.00; categories kitchen, gifts → gifts" in page
         assert "new: 4.00 EUR" in page
         assert (Product.objects.count(), outbox()) == (4, [])
         assert "2 products imported." in import_agreed(mia, page)
@@ -472,6 +496,22 @@ class TestFiles:
         green = Product.objects.get(slug="green-mug")
         assert len(green.categories) == 2
         assert by_mia().count() == 2
+
+    def test_what_is_emptied_is_shown(
+        self, mia: Client, make_product: "MakeProduct", make_category: "MakeCategory"
+    ) -> None:
+        """Red where a change of categories or of the description is only named, or a long address only begun."""
+        shelves = [make_category(name).pk for name in ("Kitchen", "Gifts")]
+        long = "https://pictures.example.com/" + "a" * 80
+        mug = make_product("Mug", categories=shelves, description="For tea", image=f"{long}/1.png")
+        page = upload(mia, "id,categories,description,image", f"{mug.pk},,,{long}/2.png")
+        assert "categories kitchen, gifts → nothing" in page
+        assert "description emptied" in page
+        assert "/1.png → …" in page
+        assert "/2.png" in page
+        page = upload(mia, "id,categories,description", f"{mug.pk},gifts,For coffee")
+        assert "categories kitchen, gifts → gifts" in page
+        assert "description For tea → For coffee" in page
 
     def test_the_same_file_twice_makes_nothing_twice(self, mia: Client) -> None:
         """Whether it was agreed to in between or not. Red without `by_slug` in `imports.judged`."""

@@ -226,3 +226,13 @@ def test_a_method_that_is_not_there(manager_client: "APIClient", mug: "Product")
         response = getattr(manager_client, method)(address, {})
         assert response.status_code == 405
         assert response.json()["type"].endswith("/problems/method-not-allowed")
+
+
+def test_a_line_break_counts_once(manager_client: "APIClient") -> None:
+    """Browsers send two characters for it, and let people type as many as if it were one. Red where both count."""
+    body = {"name": "Mug", "price": "1.00", "description": "a" + "\r\n" * 5_000 + "b" * 4_999}
+    answer = manager_client.post("/api/products/", body)
+    assert answer.status_code == 201
+    assert answer.json()["description"] == "a" + "\n" * 5_000 + "b" * 4_999
+    body["description"] += "b"
+    assert manager_client.post("/api/products/", body).status_code == 400

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tests.pages import links, page, proposed, tag
 
 if TYPE_CHECKING:
+    import pytest
     from rest_framework.test import APIClient
 
     from tests.product.conftest import MakeCategory, MakeProduct
@@ -72,3 +73,31 @@ def test_each_category_of_a_product_can_be_left(
     assert f"/api/basket/items/{product.pk}/" not in links(page(anonymous_client, path))
     body = proposed(page(manager_client, f"/api/categories/{category.pk}/products/"), "POST")
     assert manager_client.post(f"/api/categories/{category.pk}/products/", body).status_code == 200
+
+
+def test_a_category_beyond_the_choices_is_kept(
+    manager_client: "APIClient",
+    make_product: "MakeProduct",
+    make_category: "MakeCategory",
+    monkeypatch: "pytest.MonkeyPatch",
+) -> None:
+    """As a box that is ticked. Red without what a product is in among `_choices`: PUT would take it out."""
+    monkeypatch.setattr("apps.product.views.products.MOST_CHOICES", 2)
+    shelves = [make_category(name) for name in "ABCD"]
+    held, other = str(shelves[3].pk), str(shelves[2].pk)
+    text = page(manager_client, f"/api/products/{make_product(categories=[shelves[3].pk]).pk}/")
+    assert f'value="{held}"' in text
+    assert f'value="{other}"' not in text
+
+
+def test_only_managers_are_offered_the_archive(
+    manager_client: "APIClient", customer_client: "APIClient", anonymous_client: "APIClient"
+) -> None:
+    """And nothing chosen is nothing asked for. Red without `PublicFilters`, and where an empty value is refused."""
+    assert 'id="query-is_active"' in page(manager_client, "/api/products/")
+    for client in (customer_client, anonymous_client):
+        text = page(client, "/api/products/")
+        assert 'id="query-ordering"' in text
+        assert 'id="query-is_active"' not in text
+        assert client.get("/api/products/?is_active=").status_code == 200
+        assert client.get("/api/products/?is_active=false").status_code in {401, 403}

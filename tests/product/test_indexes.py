@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from bson import ObjectId, json_util
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 
 from apps.product import queries
 from apps.product.listing import Listing
 from apps.product.models import Category, Product
 from apps.product.store import mongo
+from shared.history.models import Change
+from shared.history.newest import pipeline
 from shared.messaging.models import OutboxMessage
 from shared.messaging.mongodb import OUTBOX
 from shared.messaging.purge import KEEP_SENT
+from shared.testing.tokens import MIA, make_token
+from tests.product.conftest import LOG
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -106,6 +111,40 @@ def test_one_is_found_by_its_id_or_slug() -> None:
         names = {stage["stage"] for stage in explained(found)}
         assert names & {"IXSCAN", "IDHACK"}
         assert "COLLSCAN" not in names
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        ({}, "history_newest"),
+        ({"actor_id": "x"}, "history_of_actor"),
+        ({"actor_name": "x"}, "history_by_name"),
+        ({"source": "api"}, "history_from_source"),
+        ({"at__gte": timezone.now()}, "history_newest"),
+    ],
+    ids=str,
+)
+def test_the_newest_changes_come_from_an_index(wanted: dict[str, Any], index: str) -> None:
+    """Red with the backend's own `order_by`, which sorts all of them."""
+    found = Change.objects.filter(**wanted)
+    asked = {"aggregate": Change._meta.db_table, "pipeline": pipeline(found, slice(0, 10)), "cursor": {}}
+    plan = list(stages(mongo.database.command("explain", asked, verbosity="queryPlanner")))
+    assert {stage["indexName"] for stage in plan if stage["stage"] == "IXSCAN"} == {index}
+    assert not {"COLLSCAN", "SORT", "$sort"} & {stage["stage"] for stage in plan}
+
+
+def test_the_pages_of_the_history_ask_so(trusted_realm: None, commands_in: "CommandsIn") -> None:
+    """Nothing that a page sends about changes sorts by itself. Red with Django's own list, or slices of query sets."""
+    client = Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})
+    client.get("/admin/product/")
+    with commands_in():
+        for address in ("", "change/", "change/?p=2", "change/?source=command"):
+            assert client.get(f"/admin/product/{address}").status_code == 200
+    sent = list(LOG.pipelines)
+    assert sum("$sort" in stage for each in sent for stage in each) >= 4
+    for each in sent:
+        names = [next(iter(stage)) for stage in each]
+        assert "$sort" not in names or "$addFields" not in names[: names.index("$sort")]
 
 
 def test_the_relay_reads_only_what_waits() -> None:

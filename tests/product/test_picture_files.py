@@ -3,17 +3,24 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
+from django.test import RequestFactory
+from pymongo.errors import ServerSelectionTimeoutError
 
-from apps.product import imaging, operations, picture_files, uploads
-from apps.product.errors import PicturesUnavailable
+from apps.product import imaging, operations, picture_files, store, uploads
+from apps.product.errors import PictureMissing, PicturesUnavailable
+from apps.product.media import MediaFolder
+from apps.product.store import mongo
+from apps.product.views import pictures
 from tests.product.commands import outbox
 from tests.product.uploads import in_width, saved, two_halves, upload
 
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_django import Settings
     from rest_framework.test import APIClient
 
-    from tests.product.conftest import MakeProduct
+    from tests.product.conftest import CommandsIn, MakeProduct
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = timedelta(days=2)
@@ -168,7 +175,7 @@ def test_a_place_that_is_away(
 
 
 def use_bucket(settings: "Settings", endpoint: str) -> None:
-    from apps.product.settings import ProductEnvironment, bucket
+    from apps.product.settings import ProductEnvironment, places
 
     keys = {"media_access_key": "a", "media_secret_key": "b", "media_region": "eu-central-1"}
     given = settings.ENVIRONMENT.model_dump() | {
@@ -178,7 +185,7 @@ def use_bucket(settings: "Settings", endpoint: str) -> None:
     }
     environment = ProductEnvironment(**given | keys)
     settings.ENVIRONMENT = environment
-    settings.STORAGES = {**settings.STORAGES, "default": bucket(environment)}
+    settings.STORAGES = {**settings.STORAGES, **places(environment)}
     picture_files._failures.cache_clear()
 
 
@@ -219,3 +226,105 @@ def test_a_bare_shell_means_the_folder_of_the_usual_platform(monkeypatch: pytest
 
     monkeypatch.delenv("MICROCOMMERCE_MEDIA_DIRECTORY", raising=False)
     assert ProductEnvironment.of("product").media_directory == str(Instance().media)
+
+
+GONE = f"/media/products/{'0' * 40}-800.webp"
+
+
+def test_no_product_comes_to_show_what_is_not_there(
+    manager_client: "APIClient", make_product: "MakeProduct", media: Path
+) -> None:
+    """By whichever way; a kept one may be shown by its address. Red without `_check_pictures` in each operation."""
+    mug, pan = make_product(), make_product("Pan")
+    path = f"/api/products/{mug.pk}/"
+    for answer in (
+        manager_client.patch(path, {"image": GONE}),
+        manager_client.post("/api/products/", {"name": "Pot", "price": "1.00", "image": GONE}),
+    ):
+        assert answer.status_code == 400
+        assert [each["field"] for each in answer.json()["errors"]] == ["image"]
+    with pytest.raises(PictureMissing):
+        operations.create_products([{"name": "Pot", "price": Decimal(1), "currency": "EUR", "image": GONE}])
+    with pytest.raises(PictureMissing):
+        operations.change_products([operations.Change(str(mug.pk), {"image": GONE})])
+    kept = upload(manager_client, pan.pk, saved(two_halves())).json()["image"]
+    assert manager_client.patch(path, {"image": kept}).status_code == 200
+    for each in (media / "products").iterdir():
+        each.unlink()
+    assert manager_client.patch(path, {"image": kept, "name": "Cup"}).status_code == 200  # as before
+
+
+def test_a_bucket_is_asked_about_age_outside_of_the_transaction(
+    make_product: "MakeProduct", media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red when the catalogue waits for anything but the deletion."""
+    picture = imaging.draw(saved(two_halves()))
+    picture_files.keep(picture)
+    age(media)
+    inside: list[tuple[str, bool]] = []
+    for name in ("exists", "get_modified_time", "delete"):
+        usual = getattr(MediaFolder, name)
+
+        def noted(*args: Any, name: str = name, usual: Any = usual) -> Any:
+            inside.append((name, bool(mongo.in_atomic_block_mongo)))
+            return usual(*args)
+
+        monkeypatch.setattr(MediaFolder, name, noted)
+    assert operations.tidy_pictures([picture.digest], timedelta(hours=1)) == 1
+    assert set(inside) == {("exists", False), ("get_modified_time", False), ("delete", True)}
+
+
+def test_whether_a_picture_is_there_is_asked_before_others_have_to_wait(
+    make_product: "MakeProduct", media: Path, monkeypatch: pytest.MonkeyPatch, commands_in: "CommandsIn"
+) -> None:
+    """In the change's transaction, before it writes anything. Red where `renew` comes first, or no transaction."""
+    mug, picture = make_product(), imaging.draw(saved(two_halves()))
+    picture_files.keep(picture)
+    usual, before = picture_files.are_kept, list[str]()
+
+    def noted(digest: str) -> bool:
+        assert mongo.in_atomic_block_mongo
+        before.extend(commands)
+        return usual(digest)
+
+    monkeypatch.setattr(picture_files, "are_kept", noted)
+    with commands_in() as commands:
+        operations.set_picture(str(mug.pk), picture)
+    assert before
+    assert set(before) <= {"find", "aggregate"}
+
+
+def test_readers_of_a_place_that_hangs_leave_threads_to_others(
+    anonymous_client: "APIClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red without the bound in the view."""
+    monkeypatch.setattr("apps.product.views.pictures.READERS", threading.BoundedSemaphore(1))
+    monkeypatch.setattr("apps.product.views.pictures.WAIT_SECONDS", 0.01)
+    address = f"/media/products/{'0' * 40}-800.webp"
+    with pictures.READERS:
+        answer = anonymous_client.get(address)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    for _ in range(2):
+        assert anonymous_client.get(address).status_code == 404
+
+
+def test_readers_wait_less_for_a_bucket(settings: "Settings") -> None:
+    use_bucket(settings, "http://127.0.0.1:9")
+    reading = settings.STORAGES["reading"]["OPTIONS"]["client_config"]
+    assert (reading.read_timeout, reading.retries) == (2, {"total_max_attempts": 1})
+
+
+@pytest.mark.parametrize(
+    ("method", "seconds"), [("GET", 4.0), ("DELETE", 4.0), ("PUT", 24.0), ("POST", 24.0)]
+)
+def test_only_an_upload_has_long(monkeypatch: pytest.MonkeyPatch, method: str, seconds: float) -> None:
+    """And only while MongoDB answers. Red where every request for such an address has it."""
+    monkeypatch.setattr("apps.product.store.DEADLINE", 4.0)
+    request: Any = RequestFactory().generic(method, "/api/products/x/picture/")
+    assert store._seconds(request) == seconds
+
+    def away() -> None:
+        raise ServerSelectionTimeoutError
+
+    monkeypatch.setattr(store, "ready", away)
+    assert store._seconds(request) == 4.0

@@ -253,7 +253,7 @@ def test_the_gateway_takes_what_the_service_takes() -> None:
         each for each in ROUTES if each.path == "/api/products/{id}/picture/" and each.methods == "PUT"
     )
     assert route.limits.body == uploads.MOST_BODY
-    assert route.limits.seconds > uploads.PATIENCE
+    assert route.limits.seconds > uploads.WAIT_SECONDS
 
 
 @pytest.mark.parametrize("data", [with_metadata(), png_with_texts()], ids=["JPEG", "PNG"])
@@ -371,8 +371,8 @@ def test_uploads_wait_for_each_other_and_not_too_many(
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert answer.json()["type"].endswith("/problems/overloaded")
     assert upload(manager_client, mug.pk, good).status_code == 200
-    monkeypatch.setattr(uploads, "PATIENCE", 0.01)
-    with uploads.HANDS:
+    monkeypatch.setattr(uploads, "WAIT_SECONDS", 0.01)
+    with uploads.DRAWING_LOCK:
         assert upload(manager_client, mug.pk, good).status_code == 503
 
 

@@ -220,7 +220,7 @@ def test_a_category_of_any_size_can_be_deleted(
     from apps.product import operations
     from apps.product.models import Category, Product
 
-    monkeypatch.setattr(operations, "AT_ONCE", 100)
+    monkeypatch.setattr(operations, "EMPTIED_AT_ONCE", 100)
     kitchen = make_category()
     Product.objects.bulk_create(
         Product(name="P", slug=f"p-{n}", price=Decimal(1), currency="EUR", categories=[kitchen.pk])

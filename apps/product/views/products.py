@@ -23,6 +23,7 @@ from apps.product.serializers import (
     ProductFilters,
     ProductInput,
     ProductOutput,
+    PublicFilters,
     Shown,
     show_product,
     show_products,
@@ -46,10 +47,15 @@ def shown(product: Product) -> Shown:
     return show_product(product, queries.categories_of([product]))
 
 
-def _choices(_: Any) -> Mapping[str, Choices]:
-    """What a product can be in, and be paid in."""
+def _choices(view: Any) -> Mapping[str, Choices]:
+    """What a product can be in, and be paid in; what it is in already can be chosen in any case, so PUT keeps it."""
+    found = queries.categories()[:MOST_CHOICES]
+    categories = {str(each.pk): each.name for each in found}
+    if len(found) == MOST_CHOICES and "product_id" in view.kwargs:
+        held = queries.categories_of([view.get_object()])
+        categories |= {str(each.pk): each.name for each in held.values()}
     return {
-        "categories": [(str(each.pk), each.name) for each in queries.categories()[:MOST_CHOICES]],
+        "categories": list(categories.items()),
         "currency": [(each, each) for each in sorted(CURRENCIES)],
     }
 
@@ -72,13 +78,18 @@ class ProductViewSet(GenericViewSet[Product]):
     filter_backends = []
     lookup_url_kwarg = "product_id"
     lookup_value_converter = "str"
-    query_serializer = ProductFilters
     links: ClassVar = {
         "id": "/api/products/{id}/",
         "name": "/api/products/{id}/",
         "categories.name": "/api/categories/{id}/",
     }
     columns = ("image", "name", "price", "currency", "created_at")
+
+    @property
+    def query_serializer(self) -> type[ProductFilters]:
+        """What a page offers to narrow the list by: `is_active` to managers alone."""
+        user = getattr(self.request, "_user", None)
+        return ProductFilters if isinstance(user, Principal) and user.is_manager else PublicFilters
 
     def query_choices(self) -> Mapping[str, Choices]:
         """The categories to choose from."""
@@ -218,7 +229,8 @@ class ProductViewSet(GenericViewSet[Product]):
     @set_picture.mapping.delete
     def remove_picture(self, request: Request, product_id: str) -> Response:
         """Show no picture of a product. Safe to repeat."""
-        operations.remove_picture(product_id, precondition(request, shown))
+        with in_time():
+            operations.remove_picture(product_id, precondition(request, shown))
         return Response(status=204)
 
     def _change(self, request: Request, product_id: str, *, partial: bool) -> HttpResponseBase:
@@ -245,7 +257,7 @@ class ProductViewSet(GenericViewSet[Product]):
 
     @staticmethod
     def _refuse_archive(request: Request) -> None:
-        if "is_active" not in request.query_params:
+        if not request.query_params.get("is_active", "").strip():
             return
         if not isinstance(request.user, Principal):
             raise NotAuthenticated(

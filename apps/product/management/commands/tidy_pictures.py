@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from apps.product import picture_files
 from apps.product.operations import tidy_pictures
 
-AT_ONCE = 50  # pictures: so long changes of the catalogue wait
+AT_ONCE = 50  # pictures that one query looks for
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Some transactions, one after the other; the shop stays open."""
+        """A transaction for each picture; the shop stays open."""
         if options["hours"] < 1:
             raise CommandError(
                 "--hours must be 1 or more: an upload that is under way shows its picture last."
