@@ -23,9 +23,8 @@ PLACES = {
 NOWHERE = (
     "/metrics",
     "/metrics/",
-    "/api/",
     "/api/users/",
-    "/api/orders",
+    "/api/users",
     "/admin/nowhere/",
     "/health/live/",
     "/ws/",
