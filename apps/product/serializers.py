@@ -19,6 +19,7 @@ from apps.product.fields import (
     SlugField,
 )
 from apps.product.models import MAX_NAME, MAX_SLUG, Category, Product
+from apps.product.uploads import MOST_BYTES
 from shared.http.bodies import BodySerializer
 from shared.http.fields import MoneyField, TextField
 
@@ -113,7 +114,9 @@ class MembershipInput(BodySerializer[Any]):
 class PictureInput(serializers.Serializer[Any]):
     """The form that gives a product its picture."""
 
-    picture = serializers.FileField(help_text=f"{TAKEN[0].upper()}{TAKEN[1:]}.")
+    picture = serializers.FileField(
+        style={"largest": MOST_BYTES}, help_text=f"{TAKEN[0].upper()}{TAKEN[1:]}."
+    )
 
 
 class ProductFilters(serializers.Serializer[Any]):
