@@ -24,6 +24,7 @@ class Category(models.Model):
     name_key = models.CharField(max_length=MAX_KEY, default="", editable=False)
 
     class Meta:
+        verbose_name_plural = "categories"
         indexes: ClassVar = [
             # The unique index is a partial one, which look-ups cannot use (docs/adr/0001).
             models.Index(fields=["slug"], name="category_slug"),
