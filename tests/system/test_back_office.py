@@ -22,6 +22,10 @@ PLACES = (
     "/admin/",
     "/admin/order/",
     "/admin/order/order/",
+    "/admin/order/change/",
+    "/admin/product/change/",
+    "/admin/stock/change/",
+    "/admin/saga/change/",
     "/admin/product/",
     "/admin/product/product/",
     "/admin/product/product/add/",
@@ -61,10 +65,11 @@ def test_a_manager_walks_through_everything(mia: Window) -> None:
 
 
 def test_orders_are_shipped_by_a_button(mia: Window, shop: Shop, shopper: Shopper) -> None:
-    """The order is shipped for its customer as well. Red without `operations.ship` in `apps/order/admin.py`."""
+    """With its placement beside it, and for its customer as well. Red without `operations.ship` in `apps/order/admin.py`, and without timeline.js."""
     order = shopper.place((shop.product(stock=1), 1))
     shopper.becomes(order, "confirmed")
     mia.go(f"/admin/order/order/{order}/change/")
+    mia.page.locator("[data-timeline-of] li").get_by_text("order.confirmed").wait_for()
     mia.page.get_by_role("button", name="Ship").click()
     mia.page.get_by_text("1 shipped.").wait_for()
     shopper.becomes(order, "shipped")
