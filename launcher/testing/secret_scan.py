@@ -34,7 +34,7 @@ FORMS = (
     "TwilioKeyDetector",
 )
 LONGEST = 10_000  # characters: what is longer is a picture or a document, not somebody's slip
-EXAMPLES = {"a-password", "{name}", "{user}", "PASSWORD"}  # stand where a password would
+EXAMPLES = {"a-password", "pw", "{name}", "{user}", "PASSWORD"}  # stand where a password would
 
 
 def added_lines() -> Iterator[tuple[str, str]]:

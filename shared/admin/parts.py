@@ -22,6 +22,9 @@ def badge(text: object, tone: Tone | None = None) -> SafeString:
     return format_html('<span class="badge {}">{}</span>', tone or Tone.QUIET, text)
 
 
+AT_THE_RIGHT = SafeString(' class="number"')
+
+
 def table(
     about: str, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Collection[str] = ()
 ) -> SafeString:
@@ -29,7 +32,7 @@ def table(
 
     `about` names it to whoever hears the page; `numbers` are the columns whose cells stand at the right.
     """
-    kinds = [SafeString(' class="number"' if name in numbers else "") for name in columns]
+    kinds = [AT_THE_RIGHT if name in numbers else "" for name in columns]
     head = format_html_join("", '<th scope="col"{}>{}', zip(kinds, columns, strict=True))
     cells = "".join(f"<td{kind}>{{}}" for kind in kinds)
     frame = '<div class="scroll" role="region" tabindex="0" aria-label="{}"><table><tr>{}{}</table></div>'
