@@ -28,6 +28,7 @@ from apps.product.forms import (
 )
 from apps.product.models import Category, Product
 from apps.product.search_terms import plain
+from shared.admin import options
 from shared.admin.figures import MOST, Figure, figure
 from shared.admin.options import COUNTED, ReadOnlyAdmin, only_posted
 from shared.admin.spreadsheets import UnreadableFile, csv_answer, read_csv
@@ -243,9 +244,9 @@ class ProductAdmin(_ByOperations):
 
     def _preview(self, request: HttpRequest, products: QuerySet[Product], action: str) -> HttpResponse | None:
         """What would become of each product, after a question about how much or which."""
-        chosen = listing_of(products)[0 : bulk.MOST + 1]
-        if len(chosen) > bulk.MOST:
-            most = f"{bulk.MOST:,} products at once are the most: search or filter for fewer."
+        chosen = listing_of(products)[0 : options.MOST + 1]
+        if len(chosen) > options.MOST:
+            most = f"{options.MOST:,} products at once are the most: search or filter for fewer."
             messages.error(request, most)
             return None
         page: dict[str, Any] = {"title": bulk.CHANGES[action].question, "chosen": len(chosen)}
@@ -284,7 +285,7 @@ class ProductAdmin(_ByOperations):
             "title": "Import from a CSV file",
             "importing": True,
             "columns": imports.COLUMNS,
-            "most": imports.MOST,
+            "most": options.MOST,
         }
         if "agreement" in request.POST:
             try:
@@ -304,7 +305,7 @@ class ProductAdmin(_ByOperations):
                 request, "admin/product/many.html", page | {"wrong": wrong, "form": ImportForm()}
             )
         try:
-            rows = imports.judged(read_csv(form.cleaned_data["file"], (), imports.MOST, imports.COLUMNS))
+            rows = imports.judged(read_csv(form.cleaned_data["file"], (), options.MOST, imports.COLUMNS))
             report = self._report(rows, imports.agreement(rows))
         except UnreadableFile as error:
             report = {"wrong": [str(error)]}

@@ -20,12 +20,11 @@ from apps.product.operations import ProductFields
 from apps.product.serializers import MAX_CATEGORIES
 from apps.product.store import in_time
 from apps.product.transactions import in_transaction
+from shared.admin.options import SECONDS
 from shared.http.fields import MAX_MONEY
 from shared.http.preconditions import PreconditionFailed
 from shared.http.problems import is_store_away
 
-MOST = 1_000  # products at once: the front door waits half a minute for all of them
-SECONDS = 22.0  # then it ends, and says which are left
 TOGETHER = 50  # products of one transaction: its commit is what takes longest
 AGREED_FOR = 60 * 60  # seconds: what was shown this morning is not agreed to tonight
 SALT = "product.bulk"
@@ -56,7 +55,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Change:
+class BulkChange:
     """A change that many can have: `fields` of one product with the parameter that was chosen; raises ValueError."""
 
     question: str
@@ -113,13 +112,13 @@ def _inside(product: Product, category_id: str) -> str:
 
 
 CHANGES = {
-    "archive": Change("Archive these products?", "archived", archive, _sold),
-    "bring_back": Change("Bring these products back?", "brought back", bring_back, _sold),
-    "change_price": Change(
+    "archive": BulkChange("Archive these products?", "archived", archive, _sold),
+    "bring_back": BulkChange("Bring these products back?", "brought back", bring_back, _sold),
+    "change_price": BulkChange(
         "Change these prices?", "given another price", change_price, lambda each, _: price_of(each)
     ),
-    "put_into": Change("Put these products into a category?", "put into the category", put_into, _inside),
-    "take_out_of": Change(
+    "put_into": BulkChange("Put these products into a category?", "put into the category", put_into, _inside),
+    "take_out_of": BulkChange(
         "Take these products out of a category?", "taken out of the category", take_out_of, _inside
     ),
 }
@@ -131,7 +130,7 @@ def previewed(action: str, parameter: str, products: Iterable[Product]) -> list[
     return [_row(change, parameter, product) for product in products]
 
 
-def _row(change: Change, parameter: str, product: Product) -> Row:
+def _row(change: BulkChange, parameter: str, product: Product) -> Row:
     row = Row(product.name, product.version, str(product.pk))
     row.before = change.tell(product, parameter)
     try:
@@ -252,7 +251,7 @@ def _do(rows: Sequence[Row]) -> list[Product]:
     changed = iter(
         operations.change_products(
             [
-                operations.Change(row.product_id, row.fields, as_it_was_shown(row.version))
+                operations.ProductChange(row.product_id, row.fields, as_it_was_shown(row.version))
                 for row in rows
                 if row.version
             ]

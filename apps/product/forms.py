@@ -4,7 +4,8 @@ A form of the admin that is valid has been carried out: what the operation refus
 of what was typed is lost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
@@ -13,7 +14,7 @@ from apps.product import operations, queries
 from apps.product.currencies import CURRENCIES
 from apps.product.errors import PictureMissing, SlugTaken, UnknownCategories, texts_of
 from apps.product.models import Category, Product
-from apps.product.serializers import CategoryInput, ProductInput, show_category, show_product
+from apps.product.serializers import CategoryInput, ProductInput, show_product
 from shared.http.bodies import BodySerializer
 from shared.http.preconditions import PreconditionFailed
 from shared.http.problems import Problem
@@ -32,18 +33,27 @@ class ChangedMeanwhile(PreconditionFailed):
         self.found = found
 
 
-class Area(forms.CharField):
+class UnvalidatedCharField(forms.CharField):
     """A text that the API's rules judge, not Django's: nothing is required or trimmed here."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, strip=False, **options)
 
 
+@dataclass(frozen=True)
+class Writes:
+    """The two operations that a form is carried out by."""
+
+    create: Callable[[Any], Any]  # its fields
+    change: Callable[[str, Any, operations.Precondition], Any]  # the id, its fields, what must hold
+
+
 class OperationForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A form that is judged by `rules` and carried out by `carry_out`; `seen` is the state that it was opened on."""
+    """A form that is judged by `rules` and carried out by an operation; `seen` is the state that it was opened on."""
 
     rules: ClassVar[type[BodySerializer[Any]]]
     shown: ClassVar[tuple[str, ...]]  # the fields of the body
+    writes: ClassVar[Writes]
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,10 +63,10 @@ class OperationForm(forms.ModelForm):  # type: ignore[type-arg]
         self.initial["seen"] = self.state_of(self.was) if self.was else ""
 
     def state_of(self, found: Any) -> str:
-        """What changes whenever `found` does."""
-        raise NotImplementedError
+        """What changes whenever `found` does: all that is shown of it."""
+        return " ".join(map(str, self.values_of(found).values()))
 
-    def told(self, found: Any) -> dict[str, Any]:
+    def values_of(self, found: Any) -> dict[str, Any]:
         """The fields of `found`, as the form has them."""
         return {name: getattr(found, name) for name in self.shown}
 
@@ -67,8 +77,10 @@ class OperationForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def carry_out(self, fields: Any) -> Any:
-        """The operation."""
-        raise NotImplementedError
+        """Create it, or change it if nobody else has meanwhile."""
+        if self.was:
+            return self.writes.change(str(self.was.pk), fields, self.precondition())
+        return self.writes.create(fields)
 
     def full_clean(self) -> None:
         """Judge what was typed, and where it is good, do it."""
@@ -82,7 +94,7 @@ class OperationForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             self.done = self.carry_out(body.validated_data)
         except ChangedMeanwhile as changed:
-            self._tell(changed.found)
+            self._show_conflict(changed.found)
         except (PictureMissing, SlugTaken, UnknownCategories) as refused:
             self._refuse(refused.detail)
         except Problem as problem:
@@ -96,9 +108,9 @@ class OperationForm(forms.ModelForm):  # type: ignore[type-arg]
             for text in texts_of(found):
                 self.add_error(name if name in self.fields else None, text)
 
-    def _tell(self, found: Any) -> None:
+    def _show_conflict(self, found: Any) -> None:
         """What is otherwise now, beside what was typed; saved again, what was typed is what counts."""
-        now = self.told(found)
+        now = self.values_of(found)
         data: Any = self.data
         self.data = changed = data.copy()
         changed[self.add_prefix("seen")] = self.state_of(found)
@@ -147,17 +159,20 @@ class ProductForm(OperationForm):
     """A product."""
 
     rules = ProductInput
+    writes = Writes(operations.create_product, operations.change_product)
     shown = ("name", "slug", "description", "price", "currency", "categories", "image", "is_active")
 
-    name = Area()
-    slug = Area(help_text="Its name in addresses; made from the name where it is empty.")
-    description = Area(widget=forms.Textarea(attrs={"rows": 6, "cols": 60}))
-    price = Area(widget=forms.TextInput(attrs={"inputmode": "decimal"}), help_text="With a point: 12.50")
+    name = UnvalidatedCharField()
+    slug = UnvalidatedCharField(help_text="Its name in addresses; made from the name where it is empty.")
+    description = UnvalidatedCharField(widget=forms.Textarea(attrs={"rows": 6, "cols": 60}))
+    price = UnvalidatedCharField(
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}), help_text="With a point: 12.50"
+    )
     currency = forms.ChoiceField(
         choices=[(each, each) for each in sorted(CURRENCIES)], required=False, initial="EUR"
     )
     categories = forms.MultipleChoiceField(required=False)
-    image = Area(
+    image = UnvalidatedCharField(
         label="Picture's address",
         widget=forms.TextInput(attrs={"size": 60}),
         help_text="A public https:// address, or one of this shop's own below /media/.",
@@ -171,7 +186,7 @@ class ProductForm(OperationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.was:
-            self.initial.update(self.told(self.was))
+            self.initial.update(self.values_of(self.was))
         choices = categories_to_choose(self.was.categories if self.was else ())
         widget = forms.CheckboxSelectMultiple if len(choices) <= AS_CHECKBOXES else forms.SelectMultiple
         field: Any = self.fields["categories"]
@@ -186,7 +201,7 @@ class ProductForm(OperationForm):
         """Its version."""
         return str(found.version)
 
-    def told(self, found: Any) -> dict[str, Any]:
+    def values_of(self, found: Any) -> dict[str, Any]:
         """As the API shows them, the picture as it is kept."""
         known = show_product(found, queries.categories_of([found]))
         return {
@@ -204,36 +219,20 @@ class ProductForm(OperationForm):
             return "yes" if value else "no"
         return super().readable(name, value)
 
-    def carry_out(self, fields: Any) -> Product:
-        """Create or change it."""
-        if self.was:
-            return operations.change_product(str(self.was.pk), fields, self.precondition())
-        return operations.create_product(fields)
-
 
 class CategoryForm(OperationForm):
     """A category."""
 
     rules = CategoryInput
+    writes = Writes(operations.create_category, operations.change_category)
     shown = ("name", "slug")
 
-    name = Area()
-    slug = Area(help_text="Its name in addresses; made from the name where it is empty.")
+    name = UnvalidatedCharField()
+    slug = UnvalidatedCharField(help_text="Its name in addresses; made from the name where it is empty.")
 
     class Meta:
         model = Category
         fields = ("name", "slug")
-
-    def state_of(self, found: Any) -> str:
-        """All that there is to it."""
-        known = show_category(found)
-        return f"{known['slug']} {known['name']}"
-
-    def carry_out(self, fields: Any) -> Category:
-        """Create or change it."""
-        if self.was:
-            return operations.change_category(str(self.was.pk), fields, self.precondition())
-        return operations.create_category(fields)
 
 
 class PercentForm(forms.Form):

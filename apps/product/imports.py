@@ -22,7 +22,6 @@ from apps.product.serializers import ProductInput
 from shared.admin.spreadsheets import MOST_BYTES, Line, UnreadableFile
 
 COLUMNS = ("id", "name", "slug", "description", "price", "currency", "categories", "image", "is_active")
-MOST = 1_000  # rows of one file
 SALT = "product.import"
 MAY_BE_EMPTY = {"description", "categories", "image"}
 YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}

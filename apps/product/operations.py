@@ -56,7 +56,7 @@ def whatever_it_is(_: object) -> None:
 
 
 @dataclass(frozen=True)
-class Change:
+class ProductChange:
     """What one of many products is to become."""
 
     product_id: str
@@ -121,7 +121,7 @@ def create_products(many: Sequence[ProductFields]) -> list[Product]:
 
 
 @in_transaction
-def change_products(many: Sequence[Change]) -> list[Product]:
+def change_products(many: Sequence[ProductChange]) -> list[Product]:
     """Change all of them or none, in few round trips; raises as `change_product`."""
     found = queries.products_by_id(change.product_id for change in many)
     products, archived, updated = list[Product](), list[Product](), list[Product]()

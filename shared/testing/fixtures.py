@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from django.test import Client
     from pytest_django import Settings
     from rest_framework.test import APIClient
 
@@ -68,3 +69,13 @@ def manager_client(client_for: ClientFor) -> "APIClient":
     from shared.testing.tokens import MIA
 
     return client_for(MIA, ("manager",))
+
+
+@pytest.fixture
+def mia(trusted_realm: None) -> "Client":
+    """The same as she comes to the admin: pages, not JSON."""
+    from django.test import Client
+
+    from shared.testing.tokens import MIA, make_token
+
+    return Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})

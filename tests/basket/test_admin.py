@@ -9,17 +9,12 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from shared.settings.service import cache
-from shared.testing.tokens import ALICE, BOB, MIA, make_token
+from shared.testing.tokens import ALICE, BOB, make_token
 from tests.basket import shop
 from tests.basket.servers import OwnRedis
 from tests.basket.shop import CUP, PEN, item_url
 
 PAGE = "/admin/basket/"
-
-
-@pytest.fixture
-def mia(trusted_realm: None) -> Client:
-    return Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})
 
 
 @pytest.fixture

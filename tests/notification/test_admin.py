@@ -24,11 +24,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LIST = "/admin/notification/notificationrecord/"
 
 
-@pytest.fixture
-def mia(trusted_realm: None) -> Client:
-    return Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})
-
-
 def page_of(customer: str, number: int) -> str:
     """Where a notification is."""
     return f"{LIST}{customer}.{number}/change/"

@@ -28,11 +28,6 @@ pytestmark = pytest.mark.django_db
 LIST = "/admin/order/order/"
 
 
-@pytest.fixture
-def mia(trusted_realm: None) -> Client:
-    return Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})
-
-
 Place = Callable[..., Order]
 
 

@@ -29,11 +29,6 @@ Told = tuple[str, str, str, str, dict[str, Any], str]
 
 
 @pytest.fixture
-def mia(trusted_realm: None) -> Client:
-    return Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})
-
-
-@pytest.fixture
 def orders(shop: None, customer_client: APIClient) -> list[Order]:
     body = {"shipping_address": ADDRESS, "items": [{"product_id": TEA, "quantity": 2}]}
     ids = [customer_client.post("/api/orders/", body, format="json").json()["id"] for _ in range(3)]

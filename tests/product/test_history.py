@@ -17,17 +17,12 @@ from apps.product.store import mongo
 from shared.auth.actor import Actor, Source, acting
 from shared.history.models import Change
 from shared.messaging.models import OutboxMessage
-from shared.testing.tokens import MIA, make_token
+from shared.testing.tokens import MIA
 from tests.product.conftest import MakeCategory, MakeProduct
 from tests.product.test_admin import agree, ask
 
 PRODUCTS, CATEGORIES = "/admin/product/product/", "/admin/product/category/"
 HOSTILE = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def mia(trusted_realm: None) -> Client:
-    return Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})
 
 
 def history(of: Any) -> list[tuple[str, str, str, dict[str, Any]]]:

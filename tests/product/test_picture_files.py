@@ -246,7 +246,7 @@ def test_no_product_comes_to_show_what_is_not_there(
     with pytest.raises(PictureMissing):
         operations.create_products([{"name": "Pot", "price": Decimal(1), "currency": "EUR", "image": GONE}])
     with pytest.raises(PictureMissing):
-        operations.change_products([operations.Change(str(mug.pk), {"image": GONE})])
+        operations.change_products([operations.ProductChange(str(mug.pk), {"image": GONE})])
     kept = upload(manager_client, pan.pk, saved(two_halves())).json()["image"]
     assert manager_client.patch(path, {"image": kept}).status_code == 200
     for each in (media / "products").iterdir():

@@ -15,7 +15,7 @@ from apps.saga.admin import waiting as waiting_letters
 from apps.saga.errors import KafkaAway
 from apps.saga.models import DeadLetter, Saga
 from shared.messaging.envelope import Raw
-from shared.testing.tokens import ALICE, MIA, make_token
+from shared.testing.tokens import ALICE, make_token
 from tests.saga.test_orchestrator import submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,11 +26,6 @@ SAGAS, LETTERS = "/admin/saga/saga/", "/admin/saga/deadletter/"
 @pytest.fixture(autouse=True)
 def no_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handlers, "wake", lambda *_: None)
-
-
-@pytest.fixture
-def mia(trusted_realm: None) -> Client:
-    return Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from apps.saga.models import DeadLetter, Saga
 from shared.history.models import Change
 from shared.messaging.envelope import Raw
 from shared.messaging.models import OutboxMessage
-from shared.testing.tokens import MIA, make_token
 from tests.saga.test_orchestrator import submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,11 +24,6 @@ SAGAS, LETTERS = "/admin/saga/saga/", "/admin/saga/deadletter/"
 @pytest.fixture(autouse=True)
 def no_wake_ups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handlers, "wake", lambda *_: None)
-
-
-@pytest.fixture
-def mia(trusted_realm: None) -> Client:
-    return Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})
 
 
 @pytest.fixture

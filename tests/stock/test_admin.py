@@ -41,11 +41,6 @@ def page_of(name: str) -> str:
 
 
 @pytest.fixture
-def mia(trusted_realm: None) -> Client:
-    return Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})
-
-
-@pytest.fixture
 def goods(db: None) -> None:
     """Plenty of lamps, four chairs of which one is promised, no ink, and a desk that is not sold any more."""
     deliver([told(ProductCreated, name) for name in ("lamp", "chair", "ink", "desk")])

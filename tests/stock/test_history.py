@@ -13,18 +13,12 @@ from apps.stock.operations import demo_quantity
 from shared.contracts import CommitStock, ProductCreated, ReserveStock
 from shared.history.models import Change
 from shared.messaging.models import OutboxMessage
-from shared.testing.tokens import MIA, make_token
 from tests.stock.world import command, deliver, level, order, product, put, told
 
 pytestmark = pytest.mark.django_db
 
 LEVELS = "/admin/stock/stockitem/"
 KEY = "5b9ec5a4-7a4a-4c3c-9f43-3f9d2a3f5a11"
-
-
-@pytest.fixture
-def mia(trusted_realm: None) -> Client:
-    return Client(headers={"authorization": f"Bearer {make_token(MIA, ('manager',))}"})
 
 
 @pytest.fixture

@@ -259,6 +259,14 @@ def new_window(browser: Browser, platform: Platform) -> OpenWindow:
 
 
 @pytest.fixture(scope="module")
+def mia(new_window: OpenWindow) -> Window:
+    """A window in which the manager is signed in."""
+    window = new_window()
+    window.sign_in(Account("mia", "mia"), "/admin/")
+    return window
+
+
+@pytest.fixture(scope="module")
 def letters(manager: Shopper, settle: Settle, invariants: None) -> Iterator[DeadLetters]:
     """The dead letters of a module's tests, which leave none for a manager to look at."""
     found = DeadLetters(manager)

@@ -3,11 +3,9 @@
 import re
 from secrets import token_hex
 
-import pytest
-
 from tests.system.conftest import NewShopper, OpenWindow
 from tests.system.dead_letters import DeadLetters
-from tests.system.keycloak import Account, Keycloak
+from tests.system.keycloak import Keycloak
 from tests.system.platform import Platform
 from tests.system.poison import poison
 from tests.system.shop import Shop
@@ -45,13 +43,6 @@ PLACES = (
     "/api/docs/",
 )
 FIGURE = re.compile(r"^[0-9,]+\+?$")
-
-
-@pytest.fixture(scope="module")
-def mia(new_window: OpenWindow) -> Window:
-    window = new_window()
-    window.sign_in(Account("mia", "mia"), "/admin/")
-    return window
 
 
 def test_a_manager_walks_through_everything(mia: Window) -> None:

@@ -12,7 +12,6 @@ from PIL import Image
 from playwright.sync_api import FilePayload
 
 from tests.system.conftest import NewShopper, OpenWindow
-from tests.system.keycloak import Account
 from tests.system.shop import Shop
 from tests.system.shopper import ADDRESS, Shopper
 from tests.system.window import Window
@@ -26,13 +25,6 @@ LABELS = {
     "postal_code": "Postal code",
     "country": "Country",
 }
-
-
-@pytest.fixture(scope="module")
-def mia(new_window: OpenWindow) -> Window:
-    window = new_window()
-    window.sign_in(Account("mia", "mia"), "/api/")
-    return window
 
 
 @pytest.fixture(scope="module")

@@ -27,13 +27,6 @@ def known(shop: Shop, new_shopper: NewShopper, manager: Shopper) -> dict[str, st
 
 
 @pytest.fixture(scope="module")
-def mia(new_window: OpenWindow) -> Window:
-    window = new_window()
-    window.sign_in(Account("mia", "mia"), "/admin/")
-    return window
-
-
-@pytest.fixture(scope="module")
 def alice(new_window: OpenWindow) -> Iterator[Window]:
     window = new_window()
     window.sign_in(Account("alice", "alice"))
