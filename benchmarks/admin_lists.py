@@ -1,6 +1,6 @@
 """How long the lists of the back office take with a million rows in each table.
 
-    .venv/bin/python -m benchmarks.admin_lists [--rows 1000000] [--port-offset N] [--keep-rows]
+    .venv/bin/python -m benchmarks.admin_lists [--rows 1000000] [--managers 1,8,32] [--port-offset N] [--keep-rows]
 
 Fills the tables of a platform that runs with rows that nobody ordered: `check` is not true afterwards, so take a platform
 that may be thrown away (`reset`). Asks for each page through the gateway as the manager mia, and prints the median and the
@@ -13,7 +13,8 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import islice
@@ -115,13 +116,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--managers", default="1,8,32", help="how many at once, one measurement for each")
     parser.add_argument("--port-offset", type=int, default=0)
     parser.add_argument("--keep-rows", action="store_true", help="measure with the rows of an earlier run")
     chosen = parser.parse_args()
     instance = Instance(chosen.port_offset)
     if not chosen.keep_rows:
         fill(instance, chosen.rows)
-    measure(instance)
+    measure(instance, [int(each) for each in chosen.managers.split(",")])
 
 
 def fill(instance: Instance, rows: int) -> None:
@@ -187,27 +189,36 @@ def _products(rows: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def measure(instance: Instance) -> None:
-    """Ask for each page as mia."""
+def measure(instance: Instance, managers: Sequence[int]) -> None:
+    """Ask for each page as mia, by so many managers at once."""
     form = {"grant_type": "password", "client_id": "microcommerce-cli", "username": "mia", "password": "mia"}
     tokens = f"{keycloak_url(instance)}/realms/microcommerce/protocol/openid-connect/token"
-    with requests.Session() as http:
-        answer = http.post(tokens, data=form, timeout=30)
+    for at_once in managers:
+        answer = requests.post(tokens, data=form, timeout=30)  # good for five minutes
         answer.raise_for_status()
-        http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        print(f"load {os.getloadavg()[0]:.1f}")
-        for page in PAGES:
-            times = []
-            for _ in range(TRIES):
-                began = time.perf_counter()
-                found = http.get(gateway_url(instance) + page, timeout=60)
-                times.append((time.perf_counter() - began) * 1000)
-                if found.status_code != HTTPStatus.OK:
-                    raise SystemExit(f"{page}: {found.status_code} {found.text[:300]}")
-            print(
-                f"{page:<60} median {statistics.median(times):6.0f} ms, worst {max(times):6.0f} ms",
-                flush=True,
-            )
+        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        print(f"{at_once} at once, load {os.getloadavg()[0]:.1f}")
+        with ThreadPoolExecutor(at_once) as pool:
+            for page in PAGES:
+                asked = pool.map(_ask, [gateway_url(instance) + page] * at_once, [headers] * at_once)
+                times = [each for some in asked for each in some]
+                print(
+                    f"{page:<60} median {statistics.median(times):6.0f} ms, worst {max(times):6.0f} ms",
+                    flush=True,
+                )
+
+
+def _ask(address: str, headers: dict[str, str]) -> list[float]:
+    """How long each of `TRIES` answers took, in milliseconds."""
+    times = []
+    with requests.Session() as http:
+        for _ in range(TRIES):
+            began = time.perf_counter()
+            found = http.get(address, headers=headers, timeout=60)
+            times.append((time.perf_counter() - began) * 1000)
+            if found.status_code != HTTPStatus.OK:
+                raise SystemExit(f"{address}: {found.status_code} {found.text[:300]}")
+    return times
 
 
 def _store(name: str, instance: Instance) -> str:

@@ -39,13 +39,14 @@ write_module() {
 }
 
 build_programs() {
-  local source=$LAB/src package flags=""
+  local source=$LAB/src package module flags=""
   export GOCACHE=$LAB/cache/go-build GOMODCACHE=$LAB/cache/mod CGO_ENABLED=0 GOFLAGS="-p=2 -buildvcs=false -modcacherw"
   mkdir -p "$source"
   cp -r "$HERE/coredns" "$HERE/pause" "$source/"
   cd "$source"
   step "Go modules"
-  write_module >go.mod
+  module=$(write_module) # not straight into the file: go refuses to work beside an empty go.mod
+  echo "$module" >go.mod
   go mod tidy >"$LOG/go-modules.log" 2>&1 || die "Modules could not be fetched, see $LOG/go-modules.log"
   for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do # else it calls itself v0.0.0
     flags="$flags -X $package.gitVersion=v$KUBERNETES -X $package.gitMajor=1 -X $package.gitMinor=${KUBERNETES:2:2} -X $package.gitTreeState=clean"
