@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import yaml
@@ -13,7 +13,8 @@ from launcher.instance import ROOT
 from launcher.k8s import lab, preflight
 from launcher.k8s.cluster import Cluster
 from launcher.k8s.kustomize import objects, render
-from launcher.k8s.secrets import NAMESPACE, manifests
+from launcher.k8s.secrets import NAMESPACE
+from launcher.k8s.secrets import manifests as secrets
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
@@ -24,27 +25,51 @@ MANAGER = "--field-manager=microcommerce"
 
 def bring_up(overlay: str, say: Say, *, in_lab: bool) -> Cluster:
     """Apply an overlay and wait until all of it is ready. Raises LauncherError before anything is applied if it cannot be."""
-    wanted = objects(render(overlay))
     if in_lab:
+        say("the lab's container runtime has no user namespaces: hostUsers is left out")
+        say(
+            f"the lab has two cores: containers ask for 1/{SHARE} of their processor time, and nothing scales by itself"
+        )
         lab.start(say)
         cluster = lab.cluster()
-        wanted = _for_lab(wanted, say)
+        wanted = manifests_for(overlay, cluster)
         lab.bring_images(preflight.images(wanted), say)
         apply(cluster, [_namespace(wanted)])
         if overlay == "local":
-            cluster.run("apply", "--server-side", MANAGER, "--filename=-", given=manifests())
+            cluster.run("apply", "--server-side", MANAGER, "--filename=-", given=secrets())
         _see_images(cluster, wanted)
     else:
         cluster = Cluster()
+        wanted = manifests_for(overlay, cluster)
     found = preflight.look(cluster, NAMESPACE)
     if complaints := list(preflight.complaints(wanted, found)):
         raise LauncherError(
             "Nothing was applied:\n" + "\n".join(f"  - {each}" for each in complaints), _WAY_OUT
         )
     say(f"Kubernetes {found.version[0]}.{found.version[1]} has what the manifests need")
-    apply(cluster, wanted)
-    wait(cluster, say)
+    for stage in stages(wanted):
+        apply(cluster, stage)
+        wait(cluster, stage, say)
     return cluster
+
+
+def stages(wanted: Sequence[Json]) -> list[list[Json]]:
+    """What is applied together and waited for: stores and settings, then migrations and the like, then what serves.
+
+    `kubectl apply -k` does it all at once and comes to the same end, since pods wait for what they need; a small machine
+    gets there sooner by turns, and a migration that fails is seen before anything else is changed.
+    """
+    found: list[list[Json]] = [[], [], []]
+    for each in wanted:
+        found[_stage(each)].append(each)
+    return [stage for stage in found if stage]
+
+
+def _stage(each: Json) -> int:
+    needs_services = each["metadata"]["name"].startswith("demo-stock")
+    if each["kind"] == "Job" and not needs_services:
+        return 1
+    return 2 if each["kind"] in ("Deployment", "Job") else 0
 
 
 def apply(cluster: Cluster, wanted: Sequence[Json]) -> None:
@@ -62,13 +87,19 @@ def apply(cluster: Cluster, wanted: Sequence[Json]) -> None:
     )
 
 
-def wait(cluster: Cluster, say: Say, seconds: float = READY_SECONDS) -> None:
-    """Until every Deployment, StatefulSet and Job is what it should be. Raises LauncherError that says what is not."""
+def wait(cluster: Cluster, wanted: Sequence[Json], say: Say, seconds: float = READY_SECONDS) -> None:
+    """Until each of these that runs something is as it should be. Raises LauncherError that says what is not."""
     began = time.monotonic()
     known: set[str] = set()
     while True:
-        waiting = unready(cluster)
-        for name in sorted(set(waiting.get("ready", ())) - known):
+        there = cluster.items("deployments,statefulsets,jobs", f"--namespace={NAMESPACE}")
+        waiting = states(there, {_named(each) for each in wanted})
+        if waiting["failed"]:
+            raise LauncherError(
+                f"Given up: {', '.join(waiting['failed'])}. What served before serves on.",
+                f"`kubectl --namespace {NAMESPACE} logs {waiting['failed'][0]}` says why; to try again, delete it first.",
+            )
+        for name in sorted(set(waiting["ready"]) - known):
             say(f"{time.monotonic() - began:5.0f} s  {name}")
             known.add(name)
         if not waiting["unready"]:
@@ -81,16 +112,27 @@ def wait(cluster: Cluster, say: Say, seconds: float = READY_SECONDS) -> None:
         time.sleep(2)
 
 
-def unready(cluster: Cluster) -> dict[str, list[str]]:
-    """What is ready and what is not, as kind/name."""
-    found: dict[str, list[str]] = {"ready": [], "unready": []}
-    for each in cluster.items("deployments,statefulsets,jobs", f"--namespace={NAMESPACE}"):
-        name = f"{each['kind'].lower()}/{each['metadata']['name']}"
-        found["ready" if _is_ready(each) else "unready"].append(name)
+def states(there: Iterable[Json], names: Collection[str]) -> dict[str, list[str]]:
+    """Which of these, as kind/name, are ready, are not yet, and never will be."""
+    found: dict[str, list[str]] = {"ready": [], "unready": [], "failed": []}
+    for each in there:
+        if (name := _named(each)) in names:
+            state = "failed" if _has_failed(each) else "ready" if is_ready(each) else "unready"
+            found[state].append(name)
     return found
 
 
-def _is_ready(each: Json) -> bool:
+def _named(each: Json) -> str:
+    return f"{each['kind'].lower()}/{each['metadata']['name']}"
+
+
+def _has_failed(each: Json) -> bool:
+    conditions = (each.get("status") or {}).get("conditions") or ()
+    return any(condition["type"] == "Failed" and condition["status"] == "True" for condition in conditions)
+
+
+def is_ready(each: Json) -> bool:
+    """Whether a Deployment or StatefulSet has all its pods, of its latest template, or a Job has ended well."""
     status, spec = each.get("status") or {}, each["spec"]
     if each["kind"] == "Job":
         return bool(status.get("succeeded"))
@@ -105,7 +147,7 @@ def run_tests(arguments: Sequence[str], *, in_lab: bool) -> bool:
     """Run tests/k8s, where the cluster can be reached; whether all of it passed."""
     cluster = lab.cluster() if in_lab else Cluster()
     command = [*cluster.through, sys.executable, "-m", "pytest", "tests/k8s", "-v", *arguments]
-    environment = {**cluster.environment, "KUBECTL": cluster.kubectl}
+    environment = {**cluster.environment, "KUBECTL": cluster.kubectl, "IS_LAB": "yes" if in_lab else ""}
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
 
 
@@ -134,12 +176,11 @@ def _short(images: Any) -> set[str]:
     return {each.removeprefix("docker.io/library/") for each in images}
 
 
-def _for_lab(wanted: Sequence[Json], say: Say) -> list[Json]:
-    """What a node of two cores and Debian's containerd cannot do is left out, and said."""
-    say("the lab's container runtime has no user namespaces: hostUsers is left out")
-    say(
-        f"the lab has two cores: containers ask for 1/{SHARE} of their processor time, and nothing scales by itself"
-    )
+def manifests_for(overlay: str, cluster: Cluster) -> list[Json]:
+    """An overlay's objects; for the lab without what a node of two cores and Debian's containerd cannot do."""
+    wanted = objects(render(overlay))
+    if not cluster.is_lab:
+        return wanted
     for each in wanted:
         pod = ((each.get("spec") or {}).get("template") or {}).get("spec") or {}
         pod.pop("hostUsers", None)

@@ -19,7 +19,7 @@ KUBECTL = "KUBECTL"  # the program by which `k8s test` reaches the cluster
 def cluster() -> Cluster:
     if KUBECTL not in os.environ:
         pytest.fail("No cluster is named: run these tests by `manage_all.py k8s test [--lab]`.")
-    return Cluster(kubectl=os.environ[KUBECTL])
+    return Cluster(kubectl=os.environ[KUBECTL], is_lab=bool(os.environ.get("IS_LAB")))
 
 
 @pytest.fixture(scope="session")

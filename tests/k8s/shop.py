@@ -1,5 +1,6 @@
 """The shop on a cluster, as a customer sees it."""
 
+import contextlib
 import socket
 import subprocess
 import time
@@ -73,11 +74,21 @@ def _reached(cluster: Cluster, name: str) -> Iterator[str]:
     if _answers(host, port):
         yield f"http://{host}:{port}"
         return
+    with forwarded(cluster, name) as here:
+        yield f"http://127.0.0.1:{here}"
+
+
+@contextmanager
+def forwarded(cluster: Cluster, name: str) -> Iterator[int]:
+    """The port of this machine that leads to the first port of a Service's pod, whatever policies say."""
+    port = cluster.get("service", name, f"--namespace={NAMESPACE}")["spec"]["ports"][0]["port"]
     forward = [cluster.kubectl, f"--namespace={NAMESPACE}", "port-forward", f"service/{name}", f":{port}"]
-    with subprocess.Popen(forward, stdout=subprocess.PIPE, text=True) as forwarding:
+    with subprocess.Popen(
+        forward, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as forwarding:
         said = forwarding.stdout.readline() if forwarding.stdout else ""
         try:
-            yield f"http://127.0.0.1:{said.split('->')[0].rpartition(':')[2].strip()}"
+            yield int(said.split("->")[0].rpartition(":")[2])
         finally:
             forwarding.terminate()
 
@@ -116,12 +127,28 @@ class Shopper:
         headers = {**HOST, "Authorization": f"Bearer {self.token()}", **options.pop("headers", {})}
         return requests.request(method, self._shop.gateway + path, headers=headers, timeout=ANSWER, **options)
 
-    def order(self, product: str, quantity: int = 1) -> requests.Response:
+    def order(self, product: str, quantity: int = 1, key: str = "") -> requests.Response:
         body = {"shipping_address": ADDRESS, "items": [{"product_id": product, "quantity": quantity}]}
-        return self.ask("POST", "/api/orders/", json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        return self.ask("POST", "/api/orders/", json=body, headers=headers)
+
+    def insist_on_order(self, product: str) -> str:
+        """Order once, and ask again with the same key until it is said to be taken, as a good client does."""
+        key = str(uuid.uuid4())
+
+        def taken() -> str | None:
+            with contextlib.suppress(OSError):
+                answer = self.order(product, key=key)
+                return str(answer.json()["id"]) if answer.status_code in (200, 201) else None
+            return None
+
+        return eventually(taken, f"an order of {product} taken")
 
     def state(self, order: str) -> str:
-        return str(self.ask("GET", f"/api/orders/{order}/").json().get("status"))
+        """How it stands; nothing while nobody answers."""
+        with contextlib.suppress(OSError, ValueError):
+            return str(self.ask("GET", f"/api/orders/{order}/").json().get("status"))
+        return ""
 
     def until(self, order: str, state: str) -> None:
         eventually(lambda: self.state(order) == state, f"order {order} {state}")

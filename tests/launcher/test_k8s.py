@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from launcher.instance import ROOT, Instance
-from launcher.k8s import policies, schemas, topics
+from launcher.k8s import policies, running, schemas, topics
 from launcher.k8s.arrows import ANYONE, arrows
 from launcher.k8s.kustomize import MANIFESTS, objects, overlays, render
 from launcher.k8s.pods import Workload, of_kind, workloads
@@ -412,3 +412,29 @@ def test_the_document_shows_the_arrows() -> None:
         for name, targets in re.findall(r"^\| `([\w-]+)` \| ([\w, -]+) \|$", text, re.MULTILINE)
     }
     assert shown == {process_name(*each): set(calls(*each)) for each in PROCESSES}
+
+
+def test_stores_come_first_then_migrations_then_what_serves() -> None:
+    """Red when a service is applied before its migrations are through, or a store after them."""
+    stages = running.stages(of("local"))
+    kinds = [{each["kind"] for each in stage} for stage in stages]
+    assert [found & {"StatefulSet", "Job", "Deployment"} for found in kinds] == [
+        {"StatefulSet"},
+        {"Job"},
+        {"Deployment", "Job"},
+    ]
+    assert sum(map(len, stages)) == len(of("local"))
+    last = [each["metadata"]["name"] for each in stages[-1] if each["kind"] == "Job"]
+    assert [name.rpartition("-")[0] for name in last] == ["demo-stock"]
+
+
+def test_what_serves_is_not_applied_after_a_migration_failed() -> None:
+    """Red when a Job that was given up counts as one that is still at work, or when others' Jobs count."""
+    failed = {"type": "Failed", "status": "True"}
+    there = [
+        {"kind": "Job", "metadata": {"name": "now"}, "spec": {}, "status": {"conditions": [failed]}},
+        {"kind": "Job", "metadata": {"name": "done"}, "spec": {}, "status": {"succeeded": 1}},
+        {"kind": "Job", "metadata": {"name": "before"}, "spec": {}, "status": {"conditions": [failed]}},
+    ]
+    found = running.states(there, {"job/now", "job/done"})
+    assert found == {"ready": ["job/done"], "unready": [], "failed": ["job/now"]}
