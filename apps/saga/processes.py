@@ -1,8 +1,9 @@
 """Health of the Celery worker and beat: both answer probes, and say so when they have fallen silent.
 
-A worker can stay connected to a Redis that came back and never take a task again (celery#8091). It is sent a
-sweep every few seconds, so silence means that it is deaf: the probe fails and it is started again. While Redis is
-away, silence is right; after it Celery may take half a minute to look again.
+A worker can stay connected to a Redis that came back and never take a task again (celery#8091). Beat sends a sweep every
+few seconds, so a worker that is silent while something waits is deaf: the probe fails and it is started again. While
+Redis is away, or when nothing waits because beat is away, silence is right; after it Celery may take half a minute to
+look again.
 """
 
 import logging
@@ -34,7 +35,17 @@ def is_redis_away() -> bool:
     return False
 
 
-PULSE = Pulse(SILENCE, is_redis_away)
+def has_nothing_to_do() -> bool:
+    """Whether no task waits for a worker, or nobody could take one."""
+    try:
+        with Redis.from_url(settings.ENVIRONMENT.redis_url, socket_timeout=ANSWER_SECONDS) as redis:
+            return not any(redis.llen(queue) for queue in (broker.WAKE_UPS, broker.DEADLINES))
+    except RedisError:
+        return True
+
+
+BEAT = Pulse(SILENCE, is_redis_away)
+WORKER = Pulse(SILENCE, has_nothing_to_do)  # a beat that is away is no reason to start every worker again
 
 
 class PulsingScheduler(Scheduler):
@@ -42,7 +53,7 @@ class PulsingScheduler(Scheduler):
 
     def tick(self, *args: Any, **kwargs: Any) -> Any:
         """Send what is due, and say that the loop turns."""
-        PULSE.beat()
+        BEAT.beat()
         return super().tick(*args, **kwargs)
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
@@ -58,20 +69,26 @@ def _is_crowded() -> bool:
         return False  # Celery says what is wrong
 
 
-def serve(**_: Any) -> None:
+def serve(pulse: Pulse) -> None:
     """Answer probes in this process."""
-    PULSE.ready = True
-    PULSE.beat()
+    pulse.ready = True
+    pulse.beat()
     env = settings.ENVIRONMENT
     if env.probe_port:
-        probe.serve(env.probe_host, env.probe_port, PULSE)
+        probe.serve(env.probe_host, env.probe_port, pulse)
 
 
-def beat(**_: Any) -> None:
+@worker_ready.connect(weak=False)
+def _serve_worker(**_: Any) -> None:
+    serve(WORKER)
+
+
+@beat_init.connect(weak=False)
+def _serve_beat(**_: Any) -> None:
+    serve(BEAT)
+
+
+@task_postrun.connect(weak=False)
+def _note_task(**_: Any) -> None:
     """A task was done: this worker is not deaf."""
-    PULSE.beat()
-
-
-worker_ready.connect(serve, weak=False)
-beat_init.connect(serve, weak=False)
-task_postrun.connect(beat, weak=False)
+    WORKER.beat()

@@ -48,8 +48,8 @@ def cluster() -> Cluster:
     )
 
 
-def bring_images(names: Iterable[str], say: Say) -> None:
-    """Build every image that manifests name, and give the node those that it has not."""
+def bring_images(names: Iterable[str], say: Say) -> dict[str, str]:
+    """Build every image that manifests name, and give the node those that it has not: name -> what it holds now."""
     wanted = sorted(set(names))
     context = directory() / "stores"
     stand_ins.gather(context)
@@ -57,6 +57,7 @@ def bring_images(names: Iterable[str], say: Say) -> None:
         images.build(image, _environment())
         say(f"image {image.name}")
     _load([images.full_name(each) for each in wanted])
+    return {name: _identity(images.full_name(name)) for name in wanted}
 
 
 def _load(names: Iterable[str]) -> None:

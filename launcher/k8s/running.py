@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -33,7 +33,7 @@ def bring_up(overlay: str, say: Say, *, in_lab: bool) -> Cluster:
         lab.start(say)
         cluster = lab.cluster()
         wanted = manifests_for(overlay, cluster)
-        lab.bring_images(preflight.images(wanted), say)
+        _renew(wanted, lab.bring_images(preflight.images(wanted), say))
         apply(cluster, [_namespace(wanted)])
         if overlay == "local":
             cluster.run("apply", "--server-side", MANAGER, "--filename=-", given=secrets())
@@ -162,6 +162,15 @@ def take_down(say: Say, *, in_lab: bool) -> None:
 
 def _namespace(wanted: Sequence[Json]) -> Json:
     return next(each for each in wanted if each["kind"] == "Namespace")
+
+
+def _renew(wanted: Sequence[Json], held: Mapping[str, str]) -> None:
+    """Pods are made anew when their image is another one under the same tag, as happens where somebody develops."""
+    for each in wanted:
+        if each["kind"] in ("Deployment", "StatefulSet"):
+            template = each["spec"]["template"]
+            image = template["spec"]["containers"][0]["image"]
+            template["metadata"].setdefault("annotations", {})["microcommerce/image"] = held[image]
 
 
 def _see_images(cluster: Cluster, wanted: Sequence[Json]) -> None:

@@ -289,6 +289,16 @@ def test_a_worker_that_waits_for_redis_is_not_started_again(monkeypatch: pytest.
     assert pulse.is_alive()
 
 
+def test_a_worker_is_not_started_again_because_beat_is_away(redis: "Redis") -> None:
+    """Nobody sends anything: its silence is right, until something waits. Red without `has_nothing_to_do`."""
+    pulse = Pulse(0.1, processes.WORKER._is_excused)
+    time.sleep(0.2)
+    assert pulse.is_alive()
+    redis.rpush(DEADLINES, "a task that nobody takes")
+    time.sleep(0.2)
+    assert not pulse.is_alive(), "something waits, and it does nothing"
+
+
 def nobody() -> str:
     """The address of a Redis that is not there."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -109,7 +109,7 @@ def test_a_store_that_is_away(
     assert set(shopper.outcomes(placed, HEAL).values()) <= {"confirmed"}
     after = {each.name: each.pid for each in platform.processes().values() if each.name != store}
     again = {name for name, pid in after.items() if pid != processes[name]}
-    may = _who_found_their_client_deaf(since) | ({"saga-worker"} if store == "redis" else set())  # its PULSE
+    may = _who_found_their_client_deaf(since) | ({"saga-worker"} if store == "redis" else set())  # its pulse
     assert again <= may, "somebody was started again"
 
 
@@ -189,7 +189,7 @@ def test_redis_is_emptied_of_baskets_and_sessions(
 def test_redis_is_emptied(shopper: Shopper, other: Shopper, piece: Product, letters: DeadLetters) -> None:
     """FL-6: Celery goes on by itself, and so does every saga.
 
-    Red without the worker's probe (`processes.PULSE`) where it stays deaf, or without `sweep`, which finds the sagas
+    Red without the worker's probe (`processes.WORKER`) where it stays deaf, or without `sweep`, which finds the sagas
     whose wake-ups were in Redis.
     """
     before = other.place((piece, 1))
