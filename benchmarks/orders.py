@@ -1,24 +1,32 @@
 """Orders a second, and how long a customer waits from POST /api/orders/ to the push of `order.confirmed`.
 
     .venv/bin/python -m benchmarks.orders [--buyers 1,8,32] [--seconds 20] [--port-offset N]
+    .venv/bin/python -m benchmarks.orders --gateway http://10.96.0.10:8000 --keycloak http://10.96.0.11:8080
 
-A closed loop: each buyer has a user, a token and a WebSocket of its own, and orders again once told of the last order.
-Every store and service is real and on this machine. Prints orders a second, percentiles, the CPU time of an order by
-process (from /proc), and the machine's load before and after; at the end the shop is held to its promises.
+A closed loop: each buyer has a token and a WebSocket of its own, and orders again once told of the last order. mia puts
+what will be bought in stock first. Every store and service is real. Prints orders a second, percentiles, the CPU time of
+an order by process (from /proc), and the machine's load before and after; at the end the shop is held to its promises.
+
+With `--gateway` and `--keycloak` the shop is elsewhere, on a cluster: the buyers share the development users alice, bob
+and carol, each waits for the pushes of its own orders, and what only this machine could tell is left out.
 """
 
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any, Generic, TypeVar
 
 import aiohttp
 import psutil
@@ -40,41 +48,77 @@ PASSWORD = "one-password-for-all-buyers"  # noqa: S105 - of users that exist onl
 WARM_UP = 3.0  # seconds that do not count
 TOLD_WITHIN = 60  # seconds for which a buyer waits for the push
 LEAST_SHOWN = 0.5  # milliseconds of CPU: what takes less an order is summed up
+FASTEST = 200  # orders a second: so much is put in stock before it is bought
+DEVELOPMENT = ("alice", "bob", "carol")  # customers of every realm of development; the password is the name
+MANAGER = "mia"
+PUBLIC_HOST = "localhost:8000"  # MICROCOMMERCE_GATEWAY_URL of k8s/overlays/local
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Where a shop answers, and under which name it knows itself."""
+
+    gateway: str
+    keycloak: str
+    host: str
+
+    @classmethod
+    def of(cls, instance: Instance) -> "Shop":
+        """A platform of this machine."""
+        gateway = gateway_url(instance)
+        return cls(gateway, keycloak_url(instance), gateway.removeprefix("http://"))
+
+    async def headers(self, http: aiohttp.ClientSession, user: str, password: str) -> dict[str, str]:
+        """What a request of that user carries: a token that outlives the measurement (five minutes)."""
+        form = {"grant_type": "password", "client_id": "microcommerce-cli"}
+        tokens = f"{self.keycloak}/realms/microcommerce/protocol/openid-connect/token"
+        async with http.post(tokens, data={**form, "username": user, "password": password}) as answer:
+            answer.raise_for_status()
+            return {"Host": self.host, "Authorization": f"Bearer {(await answer.json())['access_token']}"}
 
 
 @dataclass
 class Measured:
-    """What the buyers saw, in milliseconds for each order."""
+    """What the buyers saw, in milliseconds for each order that was begun when `since` (perf_counter) had come."""
 
+    since: float = math.inf
     answered: list[float] = field(default_factory=list)
     pushed: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Seen(Generic[T]):
+    """What one measurement gave: what the buyers saw, for how many seconds, and what was looked at before and after."""
+
+    measured: Measured
+    seconds: float
+    before: T
+    after: T
+
+    @property
+    def orders(self) -> int:
+        """How many were confirmed."""
+        return len(self.measured.pushed)
 
 
 class Buyer:
     """A customer who orders again and again."""
 
-    def __init__(self, http: aiohttp.ClientSession, instance: Instance, name: str) -> None:
-        self._http, self._instance, self._name = http, instance, name
+    def __init__(self, http: aiohttp.ClientSession, shop: Shop, name: str, password: str) -> None:
+        self._http, self._shop, self._user = http, shop, (name, password)
         self._headers: dict[str, str] = {}
 
-    async def sign_in(self) -> None:
-        """Get a token that outlives the measurement (five minutes)."""
-        form = {"grant_type": "password", "client_id": "microcommerce-cli"}
-        tokens = f"{keycloak_url(self._instance)}/realms/microcommerce/protocol/openid-connect/token"
-        async with self._http.post(
-            tokens, data={**form, "username": self._name, "password": PASSWORD}
-        ) as answer:
-            answer.raise_for_status()
-            self._headers = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
-
-    async def listen(self) -> None:
-        """Open the WebSocket that says how orders go."""
-        address = gateway_url(self._instance).replace("http", "ws", 1)
+    async def arrive(self) -> None:
+        """Sign in, and open the WebSocket that says how orders go."""
+        self._headers = await self._shop.headers(self._http, *self._user)
+        address = self._shop.gateway.replace("http", "ws", 1)
         self._socket = await self._http.ws_connect(f"{address}/ws/notifications/", headers=self._headers)
 
-    async def order_until(self, ends: float, counts_from: float, product: str, measured: Measured) -> None:
-        """Order one piece of `product` at a time; what began before `counts_from` does not count."""
-        orders = f"{gateway_url(self._instance)}/api/orders/"
+    async def order_until(self, ends: float, product: str, measured: Measured) -> None:
+        """Order one piece of `product` at a time."""
+        orders = f"{self._shop.gateway}/api/orders/"
         body = {"shipping_address": ADDRESS, "items": [{"product_id": product, "quantity": 1}]}
         while (began := time.perf_counter()) < ends:
             async with self._http.post(orders, json=body, headers=self._headers) as answer:
@@ -83,7 +127,7 @@ class Buyer:
                 order = (await answer.json())["id"]
             answered = time.perf_counter()
             await _confirmation(self._socket, order)
-            if began >= counts_from:
+            if began >= measured.since:
                 measured.answered.append((answered - began) * 1000)
                 measured.pushed.append((time.perf_counter() - began) * 1000)
 
@@ -98,32 +142,45 @@ async def _confirmation(socket: aiohttp.ClientWebSocketResponse, order: str) -> 
 
 
 async def measure(
-    instance: Instance, buyers: int, seconds: float
-) -> tuple[Measured, float, dict[str, float]]:
-    """So many buyers at once: what they saw, for how many seconds, and each process's CPU seconds meanwhile."""
+    shop: Shop, users: Sequence[tuple[str, str]], seconds: float, look: Callable[[], T]
+) -> Seen[T]:
+    """A buyer for each of `users` (name, password), all at once. `look` is called where the seconds begin and at the end."""
     measured = Measured()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        people = [Buyer(http, instance, name) for name in names(buyers)]
+        people = [Buyer(http, shop, name, password) for name, password in users]
         for person in people:  # one after the other: a log-in costs Keycloak much
-            await person.sign_in()
-            await person.listen()
-        product = await _in_stock(http, f"{gateway_url(instance)}/api")
-        began = time.perf_counter() + WARM_UP
-        work = [person.order_until(began + seconds, began, product, measured) for person in people]
-        running = asyncio.gather(*work)
+            await person.arrive()
+        product = await _stocked(http, shop, int(FASTEST * (seconds + WARM_UP)))
+        ends = time.perf_counter() + WARM_UP + seconds
+        running = asyncio.gather(*(person.order_until(ends, product, measured) for person in people))
         await asyncio.sleep(WARM_UP)
-        before = cpu_seconds(instance)
+        before = await asyncio.to_thread(look)
+        measured.since = time.perf_counter()
         await running
-        took = time.perf_counter() - began
-        after = cpu_seconds(instance)
-    return measured, took, {name: after[name] - before.get(name, 0.0) for name in after}
+        took = time.perf_counter() - measured.since
+        after = await asyncio.to_thread(look)
+    return Seen(measured, took, before, after)
 
 
-async def _in_stock(http: aiohttp.ClientSession, api: str) -> str:
-    async with http.get(f"{api}/products/?page_size=100") as answer:
+async def _stocked(http: aiohttp.ClientSession, shop: Shop, pieces: int) -> str:
+    """The product of which there is most, and so many more of it."""
+    headers = await shop.headers(http, MANAGER, MANAGER)
+    product = await _most_in_stock(http, shop, headers)
+    address = f"{shop.gateway}/api/stock/{product}/adjustments/"
+    body = {"delta": pieces, "reason": "To be bought by benchmarks.orders"}
+    once = {**headers, "Idempotency-Key": str(uuid.uuid4())}
+    async with http.post(address, json=body, headers=once) as answer:
+        answer.raise_for_status()
+    return product
+
+
+async def _most_in_stock(http: aiohttp.ClientSession, shop: Shop, headers: Mapping[str, str]) -> str:
+    async with http.get(f"{shop.gateway}/api/products/?page_size=100", headers=headers) as answer:
         sold = [("product_id", product["id"]) for product in (await answer.json())["results"]]
-    async with http.get(f"{api}/stock/", params=[*sold, ("page_size", "100")]) as answer:
-        return str(max((await answer.json())["results"], key=lambda item: item["available"])["product_id"])
+    query = [*sold, ("page_size", "100")]
+    async with http.get(f"{shop.gateway}/api/stock/", params=query, headers=headers) as answer:
+        levels: list[dict[str, Any]] = (await answer.json())["results"]
+    return str(max(levels, key=lambda item: item["available"])["product_id"])
 
 
 def cpu_seconds(instance: Instance) -> dict[str, float]:
@@ -144,6 +201,16 @@ def _of_family(pid: int) -> float:
 def names(buyers: int) -> list[str]:
     """The users of so many buyers."""
     return [f"buyer-{number}" for number in range(1, buyers + 1)]
+
+
+def of_our_own(buyers: int) -> list[tuple[str, str]]:
+    """A user for each buyer, with the password."""
+    return [(name, PASSWORD) for name in names(buyers)]
+
+
+def shared(buyers: int) -> list[tuple[str, str]]:
+    """The development users, several buyers for each."""
+    return [(name, name) for _, name in zip(range(buyers), itertools.cycle(DEVELOPMENT), strict=False)]
 
 
 def make_users(instance: Instance, buyers: int) -> None:
@@ -180,6 +247,11 @@ def by_process(used: Mapping[str, float], orders: int) -> str:
     return f"{sum(value for value, _ in each):.0f} = {', '.join(shown)}, rest {rest:.1f}"
 
 
+def used_between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """Process -> CPU seconds."""
+    return {name: after[name] - before.get(name, 0.0) for name in after}
+
+
 def main() -> None:
     """Measure each number of buyers and print."""
     parser = argparse.ArgumentParser(
@@ -189,25 +261,49 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each measurement takes")
     parser.add_argument("--port-offset", type=int, default=0)
     parser.add_argument("--no-check", action="store_true", help="leave out the invariants at the end")
+    parser.add_argument("--gateway", help="address of a shop elsewhere, with --keycloak")
+    parser.add_argument("--keycloak")
+    parser.add_argument(
+        "--host", default=PUBLIC_HOST, help="the name by which the shop elsewhere knows itself"
+    )
     chosen = parser.parse_args()
-    instance = Instance(chosen.port_offset)
+    if bool(chosen.gateway) != bool(chosen.keycloak):
+        parser.error("--gateway and --keycloak belong together.")
     rounds = [int(number) for number in chosen.buyers.split(",")]
-    try:
-        make_users(instance, max(rounds))
-    except LauncherError as error:
-        raise SystemExit(str(error)) from error
+    if chosen.gateway:
+        there = Shop(chosen.gateway.rstrip("/"), chosen.keycloak.rstrip("/"), chosen.host)
+        for buyers in rounds:
+            _show(buyers, asyncio.run(measure(there, shared(buyers), chosen.seconds, os.getloadavg)))
+        return
+    instance = Instance(chosen.port_offset)
+    with_users(instance, max(rounds))
     for buyers in rounds:
-        before = os.getloadavg()[0]
-        measured, took, used = asyncio.run(measure(instance, buyers, chosen.seconds))
-        orders = len(measured.pushed)
-        print(f"{buyers} buyers: {orders / took:.1f} orders a second ({orders} in {took:.0f} s)")
-        print(f"  load             {before:.1f} before, {os.getloadavg()[0]:.1f} after")
-        print(f"  POST answered    {percentiles(measured.answered)}")
-        print(f"  POST to push     {percentiles(measured.pushed)}")
-        print(f"  CPU ms an order  {by_process(used, orders)}", flush=True)
+        load = os.getloadavg()[0]
+        seen = asyncio.run(
+            measure(Shop.of(instance), of_our_own(buyers), chosen.seconds, lambda: cpu_seconds(instance))
+        )
+        _show(buyers, seen)
+        print(f"  load             {load:.1f} before, {os.getloadavg()[0]:.1f} after")
+        used = used_between(seen.before, seen.after)
+        print(f"  CPU ms an order  {by_process(used, seen.orders)}", flush=True)
     if not chosen.no_check:
         command = [sys.executable, "manage_all.py", "check", "--port-offset", str(chosen.port_offset)]
         sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+
+def with_users(instance: Instance, buyers: int) -> None:
+    """As `make_users`; who runs a command is told what is wrong in one line."""
+    try:
+        make_users(instance, buyers)
+    except LauncherError as error:
+        raise SystemExit(str(error)) from error
+
+
+def _show(buyers: int, seen: Seen[Any]) -> None:
+    rate = seen.orders / seen.seconds
+    print(f"{buyers} buyers: {rate:.1f} orders a second ({seen.orders} in {seen.seconds:.0f} s)")
+    print(f"  POST answered    {percentiles(seen.measured.answered)}")
+    print(f"  POST to push     {percentiles(seen.measured.pushed)}", flush=True)
 
 
 if __name__ == "__main__":
