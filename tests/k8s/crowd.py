@@ -14,7 +14,7 @@ class Crowd:
     """Customers who order one after another until they are told to stop, and what they were told."""
 
     def __init__(self, shop: Shop, pause: float = PAUSE) -> None:
-        self._products = [each["id"] for each in shop.products()]
+        self._products = shop.products(len(BUYERS))
         self._shoppers = [shop.shopper(user) for user in BUYERS]
         self._pause = pause
         self._ended = threading.Event()
@@ -36,7 +36,7 @@ class Crowd:
     @contextmanager
     def buying(self) -> Iterator[None]:
         """As long as this is open."""
-        pairs = zip(self._shoppers, self._products, strict=False)
+        pairs = zip(self._shoppers, self._products, strict=True)
         threads = [threading.Thread(target=self._buy, args=pair) for pair in pairs]
         for each in threads:
             each.start()

@@ -20,6 +20,7 @@ from launcher.k8s.secrets import NAMESPACE
 Json = dict[str, Any]
 T = TypeVar("T")
 ANSWER = 30.0  # seconds
+PLENTY = 100_000  # pieces: what tests buy is never sold out
 HEAL = 240.0  # seconds, until what was disturbed must be well again
 ADDRESS = {
     "name": "Alice",
@@ -56,10 +57,15 @@ class Shop:
     def shopper(self, user: str) -> "Shopper":
         return Shopper(self, user)
 
-    def products(self) -> list[Json]:
+    def products(self, count: int, on_hand: int = PLENTY) -> list[str]:
+        """The ids of so many products, of each of which the manager has counted so many pieces."""
         answer = requests.get(f"{self.gateway}/api/products/", headers=HOST, timeout=ANSWER)
         answer.raise_for_status()
-        found: list[Json] = answer.json()["results"]
+        found = [str(each["id"]) for each in answer.json()["results"][:count]]
+        mia = self.shopper("mia")
+        for product in found:
+            counted = mia.ask("PUT", f"/api/stock/{product}/", json={"on_hand": on_hand})
+            assert counted.status_code == 200, counted.text
         return found
 
 
@@ -151,7 +157,13 @@ class Shopper:
         return ""
 
     def until(self, order: str, state: str) -> None:
-        eventually(lambda: self.state(order) == state, f"order {order} {state}")
+        """Wait until it is so. An order that has come to another end never will be."""
+
+        def is_decided() -> str | None:
+            found = self.state(order)
+            return found if found not in ("", "submitted") else None
+
+        assert eventually(is_decided, f"order {order} decided") == state
 
     def listen(self) -> ClientConnection:
         """A live connection, through the front door."""

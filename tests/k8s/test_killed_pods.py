@@ -18,7 +18,7 @@ AT_ONCE, IN_A_SECOND = ("--force", "--grace-period=0"), ("--grace-period=1",)
 @pytest.mark.parametrize("name", [*DEPLOYMENTS, *STORES])
 def test_orders_survive_the_death_of_a_pod(cluster: Cluster, shop: Shop, name: str) -> None:
     """Red when what a killed process had in hand is lost, or when what was lost with it is not taken up again."""
-    alice, products = shop.shopper("alice"), [each["id"] for each in shop.products()[: 2 * ORDERS]]
+    alice, products = shop.shopper("alice"), shop.products(2 * ORDERS)
     alice.token()
     before = [alice.insist_on_order(each) for each in products[:ORDERS]]
     killed = [each["metadata"]["name"] for each in pods(cluster, name)]

@@ -29,9 +29,7 @@ def _two_of_everything(cluster: Cluster) -> Iterator[None]:
 
 def test_nothing_is_sold_twice(shop: Shop) -> None:
     """Red when two consumers or workers may take the same pieces."""
-    alice, product = shop.shopper("alice"), shop.products()[7]["id"]
-    counted = shop.shopper("mia").ask("PUT", f"/api/stock/{product}/", json={"on_hand": IN_STOCK})
-    assert counted.status_code == 200, counted.text
+    alice, product = shop.shopper("alice"), shop.products(1, on_hand=IN_STOCK)[0]
     alice.token()
     with ThreadPoolExecutor(AT_ONCE) as buyers:
         orders = [each.json()["id"] for each in buyers.map(alice.order, [product] * AT_ONCE)]
@@ -44,7 +42,7 @@ def test_nothing_is_sold_twice(shop: Shop) -> None:
 
 def test_one_key_is_one_order(shop: Shop) -> None:
     """Red when a pod remembers keys by itself."""
-    alice, product, key = shop.shopper("alice"), shop.products()[0]["id"], str(uuid.uuid4())
+    alice, product, key = shop.shopper("alice"), shop.products(1)[0], str(uuid.uuid4())
     alice.token()
     with ThreadPoolExecutor(AT_ONCE) as clients:
         answers = list(clients.map(lambda _: alice.order(product, key=key), range(AT_ONCE)))
@@ -56,7 +54,7 @@ def test_one_key_is_one_order(shop: Shop) -> None:
 
 def test_a_basket_is_the_same_at_each_pod(shop: Shop) -> None:
     """Red when a pod keeps baskets, or adds to what it has read before."""
-    bob, product = shop.shopper("bob"), shop.products()[1]["id"]
+    bob, product = shop.shopper("bob"), shop.products(1)[0]
     bob.ask("DELETE", "/api/basket/")
     with ThreadPoolExecutor(AT_ONCE) as clients:
         added = list(clients.map(lambda _: bob.ask("POST", "/api/basket/items/", json={"product_id": product, "quantity": 1}), range(AT_ONCE)))  # fmt: skip
@@ -69,7 +67,7 @@ def test_a_customer_hears_at_each_pod(shop: Shop) -> None:
     carol = shop.shopper("carol")
     with ExitStack() as stack:
         sockets = [stack.enter_context(carol.listen()) for _ in range(SOCKETS)]
-        order = carol.order(shop.products()[2]["id"]).json()["id"]
+        order = carol.order(shop.products(1)[0]).json()["id"]
         for socket in sockets:
             told = []
             while "order.confirmed" not in told:
