@@ -46,11 +46,12 @@ class Station:
     each: float  # ms of a core for one message
     turn: float  # ms of a core for one turn
     wait: float = 0.0  # ms in which a turn waits for a store
+    most: int = BATCH
 
     @property
     def batch(self) -> int:
         """Messages of one turn at most."""
-        return BLOCKING_THREADS if self.name == "order-api" else BATCH
+        return BLOCKING_THREADS if self.name == "order-api" else self.most
 
     @property
     def orders_a_second(self) -> float:

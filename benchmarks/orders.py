@@ -46,6 +46,7 @@ ADDRESS = {
 }
 PASSWORD = "one-password-for-all-buyers"  # noqa: S105 - of users that exist only where somebody measures
 WARM_UP = 3.0  # seconds that do not count
+BUSY_SECONDS = 5.0  # for which it is looked at what else keeps this machine busy
 TOLD_WITHIN = 60  # seconds for which a buyer waits for the push
 LEAST_SHOWN = 0.5  # milliseconds of CPU: what takes less an order is summed up
 FASTEST = 200  # orders a second: so much is put in stock before it is bought
@@ -272,6 +273,8 @@ def main() -> None:
     rounds = [int(number) for number in chosen.buyers.split(",")]
     if chosen.gateway:
         there = Shop(chosen.gateway.rstrip("/"), chosen.keycloak.rstrip("/"), chosen.host)
+        busy = psutil.cpu_percent(BUSY_SECONDS) / 100 * (os.cpu_count() or 1)
+        print(f"{busy:.1f} cores of this machine were busy before the buyers came")
         for buyers in rounds:
             _show(buyers, asyncio.run(measure(there, shared(buyers), chosen.seconds, os.getloadavg)))
         return

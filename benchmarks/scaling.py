@@ -46,6 +46,9 @@ class Assumed:
     server_gib: float = 8.0  # memory of one server of any store
     follower: float = 0.3  # of the processor time of a writer or a leader, for each copy that follows it
     most_pods: int = 6  # maxReplicas of k8s/base
+    batch: int = (
+        BATCH  # messages of a full turn; what more than the measured ones cost is a straight line drawn on
+    )
     copies: int = 3  # of each message, and of each row (one writer, two replicas)
     listening: float = 60  # seconds for which a customer keeps a socket open for one order
     sockets: int = 2048  # of one gateway process (MICROCOMMERCE_MAX_SOCKETS)
@@ -86,7 +89,9 @@ class Costs:
         self.sizes: list[Json] = told["sizes"]
         self.most: Json = max(self.sizes, key=lambda size: size["buyers"])
         self.speed = assumed.core_speed
-        self.stations = [each.faster(self.speed) for each in with_stores_elsewhere(self.sizes)]
+        self.stations = [
+            replace(each.faster(self.speed), most=assumed.batch) for each in with_stores_elsewhere(self.sizes)
+        ]
 
     def cpu(self, process: str) -> float:
         """Milliseconds of an order."""
@@ -193,22 +198,24 @@ def _of_processes(stations: Mapping[str, Station], assumed: Assumed) -> Iterator
 def _of_stores(costs: Costs, assumed: Assumed) -> Iterator[Ceiling]:
     every = sum(costs.writer_ms(name) for name in costs.databases())
     cores = 1000 * assumed.busy * assumed.writer_cores
-    then = "a setting: a server for each service (DATABASE_URL)"
+    then = "a setting: a server for each service (MICROCOMMERCE_DATABASE_URL)"
     yield Ceiling(cores / every, "PostgreSQL: one server for all services", "service", then)
-    keys = {"notification": "customer id", "stock": "product id"}
+    keys = {"notification": "customer id", "order": "customer id", "saga": "order id", "stock": "product id"}
     for name, about in costs.databases().items():
         most = min(cores / costs.writer_ms(name), assumed.writer_wal / about["wal_bytes"])
         then = "to be built: several databases of the service, chosen by the key"
-        yield Ceiling(most, f"PostgreSQL: one writer of {name}", keys.get(name, "order id"), then)
+        if name == "stock":
+            then += "; an order of products in several is several reservations of its saga"
+        yield Ceiling(most, f"PostgreSQL: one writer of {name}", keys[name], then)
     commands = assumed.busy * assumed.redis_commands / costs.redis_commands()
-    then = "a setting: a server for each service (REDIS_URL); to be built: Redis Cluster, by hash tags"
+    then = "a setting: a server for each service (MICROCOMMERCE_REDIS_URL); to be built: Redis Cluster, by hash tags"
     yield Ceiling(commands, "Redis: one thread for all services", "service, then customer id", then)
 
 
 def _of_a_row(stations: Mapping[str, Station], assumed: Assumed) -> Ceiling:
     """The level of the most popular product is locked by every batch in which it is; those go one after the other."""
     stock = stations["stock-consumer"]
-    touched = 1 - (1 - assumed.hottest) ** BATCH
+    touched = 1 - (1 - assumed.hottest) ** stock.batch
     then = "done: a batch locks a product once; to be built: a hot product's pieces in several rows"
     what = f"stock: the row of one product that {assumed.hottest:.0%} of the orders want"
     return Ceiling(assumed.busy * stock.orders_a_second / touched, what, "product id", then)
@@ -244,9 +251,13 @@ def _bytes(costs: Costs, rate: float, assumed: Assumed) -> Iterator[str]:
     kafka, wal = costs.kafka_bytes(), sum(each["wal_bytes"] for each in costs.databases().values())
     network = rate * (kafka * (assumed.copies + 1) + wal * (assumed.copies - 1)) * 8 / 1e6
     yield f"  between stores and pods  {network:,.1f} Mbit/s for Kafka and replicas"
-    yield f"  disk a day, {assumed.copies} copies     {day * costs.table_bytes(passing=False):,.3f} TiB rows that stay"
     passing = day * costs.table_bytes(passing=True) * (RETENTION_DAYS + 1)
-    yield f"  disk at any time         {passing:,.3f} TiB inbox and outbox, {day * kafka * RETENTION_DAYS:,.3f} TiB Kafka"
+    yield f"  disk a day, {assumed.copies} copies     {_tib(day * costs.table_bytes(passing=False))} rows that stay"
+    yield f"  disk at any time         {_tib(passing)} inbox and outbox, {_tib(day * kafka * RETENTION_DAYS)} Kafka"
+
+
+def _tib(size: float) -> str:
+    return f"{size:,.0f} TiB" if size > 10 else f"{size:.2f} TiB"  # noqa: PLR2004 - three digits or so
 
 
 def _in_the_way(costs: Costs, rate: float, assumed: Assumed) -> Iterator[str]:
@@ -305,6 +316,7 @@ def main() -> None:
     parser.add_argument(
         "--core-speed", type=float, default=1.0, help="of a core, in cores of the measured machine"
     )
+    parser.add_argument("--largest-batch", type=int, default=BATCH, help="messages of one turn at most")
     parser.add_argument("--check", action="store_true", help="compare with the runs that were measured")
     parser.add_argument("--elsewhere", nargs="*", default=[], metavar="BUYERS:ORDERS_A_SECOND")
     parser.add_argument("--pods", type=int, default=1, help="of each Deployment elsewhere")
@@ -317,7 +329,7 @@ def main() -> None:
         _check(told)
         _check_elsewhere(told, chosen.elsewhere, chosen.pods, chosen.cores, chosen.others)
         return
-    assumed = replace(Assumed(), core_speed=chosen.core_speed)
+    assumed = Assumed(core_speed=chosen.core_speed, batch=chosen.largest_batch)
     print(*(f"  {name} {value}" for name, value in vars(assumed).items()), sep="\n")
     for rate in chosen.orders_per_second.split(","):
         print("\n".join(shown(Costs(told, assumed), float(rate), assumed)))

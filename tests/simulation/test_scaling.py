@@ -101,6 +101,18 @@ def test_a_plan_has_as_many_pods_as_it_takes_and_no_more(rate: float) -> None:
         assert parts[station.name].cores < pods
 
 
+def test_small_batches_need_more_pods_and_lower_the_ceiling_of_a_row() -> None:
+    """Red when the size of a full turn does not count."""
+    large, small = Assumed(), Assumed(batch=10)
+    one, other = (plan(Costs(TOLD, each), 10_000, each)["stock-consumer"].pods for each in (large, small))
+    assert other > one
+    row, lower = (
+        next(ceiling.at for ceiling in ceilings(Costs(TOLD, each), each) if "row" in ceiling.what)
+        for each in (large, replace(small, zipf=2.0))
+    )
+    assert lower < row
+
+
 def test_stores_grow_with_the_rate() -> None:
     """Red when a part of the plan forgets the rate."""
     assumed = Assumed()
