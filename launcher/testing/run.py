@@ -53,7 +53,24 @@ def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool) -> bool:
         if results:
             _report_coverage(instance, every_file=not names)
     require_any(results, arguments)
-    return _summarise(outcomes, results)
+    passed = _summarise(outcomes, results) if outcomes or results else True
+    return (_on_a_cluster(arguments) and passed) if "k8s" in names else passed
+
+
+def _on_a_cluster(arguments: Sequence[str]) -> bool:
+    """tests/k8s on the lab cluster, which is there for as long as they run."""
+    from launcher.k8s import running
+
+    console.rule("the platform on a cluster")
+
+    def say(line: str) -> None:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+
+    try:
+        running.bring_up("local", say, in_lab=True)
+        return running.run_tests(arguments, in_lab=True)
+    finally:
+        running.take_down(say, in_lab=True)
 
 
 def require_any(results: Sequence[Result], arguments: Sequence[str]) -> None:

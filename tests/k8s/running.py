@@ -37,6 +37,13 @@ def is_whole(cluster: Cluster, workload: str) -> bool:
     return is_ready(cluster.get(kind(workload), IN))
 
 
+def is_replaced(cluster: Cluster, workload: str, gone: list[Json]) -> bool:
+    """Whether other pods than these are there, all of them ready."""
+    before = {each["metadata"]["uid"] for each in gone}
+    now = {each["metadata"]["uid"] for each in pods(cluster, workload)}
+    return bool(now) and not now & before and is_whole(cluster, workload)
+
+
 def becomes_whole(cluster: Cluster, workload: str) -> float:
     """Wait until it is, and say how many seconds that took."""
     began = time.monotonic()

@@ -152,8 +152,9 @@ class Shopper:
 
     def state(self, order: str) -> str:
         """How it stands; nothing while nobody answers."""
-        with contextlib.suppress(OSError, ValueError):
-            return str(self.ask("GET", f"/api/orders/{order}/").json().get("status"))
+        with contextlib.suppress(OSError):
+            answer = self.ask("GET", f"/api/orders/{order}/")
+            return str(answer.json()["status"]) if answer.ok else ""
         return ""
 
     def until(self, order: str, state: str) -> None:
