@@ -1,4 +1,4 @@
-"""Answers that are kept in memory for a moment, so that many anonymous readers cost a service one question.
+"""Answers that are kept in memory for a moment, so that many readers cost a service one question.
 
 A shared cache of RFC 9111, as small as it can be: it keeps only what a service has given an entity tag, never
 what the service's `Cache-Control` keeps for one person, and never what varies by anything but `Accept`.

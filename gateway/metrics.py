@@ -50,7 +50,9 @@ class Metrics(Collector):
             times.add_metric([route], _cumulative(counts), self._seconds[route])
         yield times
         shared = CounterMetricFamily(
-            "shared_answers", "Anonymous reads by whether a kept answer served them", labels=["outcome"]
+            "shared_answers",
+            "Reads of the catalogue by whether a kept answer served them",
+            labels=["outcome"],
         )
         shared.add_metric(["hit"], self.shared_hits)
         shared.add_metric(["miss"], self.shared_misses)

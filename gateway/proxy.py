@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 from gateway.body import BodyReader, ClientGone
 from gateway.errors import Refusal, ServiceBroke, ServiceTimeout, ServiceUnavailable
 from gateway.exchange import Exchange
-from gateway.headers import from_service
+from gateway.headers import Header, from_service
 from gateway.http1 import BODILESS, Connection, ServiceError, TimedOut, Unreachable
 from gateway.table import Route
 from gateway.upstream import SAFE, Call, Upstream
+from shared.auth import Principal
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +38,14 @@ class Proxy:
         """Send the request of `exchange` to the service of `route` and answer with what comes back."""
         await self.finish(await self.ask(exchange, route), exchange, route)
 
-    async def ask(self, exchange: Exchange, route: Route) -> Connection:
-        """Send the request and wait for the head of the answer, which must be finished or released. Raises Refusal."""
+    async def ask(self, exchange: Exchange, route: Route, *, for_anyone: bool = False) -> Connection:
+        """Send the request and wait for the head of the answer, which must be finished or released. Raises Refusal.
+
+        `for_anyone`: without the caller's token, so that the answer cannot be about the caller.
+        """
         body = await self._bodies.read(exchange, route.limits.body)
-        call = Call(exchange.method, self._head(exchange, len(body)), body, route.limits.seconds)
+        principal = None if for_anyone else exchange.principal
+        call = Call(exchange.method, self._head(exchange, principal, len(body)), body, route.limits.seconds)
         try:
             return await self._upstreams[route.to].call(call)
         except ServiceError as error:
@@ -59,13 +64,13 @@ class Proxy:
         """The exchange with the service is over."""
         self._upstreams[route.to].release(answer)
 
-    def _head(self, exchange: Exchange, length: int) -> bytes:
+    def _head(self, exchange: Exchange, principal: Principal | None, length: int) -> bytes:
         target = exchange.path + b"?" + exchange.query if exchange.query else exchange.path
         parts = [exchange.method.encode(), b" ", target, b" HTTP/1.1\r\n", self._forwarded]
         for name, value in exchange.headers.kept:
             parts += (name, b": ", value, b"\r\n")
-        if exchange.principal is not None:
-            parts += (b"authorization: Bearer ", exchange.principal.token.encode("latin-1"), b"\r\n")
+        if principal is not None:
+            parts += (b"authorization: Bearer ", principal.token.encode("latin-1"), b"\r\n")
         if exchange.method not in SAFE:
             parts.append(b"content-length: %d\r\n" % length)
         parts += (
@@ -75,11 +80,16 @@ class Proxy:
         return b"".join(parts)
 
 
+def as_told_to(exchange: Exchange, headers: list[Header]) -> list[Header]:
+    """`headers` for the caller: what somebody who is signed in is told is for nobody else, unless the service says more."""
+    if exchange.principal is None or any(name == b"cache-control" for name, _ in headers):
+        return headers
+    return [*headers, (b"cache-control", b"private, no-cache")]
+
+
 async def _relay(answer: Connection, exchange: Exchange) -> None:
     headers = from_service(answer.headers, bodiless=answer.status in BODILESS)
-    if exchange.principal is not None and not any(name == b"cache-control" for name, _ in headers):
-        headers.append((b"cache-control", b"private, no-cache"))
-    await exchange.begin(answer.status, headers)
+    await exchange.begin(answer.status, as_told_to(exchange, headers))
     if answer.is_complete:
         await exchange.write(answer.take())
         return

@@ -44,7 +44,10 @@ class GatewayEnvironment(Environment):
         description="so long a request waits for Redis to count it; then it is counted here",
     )
     shared_seconds: float = Field(
-        default=3.0, ge=0, le=60, description="how long anonymous catalogue reads are shared; 0: never"
+        default=3.0,
+        ge=0,
+        le=60,
+        description="how long catalogue reads of all but managers are shared; 0: never",
     )
     head_seconds: float = Field(default=10.0, gt=0, description="time for a client to send a request's head")
     body_seconds: float = Field(default=30.0, gt=0, description="time for a client to send a request's body")

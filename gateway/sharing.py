@@ -1,7 +1,9 @@
-"""Rows of the table that are SHARED: anonymous readers who ask for the same get the same answer for a moment.
+"""Rows of the table that are SHARED: readers who ask for the same get the same answer for a moment.
 
-The host is no part of what they ask for: every service is told the public one. Whoever says who they are is
-always answered by the service. A change through this gateway empties what is kept before it is answered; a
+The host is no part of what they ask for: every service is told the public one. A customer is shown what anybody is
+shown: the service is asked without a token, so what is kept cannot be about a person. A manager, who may see more and
+must see what was changed, is always answered by the service, and so is a customer who asks for a page for people,
+which names them. A change through this gateway empties what is kept before it is answered; a
 change through another one does so by its event (`gateway.events`), and without events time does. So does the first answer
 that names another `Catalogue-Revision` than the one before it: whoever has seen the new is not shown the old of
 something else.
@@ -15,7 +17,7 @@ from gateway.headers import from_service
 from gateway.http1 import Connection, ServiceError
 from gateway.kept import Keep, Kept, Key, seconds_good
 from gateway.metrics import Metrics
-from gateway.proxy import Proxy
+from gateway.proxy import Proxy, as_told_to
 from gateway.table import Route
 from gateway.upstream import SAFE
 
@@ -83,7 +85,7 @@ class Sharing:
         # Others may not know what this caller knows: the whole is asked for.
         exchange.headers.kept = [header for header in asked if header[0] not in CONDITIONS]
         try:
-            answer = await self._proxy.ask(exchange, route)
+            answer = await self._proxy.ask(exchange, route, for_anyone=True)
             emptied = self._heed(answer, emptied)
             seconds = seconds_good(answer.status, answer.headers, self._seconds)
             if seconds:
@@ -94,7 +96,7 @@ class Sharing:
                 del self._under_way[key]
             under_way.set_result(kept)
         if kept is None:
-            await self._proxy.finish(answer, exchange, route)
+            await self._show_unshared(answer, exchange, route)
             return
         if emptied == self.keep.emptied:
             self.keep.put(key, kept)
@@ -122,8 +124,16 @@ class Sharing:
         headers = from_service(answer.headers, bodiless=False)
         return Kept(headers, b"".join(pieces), dict(headers)[b"etag"], now, now + seconds)
 
+    async def _show_unshared(self, answer: Connection, exchange: Exchange, route: Route) -> None:
+        """What anybody is told serves whoever is nobody; a customer may be told something else."""
+        if exchange.principal is None:
+            await self._proxy.finish(answer, exchange, route)
+        else:
+            self._proxy.release(answer, route)
+            await self._proxy.forward(exchange, route)
+
     async def _show(self, exchange: Exchange, kept: Kept) -> None:
-        headers = kept.headers_now(self._loop.time())
+        headers = as_told_to(exchange, kept.headers_now(self._loop.time()))
         if kept.is_known(exchange.method, exchange.headers.preconditions):
             await exchange.begin(304, [header for header in headers if header[0] in GOES_WITH_304])
             await exchange.write(b"")
@@ -134,7 +144,8 @@ class Sharing:
 
 def _key(exchange: Exchange) -> Key | None:
     """What is asked for, where the answer may be shared; None where it may not."""
-    if exchange.principal is not None:
+    principal = exchange.principal
+    if principal is not None and (principal.is_manager or exchange.is_for_people):
         return None
     accept = b""
     for name, value in exchange.headers.kept:

@@ -35,8 +35,8 @@ class Limits:
     The standard limit has room for the largest thing that is written here, a product with all its text. GET, HEAD
     and OPTIONS take no body, whatever stands here.
 
-    `counted` is whether it counts against the caller's rate limit; `shared` whether readers without a name get
-    one answer, kept for a moment (`gateway.sharing`); `sign_in` whether it also counts against the address' small
+    `counted` is whether it counts against the caller's rate limit; `shared` whether all readers but managers
+    get one answer, kept for a moment (`gateway.sharing`); `sign_in` whether it also counts against the address' small
     limit for sign-in; `in_api` whether the API's description has it.
     """
 

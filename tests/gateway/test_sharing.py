@@ -1,4 +1,4 @@
-"""Anonymous readers share an answer for a moment, and nobody is shown what is not theirs or not so any more."""
+"""Readers share an answer for a moment, and nobody is shown what is not theirs or not so any more."""
 
 import time
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 
 from gateway.kept import LARGEST_BODY, Keep, Kept, seconds_good
+from shared.testing.tokens import BOB
 from tests.gateway.client import Answer, as_customer, as_manager
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
@@ -87,10 +88,49 @@ def test_who_wants_one_state_and_no_other_is_answered_by_the_service(
     assert [seen.header("If-Match") for seen in service.seen] == [[], ['"v0"']]
 
 
-def test_who_says_who_they_are_is_answered_by_the_service(door: GatewayProcess, service: EchoService) -> None:
-    """And what they are told is told to nobody else. Red when a token's answer is kept, or a kept one is theirs."""
-    bodies = [read(door, LIST, *who).body for who in ([as_customer()], [], [as_manager()], [])]
+def test_a_manager_is_answered_by_the_service(door: GatewayProcess, service: EchoService) -> None:
+    """And what a manager is told is told to nobody else. Red when it is kept, or what is kept is a manager's answer."""
+    manager = as_manager()
+    bodies = [read(door, LIST, *who).body for who in ([manager], [], [manager], [as_customer()])]
     assert bodies == [b"000001", b"000002", b"000003", b"000002"]
+    assert [seen.header("Authorization") for seen in service.seen] == [[manager[1]], [], [manager[1]]]
+
+
+def test_a_customer_is_shown_what_anybody_is_shown(door: GatewayProcess, service: EchoService) -> None:
+    """The service is not told whom it answers. Red when the first customer's token is, or the others ask again."""
+    bodies = [read(door, LIST, *who).body for who in ([as_customer()], [as_customer(BOB)], [])]
+    assert bodies == [b"000001"] * 3
+    (seen,) = service.seen
+    assert seen.header("Authorization") == []
+
+
+def test_what_is_shared_with_a_customer_is_kept_by_nobody_on_the_way(door: GatewayProcess) -> None:
+    """Whether fetched or kept, whole or known. Red when a customer's answer lacks what every signed-in answer says."""
+    for headers in ((), (), (("If-None-Match", '"v1"'),)):
+        answer = door.call("GET", LIST, as_customer(), *headers)
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert door.call("GET", LIST).headers["Cache-Control"] is None
+
+
+def test_a_page_for_people_names_them_and_is_not_shared(door: GatewayProcess, service: EchoService) -> None:
+    """Whatever tag it has. Red when a customer's page is kept, or is made for nobody."""
+    browser = ("Accept", "text/html,application/xhtml+xml")
+    customers = as_customer(), as_customer(BOB)
+    for target, headers in ((LIST, [browser]), (LIST + "&format=api", [])):
+        service.seen.clear()
+        for who in customers:
+            read(door, target, who, *headers)
+        assert [seen.header("Authorization") for seen in service.seen] == [[who[1]] for who in customers]
+
+
+@pytest.mark.parametrize("how", ["do=catalogue&cache=private", "do=catalogue&etag=", "do=status&status=404"])
+def test_where_nothing_can_be_shared_a_customer_is_answered_by_name(
+    how: str, door: GatewayProcess, service: EchoService
+) -> None:
+    """Red when a customer is told what nobody was told, which is another thing where it is not shared."""
+    customer = as_customer()
+    door.call("GET", f"/api/products/?{how}", customer)
+    assert [seen.header("Authorization") for seen in service.seen] == [[], [customer[1]]]
 
 
 def test_the_newest_at_any_price_and_a_part_are_not_shared(
