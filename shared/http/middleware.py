@@ -1,6 +1,5 @@
 """What surrounds each request of a service: trace, request id, access line, metrics, public address, plain refusals, plain queries."""
 
-import logging
 import re
 import time
 import uuid
@@ -19,9 +18,7 @@ from shared.auth.actor import acting
 from shared.http.accept import takes_data
 from shared.http.parsers import UNDERSTOOD
 from shared.http.problems import UnsupportedEncoding, answer_of, not_valid
-from shared.telemetry import trace
-
-logger = logging.getLogger("shared.http.access")
+from shared.telemetry import access, trace
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 REQUESTS = Counter("http_requests_total", "Requests answered", ["method", "status"])
@@ -52,6 +49,7 @@ class RequestContextMiddleware:
         self.get_response = get_response
         public = urlsplit(settings.GATEWAY_URL)
         self.host, self.scheme = public.netloc, public.scheme
+        self.write = access.writer(settings.SERVICE_NAME, as_json=settings.ENVIRONMENT.log_format == "json")
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request inside its context."""
@@ -64,23 +62,27 @@ class RequestContextMiddleware:
             started = time.perf_counter()
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
-            self._account(request, response, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            _count(request, response, seconds)
+            if not request.path.startswith(QUIET):
+                self.write(
+                    {
+                        "method": request.method or "",
+                        "path": request.path,
+                        "status": response.status_code,
+                        "ms": round(seconds * 1000, 1),
+                        "request_id": request_id,
+                        "trace_id": hop.trace_id,
+                    }
+                )
         return response
 
-    @staticmethod
-    def _account(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-        method = request.method or ""
-        label = method if method in METHODS else "other"
-        REQUESTS.labels(label, response.status_code).inc()
-        SECONDS.labels(label).observe(seconds)
-        if not request.path.startswith(QUIET):
-            fields = {
-                "method": method,
-                "path": request.path,
-                "status": response.status_code,
-                "ms": round(seconds * 1000, 1),
-            }
-            logger.info("request", extra=fields)
+
+def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    method = request.method or ""
+    label = method if method in METHODS else "other"
+    REQUESTS.labels(label, response.status_code).inc()
+    SECONDS.labels(label).observe(seconds)
 
 
 class HttpRefusalMiddleware:

@@ -1,8 +1,12 @@
 """What surrounds a request: trace, request id, public address, metrics, health."""
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 from django.test import RequestFactory
 from prometheus_client import REGISTRY
+from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from shared.http.middleware import RequestContextMiddleware
@@ -60,6 +64,50 @@ def test_a_trace_goes_on_and_ends_with_the_request() -> None:
     assert len(seen[1]) == 32
     assert seen[1] != given
     assert trace.current() is None
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_each_request_has_one_line_that_says_what_became_of_it(
+    capfd: pytest.CaptureFixture[str], settings: Settings, log_format: str
+) -> None:
+    """Red when a field is left out, a path can begin a line of its own, or probes fill the log."""
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"log_format": log_format})
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"X-Request-ID": "mine", "traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
+    client = APIClient()
+    client.get("/no%0Asuch/", headers=headers)
+    client.get("/health/live")
+    (line,) = capfd.readouterr().err.splitlines()
+    known = {
+        "method": "GET",
+        "status": 404,
+        "request_id": "mine",
+        "trace_id": trace_id,
+        "service": settings.SERVICE_NAME,
+    }
+    if log_format == "json":
+        found = json.loads(line)
+        assert found.pop("ms") >= 0
+        assert datetime.fromisoformat(found.pop("timestamp")).tzinfo == UTC
+        assert found == {
+            **known,
+            "event": "request",
+            "level": "info",
+            "logger": "shared.http.access",
+            "path": "/no\nsuch/",
+        }
+    else:
+        assert r"path='/no\nsuch/'" in line
+        assert all(f" {name}={value}" in line for name, value in known.items())
+
+
+def test_a_log_of_warnings_has_no_such_lines(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Red when `MICROCOMMERCE_LOG_LEVEL` says nothing of them."""
+    caplog.set_level("WARNING", "shared.http.access")
+    APIClient().get("/open/")
+    assert "request" not in capfd.readouterr().err
 
 
 def counted(method: str, status: str) -> float:
