@@ -1,5 +1,6 @@
 """The shapes of an order in the API: what comes in, what goes out."""
 
+import json
 from collections import Counter
 from typing import Any, ClassVar
 
@@ -7,8 +8,11 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from apps.order.identifiers import order_number
 from apps.order.models import Order, OrderLine, Status
+from apps.order.queries import Row
 from shared.contracts.message import LONGEST_REASON
+from shared.contracts.names import with_names
 from shared.http.bodies import BodySerializer
 from shared.http.fields import MoneyField, ObjectIdField, StrictIntegerField, TextField
 
@@ -100,6 +104,7 @@ class CancelSerializer(BodySerializer[dict[str, Any]]):
     reason = TextField(max_length=500, required=False, allow_blank=True, default="")
 
 
+LINE_FIELDS = ["product_id", "name", "unit_price", "quantity", "line_total"]  # as `queries.PAGE` has them
 ADDRESS_FIELDS = tuple(AddressSerializer().get_fields())
 
 
@@ -108,8 +113,13 @@ class AddressField(serializers.JSONField):
     """The address as it was given and stored."""
 
     def to_representation(self, value: Any) -> Any:
-        """In one order, since PostgreSQL keeps none: the first answer is given again letter for letter."""
-        return {name: value[name] for name in ADDRESS_FIELDS if name in value}
+        """The address."""
+        return in_order(value)
+
+
+def in_order(address: dict[str, str]) -> dict[str, str]:
+    """An address in one order, since PostgreSQL keeps none: the first answer is given again letter for letter."""
+    return {name: address[name] for name in ADDRESS_FIELDS if name in address}
 
 
 @extend_schema_serializer(component_name="OrderLine")
@@ -120,7 +130,7 @@ class LineSerializer(serializers.ModelSerializer[OrderLine]):
 
     class Meta:
         model = OrderLine
-        fields: ClassVar = ["product_id", "name", "unit_price", "quantity", "line_total"]
+        fields: ClassVar = LINE_FIELDS
         read_only_fields = fields
 
 
@@ -152,6 +162,32 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "updated_at",
         ]
         read_only_fields = fields
+
+
+def show_row(row: Row) -> dict[str, Any]:
+    """An order of a list as `OrderSerializer` shows it, which takes ten times as long."""
+    bought = json.loads(row.lines) if row.lines else []
+    reason = row.status_reason
+    if reason:
+        reason = with_names(reason, {product_id: name for product_id, name, *_ in bought})
+    return {
+        "id": str(row.id),
+        "number": order_number(row.id),
+        "customer_id": row.customer_id,
+        "status": row.status,
+        "status_reason": reason,
+        "items": [dict(zip(LINE_FIELDS, line, strict=True)) for line in bought],
+        "total": row.total,
+        "currency": row.currency,
+        "shipping_address": in_order(json.loads(row.shipping_address)),
+        "created_at": _moment(row.created_at),
+        "updated_at": _moment(row.updated_at),
+    }
+
+
+def _moment(text: str) -> str:
+    # As Python writes it: a whole second has no fraction.
+    return text.replace(".000000Z", "Z")
 
 
 def first_answer(order: Order) -> dict[str, Any]:

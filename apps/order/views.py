@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django_filters.utils import translate_validation
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
@@ -29,7 +30,14 @@ from apps.order.errors import (
 )
 from apps.order.filters import OrderFilter
 from apps.order.models import TRANSITIONS, UNDOABLE, Order, Status
-from apps.order.serializers import CancelSerializer, OrderSerializer, PlaceOrderSerializer, first_answer
+from apps.order.queries import OrderWalk, Wanted
+from apps.order.serializers import (
+    CancelSerializer,
+    OrderSerializer,
+    PlaceOrderSerializer,
+    first_answer,
+    show_row,
+)
 from shared.auth.drf import IsCustomer, IsManager, principal_of
 from shared.auth.principal import CUSTOMER
 from shared.http.browsable import Lead, form
@@ -63,7 +71,17 @@ def _last_address(view: Any, _: Shown) -> Shown:
     return {"shipping_address": newest.shipping_address} if newest else {}
 
 
-class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Order]):
+def _filters(request: Request) -> Mapping[str, Any]:
+    """What the query narrows the list by; raises ValidationError. Most queries say nothing, and forms are slow."""
+    if not OrderFilter.base_filters.keys() & request.query_params.keys():
+        return {}
+    found = OrderFilter(request.query_params, queryset=Order.objects.none(), request=request)
+    if not found.is_valid():
+        raise translate_validation(found.errors)
+    return {name: value or None for name, value in found.form.cleaned_data.items()}
+
+
+class OrderViewSet(mixins.RetrieveModelMixin, GenericViewSet[Order]):
     """Orders: a customer's own, or all of them for a manager."""
 
     queryset = Order.objects.all()
@@ -84,6 +102,13 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         orders = super().get_queryset().prefetch_related("lines")
         caller = principal_of(self.request)
         return orders if caller.is_manager else orders.filter(customer_id=caller.subject)
+
+    def list(self, request: Request) -> Response:
+        """Orders, newest first: a customer's own, or all of them for a manager."""
+        caller = principal_of(request)
+        whose = None if caller.is_manager else caller.subject
+        page: Any = self.paginate_queryset(OrderWalk(Wanted(whose, **_filters(request))))  # type: ignore[arg-type]
+        return self.get_paginated_response([show_row(row) for row in page])
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         """The body that the browsable API offers a form for."""

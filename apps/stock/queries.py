@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -64,6 +65,16 @@ INVARIANTS: Mapping[str, str] = {
 }
 MOST_SHOWN = 20  # rows of one violation
 
+# The first columns are those of `Level`. A page and how many there are on all come in one statement, which takes half
+# the time of two.
+LEVELS = """
+    SELECT product_id, on_hand - reserved, on_hand, reserved, version, (SELECT count(*) FROM stock_stockitem)
+    FROM stock_stockitem ORDER BY product_id LIMIT %s OFFSET %s
+"""
+LEVELS_OF = """
+    SELECT product_id, on_hand - reserved, on_hand, reserved, version
+    FROM stock_stockitem WHERE product_id = ANY(%s) ORDER BY product_id
+"""
 NEVER_MOVED = """
     SELECT product_id FROM stock_stockitem AS item
     WHERE (%(among)s::text[] IS NULL OR product_id = ANY(%(among)s))
@@ -81,10 +92,38 @@ def outlived() -> "QuerySet[Reservation]":
     return ended.exclude(reason=Reason.RESTOCKED)
 
 
-def stock_items(product_ids: Iterable[str] | None = None) -> "QuerySet[StockItem]":
-    """All levels, or those of some products, in product order."""
-    items = StockItem.objects.all()
-    return items if product_ids is None else items.filter(pk__in=product_ids)
+class Level(NamedTuple):
+    """What the API shows of a level: as `StockItem` has it, without the time that it takes to make one."""
+
+    product_id: str
+    available: int
+    on_hand: int
+    reserved: int
+    version: int
+
+
+def levels(begin: int, end: int) -> tuple[list[Level], int]:
+    """The levels from `begin` to before `end` in product order, and how many there are in all."""
+    with connection.cursor() as cursor:
+        cursor.execute(LEVELS, [end - begin, begin])
+        rows = cursor.fetchall()
+    count = rows[0][-1] if rows else StockItem.objects.count()
+    return [Level(*row[:-1]) for row in rows], count
+
+
+def levels_of(product_ids: Iterable[str]) -> list[Level]:
+    """The levels of those of these products that there are, in product order."""
+    with connection.cursor() as cursor:
+        cursor.execute(LEVELS_OF, [list(product_ids)])
+        return [Level(*row) for row in cursor.fetchall()]
+
+
+def level_of(product_id: str) -> Level:
+    """The level of one product; raises UnknownProduct."""
+    found = levels_of([product_id])
+    if not found:
+        raise UnknownProduct
+    return found[0]
 
 
 def stock_item(product_id: str) -> StockItem:

@@ -7,10 +7,12 @@ from rest_framework import serializers
 
 from apps.stock.models import Kind, Movement, StockItem
 from apps.stock.operations import MAX_ON_HAND
+from apps.stock.queries import Level
 from shared.http.bodies import BodySerializer
 from shared.http.fields import ObjectIdField, StrictIntegerField, TextField
 
 MAX_IDS = 100
+FOR_MANAGERS = ("on_hand", "reserved", "version")
 LAMP = "65f0c0ffee65f0c0ffee65f0"  # which the API's description shows
 
 
@@ -34,13 +36,17 @@ class StockItemSerializer(serializers.Serializer[StockItem]):
     reserved = serializers.IntegerField(required=False)
     version = serializers.IntegerField(required=False, help_text="rises with every change")
 
-    FOR_MANAGERS: ClassVar = ("on_hand", "reserved", "version")
-
-    def to_representation(self, instance: StockItem) -> dict[str, Any]:
+    def to_representation(self, instance: StockItem | Level) -> dict[str, Any]:
         """What this caller may see."""
-        shown: dict[str, Any] = super().to_representation(instance)
-        hidden = () if self.context.get("is_manager") else self.FOR_MANAGERS
-        return {name: value for name, value in shown.items() if name not in hidden}
+        return show_level(instance, is_manager=bool(self.context.get("is_manager")))
+
+
+def show_level(level: StockItem | Level, *, is_manager: bool) -> dict[str, Any]:
+    """A level as the API shows it: by hand, since DRF takes ten times as long."""
+    shown: dict[str, Any] = {"product_id": level.product_id, "available": level.available}
+    if is_manager:
+        shown |= {name: getattr(level, name) for name in FOR_MANAGERS}
+    return shown
 
 
 @extend_schema_serializer(

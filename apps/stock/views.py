@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -23,6 +24,7 @@ from apps.stock.serializers import (
     OnHandSerializer,
     ProductIdsSerializer,
     StockItemSerializer,
+    show_level,
 )
 from shared.auth import Principal
 from shared.auth.drf import IsManager, ReadOnly, principal_of
@@ -48,6 +50,22 @@ LINKS = {"product_id": "/api/products/{product_id}/", "order_id": "/api/orders/{
 ANYONE: Any = [{}, {"bearer": []}]  # no token is needed; a manager's shows more
 
 
+class LevelsPaginator(Paginator):  # type: ignore[type-arg]  # at run time it takes no argument
+    """Asks for a page and for the count of all at once."""
+
+    def page(self, number: Any) -> "Page[Any]":
+        """The levels of a page; raises EmptyPage after the last one."""
+        begin = (number - 1) * self.per_page
+        rows, self.count = queries.levels(begin, begin + self.per_page)
+        return Page(rows, self.validate_number(number), self)
+
+
+class LevelsPagination(PagePagination):
+    """Pages of all levels."""
+
+    django_paginator_class = LevelsPaginator
+
+
 class StockView(GenericAPIView[StockItem]):
     """What the views of levels share: anyone may read, a manager sees more and may write."""
 
@@ -57,11 +75,15 @@ class StockView(GenericAPIView[StockItem]):
 
     def get_serializer_context(self) -> dict[str, Any]:
         """With whether the caller may see everything."""
+        return {**super().get_serializer_context(), "is_manager": self._is_manager}
+
+    @property
+    def _is_manager(self) -> bool:
         caller = getattr(self.request, "user", None)  # the API document is made without a request
-        return {
-            **super().get_serializer_context(),
-            "is_manager": isinstance(caller, Principal) and caller.is_manager,
-        }
+        return isinstance(caller, Principal) and caller.is_manager
+
+    def _shown(self, level: StockItem | queries.Level) -> dict[str, Any]:
+        return show_level(level, is_manager=self._is_manager)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """The answer depends on who asks: a cache has to know."""
@@ -76,23 +98,24 @@ class StockList(StockView):
     repeatable = ("product_id",)
     links: ClassVar = {"product_id": "/api/stock/{product_id}/"}
     query_serializer = ProductIdsSerializer
+    pagination_class = LevelsPagination
 
     @extend_schema(auth=ANYONE, parameters=[ProductIdsSerializer], responses=StockItemSerializer(many=True))
     def get(self, request: Request) -> Response:
         """All levels in pages; with `product_id` those products, in one page unless told, without unknown ids."""
         if "product_id" in request.query_params:
             return self._of(request.query_params.getlist("product_id"))
-        page = self.paginate_queryset(queries.stock_items())
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        page: Any = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response([self._shown(level) for level in page])
 
     def _of(self, product_ids: list[str]) -> Response:
         query = ProductIdsSerializer(data={"product_id": product_ids})
         query.is_valid(raise_exception=True)
         pages = PagePagination()
         pages.page_size = MAX_IDS
-        found: Any = list(queries.stock_items(query.validated_data["product_id"]))  # so few need no count
+        found: Any = queries.levels_of(query.validated_data["product_id"])  # so few need no count
         page: Any = pages.paginate_queryset(found, self.request, self)
-        return pages.get_paginated_response(self.get_serializer(page, many=True).data)
+        return pages.get_paginated_response([self._shown(level) for level in page])
 
 
 class StockDetail(StockView):
@@ -121,8 +144,8 @@ class StockDetail(StockView):
 
         A manager's ETag is its version.
         """
-        item = self.get_object()
-        shown = self.get_serializer(item).data
+        item = queries.level_of(product_id)
+        shown = self._shown(item)
         if request.accepted_renderer.format != "json":  # a page for people is another representation
             return about(Response(shown), _tag(item, shown))
         return conditional(request, Response(shown), _tag(item, shown))
@@ -202,12 +225,12 @@ class Movements(ListAPIView[Movement]):
         return queries.movements_of(self.kwargs["product_id"])
 
 
-def _version_tag(item: StockItem) -> str:
+def _version_tag(item: StockItem | queries.Level) -> str:
     """A manager is shown the version: it changes with all else that is shown."""
     return f'"{item.version}"'
 
 
-def _tag(item: StockItem, shown: Mapping[str, Any]) -> str:
+def _tag(item: queries.Level, shown: Mapping[str, Any]) -> str:
     # Others do not see the version, so their tag must not tell it, nor change where nothing they see does.
     return _version_tag(item) if "version" in shown else strong_tag(JSONRenderer().render(shown))
 

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Page, Paginator
@@ -92,18 +92,71 @@ class PagePagination(PageNumberPagination):
         }
 
 
+class Walk(Protocol):
+    """A list that `WalkPagination` goes through, in an order that leaves no two rows equal."""
+
+    def count(self) -> int:
+        """How many rows there are."""
+
+    def part(self, begin: int, end: int) -> list[Any]:
+        """The rows from the place `begin` to before `end`."""
+
+    def beyond(self, place: Sequence[str], limit: int, *, back: bool) -> list[Any]:
+        """The first `limit` rows after `place`, or before it, nearest first.
+
+        Raises ValueError, TypeError or ValidationError for what is no place of this list.
+        """
+
+    def place_of(self, row: Any) -> list[str]:
+        """Where a row of this list stands."""
+
+
+class QueryWalk:
+    """A walk through a queryset, whose order must run in one direction, rising or falling."""
+
+    def __init__(self, queryset: QuerySet[Any]) -> None:
+        self._queryset = queryset
+        order = _order_of(queryset)
+        self._falls = order[0].startswith("-")
+        self._fields = [name.removeprefix("-") for name in order]
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return self._queryset.count()
+
+    def part(self, begin: int, end: int) -> list[Any]:
+        """The rows from the place `begin` to before `end`."""
+        return list(self._queryset[begin:end])
+
+    def beyond(self, place: Sequence[str], limit: int, *, back: bool) -> list[Any]:
+        """The rows after `place`, or before it."""
+        fields = [self._queryset.model._meta.get_field(name) for name in self._fields]
+        values = [field.to_python(each) for field, each in zip(fields, place, strict=True)]
+        found = self._queryset.filter(_beyond(self._fields, values, smaller=self._falls != back))
+        return list((found.reverse() if back else found)[:limit])
+
+    def place_of(self, row: Any) -> list[str]:
+        """The values of the fields that the list is ordered by."""
+        return [str(row.serializable_value(name)) for name in self._fields]
+
+
 class Ahead(Paginator):  # type: ignore[type-arg]  # at run time it takes no argument
-    """Looks one row beyond each page. Django ends the last page where its count did, which was taken before."""
+    """Looks one row beyond each page of a walk. Django ends the last page where its count did, taken before.
+
+    The last page knows how many there are: most customers' lists have no other, and are never counted.
+    """
 
     has_more = False  # whether there is something after the page that was asked for last
 
     def page(self, number: Any) -> "Page[Any]":
-        """The rows as they are now, however many were counted."""
-        number = self.validate_number(number)
+        """The rows as they are now; raises EmptyPage after the last page."""
         begin = (number - 1) * self.per_page
-        rows = list(self.object_list[begin : begin + self.per_page + 1])
+        walk: Any = self.object_list
+        rows = walk.part(begin, begin + self.per_page + 1)
         self.has_more = len(rows) > self.per_page
-        return Page(rows[: self.per_page], number, self)
+        if not self.has_more and (rows or not begin):
+            self.count = begin + len(rows)
+        return Page(rows[: self.per_page], self.validate_number(number), self)
 
 
 class WalkPagination(PagePagination):
@@ -120,27 +173,34 @@ class WalkPagination(PagePagination):
     cursor_template = "rest_framework/pagination/previous_and_next.html"
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
-        """The rows of the page that the query names; raises NotFound for a cursor that is none of ours."""
+        """The rows of the page that the query names; raises NotFound for a cursor that is none of ours.
+
+        `queryset` may be any `Walk`.
+        """
         cursor = request.query_params.get(self.cursor_query_param)
-        self._fields = [name.removeprefix("-") for name in _order_of(queryset)]
+        self._walk: Walk = QueryWalk(queryset) if isinstance(queryset, QuerySet) else queryset
         self._address = request.build_absolute_uri()
         if cursor is None:
-            self._rows: list[Any] = list(super().paginate_queryset(queryset, request, view) or [])
+            self._rows: list[Any] = list(super().paginate_queryset(self._walk, request, view) or [])  # type: ignore[arg-type]
             page: Any = self.page
             self._total = page.paginator.count
             self._has_next, self._has_previous = page.paginator.has_more, page.has_previous()
         else:
             self.request = request
-            self._turn_to(queryset, *self._read(cursor, queryset), self.get_page_size(request) or 1)
+            self._turn_to(cursor, self.get_page_size(request) or 1)
         return self._rows
 
-    def _turn_to(self, queryset: QuerySet[Any], back: bool, place: Sequence[Any], size: int) -> None:
-        falling = _order_of(queryset)[0].startswith("-")
-        beyond = queryset.filter(_beyond(self._fields, place, smaller=falling != back))
-        rows = list((beyond.reverse() if back else beyond)[: size + 1])
+    def _turn_to(self, cursor: str, size: int) -> None:
+        try:
+            number, *place = _unpacked(cursor)
+            back = bool(number)
+            rows = self._walk.beyond(place, size + 1, back=back)
+        except (ValueError, TypeError, ValidationError) as error:
+            detail = "This is no cursor of this list: follow `next` or `previous`, or begin again without it."
+            raise NotFound(detail) from error
         more, rows = len(rows) > size, rows[:size]
         self._rows = rows[::-1] if back else rows
-        self._total = queryset.count()
+        self._total = self._walk.count()
         self._has_next, self._has_previous = (True, more) if back else (more, True)
         self.template, self.display_page_controls = self.cursor_template, bool(rows)
 
@@ -173,19 +233,9 @@ class WalkPagination(PagePagination):
         return [*super().get_schema_operation_parameters(view), cursor]
 
     def _link(self, *, back: bool) -> str | None:
-        row = self._rows[0 if back else -1]
-        place = [str(row.serializable_value(name)) for name in self._fields]
+        place = self._walk.place_of(self._rows[0 if back else -1])
         url = remove_query_param(self._address, self.page_query_param)
         return self._sized(replace_query_param(url, self.cursor_query_param, _packed(int(back), *place)))
-
-    def _read(self, cursor: str, queryset: QuerySet[Any]) -> tuple[bool, list[Any]]:
-        fields = [queryset.model._meta.get_field(name) for name in self._fields]
-        try:
-            back, *place = _unpacked(cursor)
-            return bool(back), [field.to_python(each) for field, each in zip(fields, place, strict=True)]
-        except (ValueError, TypeError, ValidationError) as error:
-            detail = "This is no cursor of this list: follow `next` or `previous`, or begin again without it."
-            raise NotFound(detail) from error
 
 
 def _packed(*values: int | str) -> str:

@@ -5,6 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.stock.models import Movement, StockItem
 from apps.stock.queries import violations
@@ -60,6 +62,30 @@ def test_a_manager_sees_everything(manager_client: "APIClient") -> None:
     shown = {"product_id": A, "available": 6, "on_hand": 10, "reserved": 4, "version": 2}
     assert manager_client.get(ITEM).json() == shown
     assert manager_client.get(STOCK).json()["results"] == [shown]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "?page=2&page_size=2", "?page_size=3", f"?product_id={A}&product_id={B}&product_id={product('c')}"],
+)
+def test_a_page_of_levels_is_one_statement(anonymous_client: "APIClient", query: str) -> None:
+    """With the count of all. Red when it is counted on its own, or a level is asked for by itself."""
+    put(a=1, b=2, c=3)
+    with CaptureQueriesContext(connection) as captured:
+        page = anonymous_client.get(f"{STOCK}{query}").json()
+    assert page["count"] == 3
+    assert [query["sql"].split()[0] for query in captured] == ["SELECT"]
+
+
+def test_the_list_of_all_levels_ends(anonymous_client: "APIClient") -> None:
+    """Red when a page after the last one is empty, or the first one of nothing is not found."""
+    nothing: dict[str, Any] = {"count": 0, "next": None, "previous": None, "results": []}
+    assert anonymous_client.get(STOCK).json() == nothing
+    put(a=1, b=2, c=3)
+    last = anonymous_client.get(f"{STOCK}?page=2&page_size=2").json()
+    assert (last["results"], last["next"]) == ([{"product_id": product("c"), "available": 3}], None)
+    problem(anonymous_client.get(f"{STOCK}?page=3&page_size=2"), 404, "not-found")
+    problem(anonymous_client.get(f"{STOCK}?page=1000000000&page_size=100"), 404, "not-found")
 
 
 def test_many_at_once(anonymous_client: "APIClient") -> None:
