@@ -154,8 +154,8 @@ class Ahead(Paginator):  # type: ignore[type-arg]  # at run time it takes no arg
         walk: Any = self.object_list
         rows = walk.part(begin, begin + self.per_page + 1)
         self.has_more = len(rows) > self.per_page
-        if not self.has_more and (rows or not begin):
-            self.count = begin + len(rows)
+        if not self.has_more:
+            self.count = begin + len(rows)  # or fewer, where there are no rows: then there is no such page
         return Page(rows[: self.per_page], self.validate_number(number), self)
 
 

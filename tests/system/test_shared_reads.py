@@ -1,4 +1,4 @@
-"""The catalogue's answers that anonymous readers share: what changes is seen at once, at every gateway."""
+"""The catalogue's answers that readers share: what changes is seen at once, at every gateway."""
 
 import os
 import subprocess
@@ -61,6 +61,18 @@ def test_a_new_price_is_seen_as_soon_as_the_manager_has_the_answer(shop: Shop, a
     assert (mine.json()["price"], "Age" in mine.headers) == ("13.00", False)
     known = anybody.send("GET", path, headers={"If-None-Match": mine.headers["ETag"]})
     assert (known.status_code, "Age" in known.headers) == (304, True)
+
+
+def test_a_customer_shares_what_anybody_is_shown(shop: Shop, shopper: Shopper, other: Shopper) -> None:
+    """And a manager does not. Red without `for_anyone` in `Sharing._fetch`, or where a customer's reads are not shared."""
+    piece = shop.product(stock=1, price="10.00")
+    path = f"/api/products/{piece.id}/"
+    first, second = shopper.send("GET", path), other.send("GET", path)
+    assert (second.content, "Age" in second.headers) == (first.content, True)
+    assert second.headers["Cache-Control"] == "private, no-cache"
+    shop.change(piece, price="11.00")
+    assert [_price(who, piece) for who in (shopper, other)] == ["11.00", "11.00"]
+    assert "Age" not in shop.manager.send("GET", path).headers
 
 
 def test_another_gateway_hears_of_a_change_by_its_event(shop: Shop) -> None:
