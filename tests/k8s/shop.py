@@ -116,18 +116,24 @@ class Shopper:
         self._token, self._until = "", 0.0
 
     def token(self) -> str:
+        """One that is good for a while. Keycloak may have lost its connections with a store that was killed: ask again."""
         if time.monotonic() > self._until:
-            form = {
-                "grant_type": "password",
-                "client_id": "microcommerce-cli",
-                "username": self._user,
-                "password": self._user,
-            }
-            address = f"{self._shop.keycloak}/realms/microcommerce/protocol/openid-connect/token"
-            answer = requests.post(address, data=form, timeout=ANSWER)
-            answer.raise_for_status()
-            self._token, self._until = answer.json()["access_token"], time.monotonic() + 120
+            self._token, self._until = eventually(self._signed_in, "signed in"), time.monotonic() + 120
         return self._token
+
+    def _signed_in(self) -> str | None:
+        form = {
+            "grant_type": "password",
+            "client_id": "microcommerce-cli",
+            "username": self._user,
+            "password": self._user,
+        }
+        address = f"{self._shop.keycloak}/realms/microcommerce/protocol/openid-connect/token"
+        with contextlib.suppress(OSError):
+            answer = requests.post(address, data=form, timeout=ANSWER)
+            assert answer.status_code == 200 or answer.status_code >= 500, answer.text
+            return str(answer.json()["access_token"]) if answer.ok else None
+        return None
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {**HOST, "Authorization": f"Bearer {self.token()}", **options.pop("headers", {})}
