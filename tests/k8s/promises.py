@@ -10,11 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 from launcher import evidence, invariants
 from launcher.instance import Instance
 from launcher.k8s.cluster import Cluster
-from launcher.k8s.secrets import NAMESPACE
 from launcher.system import Service
+from tests.k8s.running import IN
 from tests.k8s.shop import eventually, forwarded
-
-IN = f"--namespace={NAMESPACE}"
 
 
 def are_kept(cluster: Cluster) -> None:

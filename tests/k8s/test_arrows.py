@@ -6,13 +6,10 @@ from typing import Any
 import pytest
 
 from launcher.k8s.cluster import Cluster
-from launcher.k8s.secrets import NAMESPACE
+from tests.k8s.running import COMPONENT, IN, NAME
 
 Json = dict[str, Any]
-IN = f"--namespace={NAMESPACE}"
 CALLS = "calls.microcommerce/"
-NAME, COMPONENT = "app.kubernetes.io/name", "app.kubernetes.io/component"
-APIS = ("product", "order", "stock", "basket", "notification", "saga")
 # Tries all addresses at once, and prints those that took a connection.
 TRY = """
 import asyncio, json, sys

@@ -4,9 +4,8 @@ import pytest
 
 from launcher.errors import LauncherError
 from launcher.k8s.cluster import Cluster
-from launcher.k8s.secrets import NAMESPACE
+from tests.k8s.running import IN
 
-IN = f"--namespace={NAMESPACE}"
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # Prints its user, and what it could do that it should not.
 LOOK = f"id -u; test -e {TOKEN} && echo token; (: >/written) 2>/dev/null && echo writable; grep CapEff /proc/1/status"
