@@ -19,7 +19,12 @@ from apps.basket.errors import (
     ProductNotFound,
 )
 from apps.basket.preconditions import etag_of, tags_to_change
-from apps.basket.serializers import BasketSerializer, LineQuantitySerializer, ReplaceBasketSerializer
+from apps.basket.serializers import (
+    BasketSerializer,
+    LineQuantitySerializer,
+    ReplaceBasketSerializer,
+    show_basket,
+)
 from apps.basket.store import Basket
 from shared.auth.drf import IsCustomer, principal_of
 from shared.http.browsable import Choices, Lead, form
@@ -106,7 +111,7 @@ class BasketItemView(APIView):
     def page_data(self) -> Shown:
         """The line as it is, or the product that is not in the basket yet."""
         product_id: str = self.kwargs["product_id"]
-        items = BasketSerializer(queries.basket_of(principal_of(self.request).subject)).data["items"]
+        items = show_basket(queries.basket_of(principal_of(self.request).subject))["items"]
         return next((line for line in items if line["product_id"] == product_id), {"product_id": product_id})
 
     @form(
@@ -153,7 +158,7 @@ def _shown(request: Request, basket: Basket) -> Response:
     headers = {"Cache-Control": "private, no-cache"}
     if _is_json(request):
         headers["ETag"] = etag_of(basket)
-    return about(Response(BasketSerializer(basket).data, headers=headers), etag_of(basket))
+    return about(Response(show_basket(basket), headers=headers), etag_of(basket))
 
 
 def _is_json(request: Request) -> bool:

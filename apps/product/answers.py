@@ -1,6 +1,7 @@
 """Answers with a strong entity tag, made from exactly the bytes that are sent."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse
@@ -9,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.product import operations
+from apps.product.listing import Listing
 from apps.product.pages import SHELF
 from apps.product.serializers import Shown
 from shared.http.preconditions import Preconditions, about, conditional, refuse_failed, strong_tag
@@ -18,6 +20,21 @@ from shared.http.renderers import JSONRenderer
 def encoded(shown: Any) -> bytes:
     """What the API sends for `shown`."""
     return JSONRenderer().render(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A listing that is not counted twice while the catalogue stays as it is."""
+
+    listing: Listing[Any]
+
+    def count(self) -> int:
+        """How many there are."""
+        what = f"{self.listing.model.__name__} {self.listing.match!r}"
+        return SHELF.count(what, self.listing.count)
+
+    def __getitem__(self, part: slice) -> list[Any]:
+        return self.listing[part]
 
 
 def answer_read(request: Request, render: Callable[[], Shown]) -> HttpResponseBase:

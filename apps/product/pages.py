@@ -3,11 +3,14 @@
 A list costs three or four queries and the writing of some hundred fields; whether it still holds costs one
 look-up by primary key, and another one after it was rendered anew. Every write of the catalogue replaces the revision in its own transaction, so a page
 that is kept under the newest revision is exactly what the queries would bring, in every process.
+
+How many products a list has is kept as well: whoever turns its pages has it counted once, and MongoDB counts by walking
+through an index.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from bson import ObjectId
@@ -17,6 +20,7 @@ from shared.http.preconditions import strong_tag
 
 KEPT_BYTES = 16 * 1024 * 1024
 LONGEST_KEY = 500  # characters of an address: nobody asks a longer one twice
+MOST_COUNTS = 1000  # that are kept; beyond them it is counted anew
 
 
 class Page(NamedTuple):
@@ -27,6 +31,13 @@ class Page(NamedTuple):
     revision: str
 
 
+class _Counts(threading.local):
+    """What is counted while this thread renders a page: known of that revision, and new; None outside."""
+
+    known: Mapping[str, int] | None = None
+    new: dict[str, int]
+
+
 class Shelf:
     """The pages of one process; thread-safe. The page that was not asked for longest goes first."""
 
@@ -35,6 +46,8 @@ class Shelf:
         self._bytes = 0
         self._revision: ObjectId | None = None
         self._pages: OrderedDict[str, Page] = OrderedDict()
+        self._counts: dict[str, int] = {}
+        self._rendering = _Counts()
         self._lock = threading.Lock()
 
     def page(self, key: str, render: Callable[[], bytes]) -> Page:
@@ -42,12 +55,33 @@ class Shelf:
         revision = queries.revision()
         page = self._find(revision, key)
         if page is None:
-            body = render()
+            body = self._rendered(revision, render)
             is_of_one_state = queries.revision() == revision  # nothing changed between the queries
             page = Page(body, strong_tag(body), str(revision) if is_of_one_state else "")
             if is_of_one_state:
                 self._keep(revision, key, page)
         return page
+
+    def count(self, what: str, ask: Callable[[], int]) -> int:
+        """How many `ask` counts, or counted of the revision that is being rendered; `what` names what is counted."""
+        rendering = self._rendering
+        if rendering.known is None:
+            return ask()
+        if what in rendering.known:
+            return rendering.known[what]
+        rendering.new[what] = counted = ask()
+        return counted
+
+    def _rendered(self, revision: ObjectId | None, render: Callable[[], bytes]) -> bytes:
+        with self._lock:
+            self._rendering.known = (
+                self._counts if revision is not None and revision == self._revision else {}
+            )
+        self._rendering.new = {}
+        try:
+            return render()
+        finally:
+            self._rendering.known = None
 
     def _find(self, revision: ObjectId | None, key: str) -> Page | None:
         with self._lock:
@@ -62,7 +96,10 @@ class Shelf:
         with self._lock:
             if revision != self._revision:
                 self._pages.clear()
+                self._counts = {}  # not cleared: a thread may go by what was counted of the revision before
                 self._bytes, self._revision = 0, revision
+            if len(self._counts) < MOST_COUNTS:
+                self._counts.update(self._rendering.new)
             if key not in self._pages:
                 self._pages[key] = page
                 self._bytes += len(page.body)

@@ -187,6 +187,31 @@ def test_a_page_takes_few_round_trips(
     assert commands == ["find"]
 
 
+def test_the_pages_of_a_list_are_counted_once(
+    anonymous_client: "APIClient",
+    manager_client: "APIClient",
+    commands_in: "CommandsIn",
+    make_product: "MakeProduct",
+) -> None:
+    """Until the catalogue changes. Red when each page counts, or a count outlives a change or serves another list."""
+
+    def counted(query: str) -> tuple[int, int]:
+        with commands_in() as commands:
+            count = anonymous_client.get(f"/api/products/?page_size=3&{query}").json()["count"]
+        return count, commands.count("aggregate")
+
+    (count, first), (same, second) = counted("page=1"), counted("page=2")
+    assert (same, second) == (count, first - 1)
+    narrowed, asked = counted("page=1&max_price=20")
+    assert (0 < narrowed < count, asked) == (True, first)
+    cheap = make_product("Brand New Thing", price=Decimal(1))
+    assert counted("page=3") == (count + 1, first)
+    assert counted("page=2&max_price=20") == (narrowed + 1, first)
+    assert manager_client.delete(f"/api/products/{cheap.pk}/").status_code == 204
+    assert counted("page=2") == (count, first)
+    assert counted("page=4") == (count, first - 1)
+
+
 def test_a_write_takes_few_round_trips(make_product: "MakeProduct", commands_in: "CommandsIn") -> None:
     with commands_in() as commands:
         make_product("Brand New Thing")

@@ -13,7 +13,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
-from apps.product.answers import answer_read, answer_write, precondition
+from apps.product.answers import Counted, answer_read, answer_write, precondition
 from apps.product.errors import Contended
 from apps.product.models import Category
 from apps.product.serializers import (
@@ -189,6 +189,6 @@ class CategoryViewSet(GenericViewSet[Category]):
             data={name: value for name, value in self.request.query_params.items() if str(value).strip()}
         )
         query.is_valid(raise_exception=True)
-        listing: Any = queries.categories()
+        listing: Any = Counted(queries.categories())
         page: Any = self.paginate_queryset(listing)
         return self.get_paginated_response([show_category(category) for category in page]).data  # type: ignore[no-any-return]

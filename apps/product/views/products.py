@@ -13,7 +13,7 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
-from apps.product.answers import answer_read, answer_write, page_of, precondition
+from apps.product.answers import Counted, answer_read, answer_write, page_of, precondition
 from apps.product.currencies import CURRENCIES
 from apps.product.errors import Contended, ManagersChoose, NotAPicture, PicturesBusy, PicturesUnavailable
 from apps.product.imaging import Picture
@@ -245,7 +245,7 @@ class ProductViewSet(GenericViewSet[Product]):
         return body
 
     def _render(self) -> Shown:
-        page: Any = self.paginate_queryset(self._wanted())
+        page: Any = self.paginate_queryset(Counted(self._wanted()))  # type: ignore[arg-type]
         return self.get_paginated_response(show_products(page)).data  # type: ignore[no-any-return]
 
     def _wanted(self) -> Any:
