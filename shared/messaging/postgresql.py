@@ -7,10 +7,10 @@ import psycopg
 from django.db import connection
 from psycopg.rows import class_row
 
+from shared.messaging.outbox import CHANNEL
 from shared.messaging.purge import KEEP_IDS, KEEP_SENT, PIECE
 from shared.messaging.relay import OutboxRow, SourceAway
 
-CHANNEL = "outbox"
 LOCK = 0x6F7574626F78  # "outbox": one active relay per database
 
 TAKE = """
@@ -29,7 +29,11 @@ MARK = "UPDATE messaging_outboxmessage SET sent_at = clock_timestamp() WHERE id 
 
 
 class PostgresOutbox:
-    """An `OutboxSource`. The lock lives as long as its connection: a relay that dies gives it up."""
+    """An `OutboxSource`. The lock lives as long as its connection: a relay that dies gives it up.
+
+    What it commits need not be on the disk: a mark that a crash of PostgreSQL takes back is a message that is sent again
+    with its id. What it reads was committed by others, who waited for the disk.
+    """
 
     def __init__(self) -> None:
         self._conn: psycopg.Connection[Any] | None = None
@@ -57,8 +61,8 @@ class PostgresOutbox:
     def wait(self, seconds: float) -> None:
         """Until a NOTIFY comes. One that came since the last look is already waiting here."""
         try:
-            for _ in self._connected().notifies(timeout=seconds, stop_after=1):
-                return
+            # All that came, and not the first alone: each of the others would be a look at the outbox for nothing.
+            list(self._connected().notifies(timeout=seconds, stop_after=1))
         except psycopg.Error as error:
             raise SourceAway(str(error)) from error
 
@@ -84,6 +88,7 @@ class PostgresOutbox:
             self._conn = psycopg.connect(
                 **{**params, "autocommit": True, "application_name": "microcommerce-relay"}
             )
+            self._conn.execute("SET synchronous_commit = off")
             self._conn.execute(f"LISTEN {CHANNEL}")
         return self._conn
 

@@ -383,6 +383,6 @@ def test_total_too_large(customer_client: APIClient) -> None:
 
 
 def test_round_trips(customer_client: APIClient, django_assert_max_num_queries: Any) -> None:
-    """BEGIN, products, order, lines, outbox, COMMIT: what an order costs."""
-    with django_assert_max_num_queries(6):
+    """BEGIN, products, order, lines, outbox, COMMIT, the relay's wake-up: what an order costs."""
+    with django_assert_max_num_queries(7):
         assert place(customer_client).status_code == 201

@@ -5,18 +5,20 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from shared.messaging import kafka, outbox
 from shared.messaging import relay as engine
-from shared.messaging.envelope import decode
+from shared.messaging.envelope import decode, encode
 from shared.messaging.models import InboxMessage, OutboxMessage
 from shared.messaging.outbox import OutsideTransaction
 from shared.messaging.postgresql import PostgresOutbox
@@ -32,11 +34,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Counting(PostgresOutbox):
     """Counts how often it is asked."""
 
-    looks = 0
+    looks = marks = 0
 
     def take(self, limit: int) -> Sequence[engine.OutboxRow]:
         self.looks += 1
         return super().take(limit)
+
+    def mark_sent(self, ids: Sequence[Hashable]) -> None:
+        self.marks += 1
+        super().mark_sent(ids)
 
 
 @contextmanager
@@ -80,6 +86,32 @@ def publish(*texts: str, about: str = "a") -> None:
 def texts(lab: Lab) -> list[str]:
     """What is on the topic."""
     return [decode(each).message.text for each in read_all(lab.bootstrap, lab.topic.name)]  # type: ignore[attr-defined]
+
+
+def silent(lab: Lab) -> dict[str, Any]:
+    """What the outbox has of a message that nobody says anything about."""
+    message_id, headers, payload = encode(Note(about="a", text="silent"), "lab")
+    return {
+        "message_id": message_id,
+        "topic": lab.topic.name,
+        "key": "a",
+        "headers": headers,
+        "payload": payload,
+    }
+
+
+def end_own_connection() -> None:
+    """PostgreSQL ends this thread's connection, as when it goes down."""
+    pid = connection.connection.info.backend_pid
+
+    def end() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        connections.close_all()
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    thread.join()
 
 
 def unsent() -> int:
@@ -143,15 +175,71 @@ def test_a_commit_wakes_the_relay(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
         publish("the end")  # wakes it once more, so that it sees that it shall stop
 
 
+def test_a_commit_waits_for_nobody_and_the_relay_is_woken_after_it(lab: Lab) -> None:
+    """NOTIFY inside a transaction is a lock of the whole server, kept until the disk has the commit. Red with a trigger."""
+    source = PostgresOutbox()
+    source.acquire()
+    OutboxMessage.objects.create(**silent(lab))
+    started = time.monotonic()
+    source.wait(0.5)
+    assert time.monotonic() - started >= 0.5
+    with CaptureQueriesContext(connection) as captured:
+        publish("said", "at once")
+    source.wait(10)
+    source.reconnect()
+    assert time.monotonic() - started < 10
+    said = [query["sql"].split()[0] for query in captured]
+    assert said == ["BEGIN", "INSERT", "COMMIT", "SELECT"]
+
+
+def test_a_relay_that_cannot_be_woken_is_no_failure(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    """The transaction is committed: whoever was told otherwise would do it again. Red without the `except`."""
+    with transaction.atomic():
+        transaction.on_commit(end_own_connection)
+        outbox.publish(Note(about="a", text="kept"))
+    connection.close()
+    assert unsent() == 1
+    assert "not woken" in caplog.text
+
+
+def test_a_batch_costs_one_look_and_one_mark(lab: Lab) -> None:
+    publish(*(str(number) for number in range(100)))
+    relay = relay_of(lab, source := Counting())
+    relay.turn()
+    relay.source.reconnect()
+    assert (source.looks, source.marks, unsent()) == (1, 1, 0)
+
+
+def test_many_wake_ups_are_one(lab: Lab) -> None:
+    """What has come while the relay was busy says one thing. Red when `wait` leaves all but the first for later."""
+    source = PostgresOutbox()
+    source.acquire()
+    for number in range(20):
+        publish(str(number))
+    assert len(source.take(100)) == 20
+    source.wait(10)
+    started = time.monotonic()
+    source.wait(0.5)
+    source.reconnect()
+    assert time.monotonic() - started >= 0.5
+
+
+def test_marks_do_not_wait_for_the_disk_and_the_messages_of_others_do(lab: Lab) -> None:
+    source = PostgresOutbox()
+    source.acquire()
+    assert source._execute("SHOW synchronous_commit", []).fetchone() == ("off",)
+    source.reconnect()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+
+
 def test_a_wake_up_that_is_lost_costs_a_second(lab: Lab) -> None:
     assert engine.IDLE_WAIT == 1.0
     with relaying(relay_of(lab)):
         publish("first")
         eventually(lambda: unsent() == 0)
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE messaging_outboxmessage DISABLE TRIGGER messaging_wake_relay")
-            outbox.publish(Note(about="a", text="silent"))
-            cursor.execute("ALTER TABLE messaging_outboxmessage ENABLE TRIGGER messaging_wake_relay")
+        OutboxMessage.objects.create(**silent(lab))
         eventually(lambda: unsent() == 0)
 
 
