@@ -8,7 +8,7 @@ from django.db import connection
 
 from apps.order.errors import UnknownOrder
 from apps.order.models import UNDOABLE, Order, Status
-from apps.order.operations import CHANGING, event
+from apps.order.operations import event, save_moved
 from shared import contracts
 from shared.messaging import outbox
 from shared.messaging.dispatch import Handlers
@@ -51,7 +51,7 @@ def obey(commands: Commands) -> None:
             changed.append(order)
         if answer is not None:
             replies.append((event(answer, order), command))
-    Order.objects.bulk_update(changed, CHANGING)
+    save_moved(changed)
     outbox.publish_all(replies)
 
 

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.http import Http404
 
 from apps.order.baskets import Basket, read_basket
@@ -159,6 +159,35 @@ DONE: dict[type[contracts.OrderEvent], str] = {
 CHANGING = [
     "status", "status_reason", "basket_version", "cancellation_requested_at", "cancellation_reason", "updated_at",
 ]  # fmt: skip
+
+
+# What `Order.move_to` changes. Django's `bulk_update` makes a CASE with a branch for each order out of every column, which
+# costs the process more than all the rest of a batch.
+MOVED = """
+    UPDATE order_order AS mine
+    SET status = moved.status, status_reason = moved.status_reason, basket_version = moved.basket_version,
+        updated_at = moved.updated_at
+    FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[])
+        AS moved (id, status, status_reason, basket_version, updated_at)
+    WHERE mine.id = moved.id
+"""
+
+
+def save_moved(orders: Sequence[Order]) -> None:
+    """Write how far `orders`, which are locked, have come: one statement, however many they are."""
+    if not orders:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            MOVED,
+            [
+                [order.pk for order in orders],
+                [order.status for order in orders],
+                [order.status_reason for order in orders],
+                [order.basket_version for order in orders],
+                [order.updated_at for order in orders],
+            ],
+        )
 
 
 def event(kind: type[contracts.OrderEvent], order: Order) -> contracts.OrderEvent:

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from apps.order import handlers
@@ -108,6 +109,45 @@ def test_a_whole_batch_at_once(customer_client: APIClient) -> None:
         handlers.obey([received(c.ConfirmOrder(order_id=order_id)) for order_id in orders])
     assert set(Order.objects.values_list("status", flat=True)) == {"confirmed"}
     assert told() == ["order.confirmed.v1"] * 5
+
+
+def test_round_trips_do_not_grow_with_the_batch(customer_client: APIClient) -> None:
+    """BEGIN, orders, lines, the update, outbox, COMMIT, the relay's wake-up. Red when each order is saved by itself."""
+    counts = []
+    for size in (1, 8):
+        orders = [UUID(place(customer_client).json()["id"]) for _ in range(size)]
+        with CaptureQueriesContext(connection) as captured, transaction.atomic():
+            handlers.obey([received(c.ConfirmOrder(order_id=order_id)) for order_id in orders])
+        counts.append(len(captured))
+    assert counts == [7, 7]
+
+
+def test_a_batch_writes_how_far_each_order_came_and_nothing_else(customer_client: APIClient) -> None:
+    """Also of an order that moves twice. Red where a column stands for another one."""
+    orders = [UUID(place(customer_client).json()["id"]) for _ in range(4)]
+    before = {row["id"]: row for row in Order.objects.values()}
+    commands: list[handlers.Command] = [
+        c.ConfirmOrder(order_id=orders[0], reason="was confirmed"),
+        c.RejectOrder(order_id=orders[1], reason="was rejected"),
+        c.CancelOrder(order_id=orders[2], reason="was cancelled"),
+        c.ConfirmOrder(order_id=orders[3]),
+        c.CancelOrder(order_id=orders[3], reason="then cancelled"),
+    ]
+    with transaction.atomic():
+        handlers.obey([received(command) for command in commands])
+    after = {row["id"]: row for row in Order.objects.values()}
+    assert [(after[o]["status"], after[o]["status_reason"]) for o in orders] == [
+        ("confirmed", "was confirmed"),
+        ("rejected", "was rejected"),
+        ("cancelled", "was cancelled"),
+        ("cancelled", "then cancelled"),
+    ]
+    moved = {"status", "status_reason", "updated_at"}
+    for order_id in orders:
+        assert after[order_id]["updated_at"] > before[order_id]["updated_at"]
+        assert {k: v for k, v in after[order_id].items() if k not in moved} == {
+            k: v for k, v in before[order_id].items() if k not in moved
+        }
 
 
 def test_a_command_for_an_unknown_order_is_refused(order: Order) -> None:
