@@ -12,6 +12,7 @@ How it keeps its word when any line is the last one executed:
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -40,6 +41,9 @@ BATCH = 200  # messages at most in one transaction
 # What no waiting heals: the process ends, and its successor begins anew.
 ENDS = {KafkaError._AUTHENTICATION, KafkaError._FATAL}  # noqa: SLF001 - the library's public names
 IDLE_WAIT = 0.5  # seconds to wait for a first message
+# Seconds between two commits of offsets: what comes again after a kill is known by its id, so they need not follow each
+# batch, of which Kafka would write each one down.
+TELL_EVERY = 0.25
 
 Pairs = list[tuple[str, str | bytes | None]]
 
@@ -67,6 +71,10 @@ class Consumer:
         self._patience = Patience(self.ledger, self.pulse)
         self._attempts = Attempts(self.handlers, self.ledger, self.dead_letters, self._patience, self.pulse)
         self._has_news = self._careful = True
+        self._done: dict[
+            tuple[str, int], int
+        ] = {}  # topic and partition -> offset that Kafka was not told yet
+        self._tell_at = 0.0
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`. Safe to call from a signal handler."""
@@ -79,7 +87,7 @@ class Consumer:
             topics.append(self.replays)
         if self.collect:
             topics += [topic.dead_letter for topic in WITH_DEAD_LETTERS]
-        self.kafka.subscribe(topics, on_assign=self._on_assign)
+        self.kafka.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
         try:
             while not self._patience.stopping:
                 self.turn()
@@ -88,9 +96,9 @@ class Consumer:
         except ClientDeaf:
             raise  # to close it would take Kafka's answer
         except BaseException:
-            self.kafka.close()
+            self._close()
             raise
-        self.kafka.close()
+        self._close()
 
     def turn(self, wait: float = IDLE_WAIT) -> None:
         """One round: what came, what waits for another try, what the clock says."""
@@ -101,6 +109,8 @@ class Consumer:
             self._has_news = False
         if raws:
             self._take(raws)
+        if time.monotonic() >= self._tell_at:
+            self._tell_offsets()
         if self._attempts.waiting:
             self._patience.until_done(self._attempts.retry_parked)
             COPY_AGE.held_up = self._attempts.held_up
@@ -116,6 +126,9 @@ class Consumer:
         self.pulse.ready = True
         logger.info("assigned %s", ", ".join(f"{p.topic}[{p.partition}]" for p in partitions))
 
+    def _on_revoke(self, _: KafkaConsumer, __: list[TopicPartition]) -> None:
+        self._tell_offsets()  # for whoever has them next
+
     def _poll(self, wait: float) -> list[Raw]:
         # consume() waits for the whole batch or the time-out; poll() returns with the first message.
         first = self.kafka.poll(wait)
@@ -125,7 +138,7 @@ class Consumer:
         return [raw for message in found if (raw := _raw(message)) is not None]
 
     def _take(self, raws: Sequence[Raw]) -> None:
-        """Handle `raws` and commit their offsets, however long a store or Kafka is away."""
+        """Handle `raws`, however long a store or Kafka is away."""
         crash_point("consumer.taken")
         messages = self._attempts.understood(self._originals(self._without_dead_letters(raws)))
         careful = self._careful
@@ -135,7 +148,6 @@ class Consumer:
         self._careful = careful and not messages  # nothing was tried yet
         crash_point("ledger.committed")
         self._commit(raws)
-        crash_point("consumer.committed")
 
     def _without_dead_letters(self, raws: Sequence[Raw]) -> Sequence[Raw]:
         letters = [raw for raw in raws if raw.topic.endswith(DEAD_LETTER)]
@@ -148,15 +160,25 @@ class Consumer:
         return [original(raw) if raw.topic == self.replays else raw for raw in raws]
 
     def _commit(self, raws: Sequence[Raw]) -> None:
-        offsets: dict[tuple[str, int], int] = {}
         for raw in raws:
-            offsets[raw.topic, raw.partition] = raw.offset + 1
-        places = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
+            self._done[raw.topic, raw.partition] = raw.offset + 1
+
+    def _tell_offsets(self) -> None:
+        """Commit the offsets of what was handled since this was called last."""
+        if not self._done:
+            return
+        places = [TopicPartition(*place, offset) for place, offset in self._done.items()]
+        self._done, self._tell_at = {}, time.monotonic() + TELL_EVERY
         try:
             self.kafka.commit(offsets=places, asynchronous=True)
         except KafkaException as error:
             # The messages come again after a rebalance and their ids are known: nothing is lost.
             logger.warning("The offsets were not committed: %s", error)
+        crash_point("consumer.committed")
+
+    def _close(self) -> None:
+        self._tell_offsets()
+        self.kafka.close()
 
 
 def _raw(message: KafkaMessage) -> Raw | None:

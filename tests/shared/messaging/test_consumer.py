@@ -3,13 +3,16 @@
 import random
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from confluent_kafka import Consumer as KafkaConsumer
+from confluent_kafka import TopicPartition
 from django.db import connection, transaction
 from prometheus_client import REGISTRY
 
 from shared.messaging import outbox
-from shared.messaging.consumer import BATCH
+from shared.messaging.consumer import BATCH, TELL_EVERY
 from shared.messaging.envelope import Received
 from shared.messaging.models import InboxMessage, OutboxMessage, ParkedMessage
 from shared.testing.messages import raw
@@ -101,6 +104,55 @@ def test_killed_between_database_and_offset_it_sees_the_message_again(
         eventually(lambda: lab.committed() == 1)
 
     assert lab.effects() == ["once"]
+
+
+class Telling:
+    """A Kafka client that remembers what it told Kafka of offsets."""
+
+    def __init__(self, kafka: KafkaConsumer) -> None:
+        self._kafka = kafka
+        self.told: list[list[TopicPartition]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kafka, name)
+
+    def commit(self, offsets: list[TopicPartition], *, asynchronous: bool) -> None:
+        self.told.append(offsets)
+        self._kafka.commit(offsets=offsets, asynchronous=asynchronous)  # type: ignore[call-overload]
+
+
+def test_offsets_are_told_a_few_times_a_second(lab: Lab) -> None:
+    """Kafka writes each one down, and what comes again is known. Red when each batch tells its own."""
+    consumer = lab.consumer()
+    consumer.kafka = kafka = Telling(consumer.kafka)  # type: ignore[assignment]
+    with lab.running(consumer):
+        started = time.monotonic()
+        for number in range(60):
+            lab.send(lab.note(str(number)))
+            eventually(lambda number=number: len(lab.effects()) == number + 1)  # type: ignore[misc]
+        took = time.monotonic() - started
+        eventually(lambda: lab.committed() == 60)
+    assert len(lab.desk.calls) > 2 * len(kafka.told)
+    assert len(kafka.told) <= 2 + took / TELL_EVERY
+
+
+def test_offsets_that_were_not_told_are_told_to_whoever_has_the_partition_next(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red without `on_revoke`: the other one would have every message again."""
+    first, second = lab.consumer(), lab.consumer()
+    with lab.running(first):
+        lab.send(lab.note("first"))
+        eventually(lambda: lab.committed() == 1)
+        monkeypatch.setattr("shared.messaging.consumer.TELL_EVERY", 3600.0)
+        lab.send(lab.note("told now", about="b"))
+        eventually(lambda: lab.committed() == 2)
+        lab.send(*(lab.note(str(number), about=str(number)) for number in range(40)))
+        eventually(lambda: len(lab.effects()) == 42)
+        time.sleep(1)
+        assert lab.committed() == 2
+        with lab.running(second):
+            eventually(lambda: lab.committed() == 42)
 
 
 def test_a_rolled_back_batch_leaves_neither_effect_nor_id(lab: Lab) -> None:
