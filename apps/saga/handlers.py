@@ -1,11 +1,13 @@
 """From message to handler: every event that a saga waits for is written down, then Celery is woken once."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from apps.saga.dead_letters import collect, outlived
-from apps.saga.models import Saga, SagaEvent
+from apps.saga.models import Saga
 from apps.saga.placement import PLACEMENT
 from apps.saga.tasks import wake
 from shared import contracts
@@ -30,15 +32,28 @@ def start(batch: Sequence[Received[contracts.OrderSubmitted]]) -> None:
 
 def keep(batch: Events) -> None:
     """An event for each saga that is waiting for it; raises UnknownSaga."""
-    ids = {received.message.order_id for received in batch}
-    missing = ids - set(Saga.objects.filter(order_id__in=ids).values_list("order_id", flat=True))
-    if missing:
-        raise UnknownSaga(f"No saga is about order {', '.join(str(order_id) for order_id in missing)}.")
     _store(batch)
 
 
+# One parameter for all rows, and no look for their sagas before: an event of none is not among what comes back.
+STORE = """
+    INSERT INTO saga_sagaevent (order_id, message_id, type, data, traceparent, received_at)
+    SELECT event.order_id, message_id, type, data, event.traceparent, clock_timestamp()
+    FROM ROWS FROM (json_to_recordset(%s::json) AS
+        (order_id uuid, message_id text, type text, data jsonb, traceparent text)) WITH ORDINALITY AS event
+    JOIN saga_saga AS saga ON saga.order_id = event.order_id
+    ORDER BY ordinality
+    RETURNING order_id
+"""
+
+
 def _store(batch: Events) -> None:
-    SagaEvent.objects.bulk_create([_event(received) for received in batch])
+    with connection.cursor() as cursor:
+        cursor.execute(STORE, [json.dumps([_event(received) for received in batch])])
+        stored = {row[0] for row in cursor.fetchall()}
+    missing = {received.message.order_id for received in batch} - stored
+    if missing:
+        raise UnknownSaga(f"No saga is about order {', '.join(str(order_id) for order_id in missing)}.")
     transaction.on_commit(wake)
 
 
@@ -58,14 +73,14 @@ def _saga(received: Received[contracts.OrderSubmitted]) -> Saga:
     )
 
 
-def _event(received: Received[AboutOrder]) -> SagaEvent:
-    return SagaEvent(
-        order_id=received.message.order_id,
-        message_id=received.id,
-        type=received.message.TYPE,
-        data=received.message.model_dump(mode="json", exclude_none=True),
-        traceparent=received.traceparent or "",
-    )
+def _event(received: Received[AboutOrder]) -> dict[str, Any]:
+    return {
+        "order_id": str(received.message.order_id),
+        "message_id": received.id,
+        "type": received.message.TYPE,
+        "data": received.message.model_dump(mode="json", exclude_none=True),
+        "traceparent": received.traceparent or "",
+    }
 
 
 HANDLERS: Handlers = {contracts.OrderSubmitted: start, **dict.fromkeys(PLACEMENT.events, keep)}
