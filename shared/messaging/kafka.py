@@ -115,7 +115,6 @@ def producer(bootstrap: str, service: str, *, gives_up_after: int = 0) -> Produc
             "enable.idempotence": True,
             "message.timeout.ms": gives_up_after,
             "message.max.bytes": MAX_MESSAGE,
-            # Each message leaves by itself: a batch that one message makes too large would be refused with all its neighbours.
             "linger.ms": 0,
             "compression.type": "none",
             **CONNECTION,

@@ -80,6 +80,7 @@ class Relay:
 
     def __post_init__(self) -> None:
         self._stopping = False
+        self._one_by_one = False  # after a refusal: Kafka refuses what the library put together as a whole
         self._purge_at = 0.0
         self._has_more_to_purge = False
         self._waits_since: float | None = None
@@ -132,11 +133,17 @@ class Relay:
         delivered: list[Hashable] = []
         for row in rows:
             self._produce(row, delivered)
+            if self._one_by_one:
+                self._flush()
+        self._flush()
+        self._one_by_one = len(delivered) < len(rows)
+        RELAYED.inc(len(delivered))
+        return delivered
+
+    def _flush(self) -> None:
         while self.producer.flush(FLUSH_WAIT) and not self._stopping:
             self.pulse.beat()
             logger.warning("Kafka has not taken %d messages yet", len(self.producer))
-        RELAYED.inc(len(delivered))
-        return delivered
 
     def _produce(self, row: OutboxRow, delivered: list[Hashable]) -> None:
         def report(error: KafkaError | None, _: KafkaMessage) -> None:
