@@ -293,8 +293,10 @@ def _check(told: Json) -> None:
         )
 
 
-def _check_elsewhere(told: Json, measured: Sequence[str], pods: int, cores: int, others: float) -> None:
-    """A shop of `pods` pods of each Deployment, on `cores` of which `others` were busy with something else."""
+def _check_elsewhere(
+    told: Json, measured: Sequence[str], pods: int, cores: int, others: float, speed: float
+) -> None:
+    """A shop of `pods` pods of each Deployment, on `cores` of that speed, of which `others` were busy with something else."""
     stations = fitted(told["sizes"])
     many = {each.name: 1 if each.name.endswith("-relay") else pods for each in stations}
     print("elsewhere  buyers   measured /s   simulated /s   p50 ms")
@@ -303,7 +305,7 @@ def _check_elsewhere(told: Json, measured: Sequence[str], pods: int, cores: int,
         said = simulated(
             stations, buyers=int(buyers), pods=many, cores=cores, others=others, whole=told["sizes"]
         )
-        print(f"{buyers:>17} {float(rate):>13.1f} {said.rate:>14.1f} {said.p50:>8.0f}")
+        print(f"{buyers:>17} {float(rate):>13.1f} {said.rate * speed:>14.1f} {said.p50 / speed:>8.0f}")
 
 
 def main() -> None:
@@ -327,7 +329,7 @@ def main() -> None:
     print(f"Costs of {told['taken_at']}, commit {told['commit']}")
     if chosen.check:
         _check(told)
-        _check_elsewhere(told, chosen.elsewhere, chosen.pods, chosen.cores, chosen.others)
+        _check_elsewhere(told, chosen.elsewhere, chosen.pods, chosen.cores, chosen.others, chosen.core_speed)
         return
     assumed = Assumed(core_speed=chosen.core_speed, batch=chosen.largest_batch)
     print(*(f"  {name} {value}" for name, value in vars(assumed).items()), sep="\n")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import scaling_tables
 from benchmarks.order_way import APIS, WAY, Station, fitted, simulated
 from benchmarks.scaling import COSTS, Assumed, Costs, ceilings, checked, plan, shown
 
@@ -158,3 +159,12 @@ def test_it_agrees_with_what_was_measured() -> None:
     for measured, said, without in checked(TOLD["sizes"], TOLD["cores"]):
         for told in (said, without or said):
             assert told.rate == pytest.approx(measured["orders_a_second"], rel=0.25), measured["buyers"]
+
+
+def test_the_paper_says_what_the_costs_say() -> None:
+    """Red when somebody measures anew and does not write the tables: `python -m benchmarks.scaling_tables`."""
+    paper = scaling_tables.PAPER.read_text()
+    assert scaling_tables.written(paper, TOLD, ("costs", "limits")) == paper
+    changed = json.loads(json.dumps(TOLD))
+    changed["sizes"][0]["orders_a_second"] += 1
+    assert scaling_tables.written(paper, changed, ("costs",)) != paper
