@@ -9,8 +9,6 @@ worst of `TRIES` answers in milliseconds.
 
 # ruff: noqa: S608 - the statements are made of this file's own text alone
 
-import argparse
-import os
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +23,7 @@ import requests
 from bson import ObjectId
 from pymongo import MongoClient
 
+from benchmarks import results
 from launcher.addresses import gateway_url, keycloak_url
 from launcher.instance import Instance
 from launcher.services import environment
@@ -112,18 +111,15 @@ ROWS: dict[str, tuple[str, ...]] = {
 
 def main() -> None:
     """Fill, then measure each page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results.options(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--managers", default="1,8,32", help="how many at once, one measurement for each")
-    parser.add_argument("--port-offset", type=int, default=0)
     parser.add_argument("--keep-rows", action="store_true", help="measure with the rows of an earlier run")
     chosen = parser.parse_args()
     instance = Instance(chosen.port_offset)
     if not chosen.keep_rows:
         fill(instance, chosen.rows)
-    measure(instance, [int(each) for each in chosen.managers.split(",")])
+    results.save(chosen.json, list(measure(instance, results.whole_numbers(chosen.managers))))
 
 
 def fill(instance: Instance, rows: int) -> None:
@@ -189,7 +185,7 @@ def _products(rows: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def measure(instance: Instance, managers: Sequence[int]) -> None:
+def measure(instance: Instance, managers: Sequence[int]) -> Iterator[results.Row]:
     """Ask for each page as mia, by so many managers at once."""
     form = {"grant_type": "password", "client_id": "microcommerce-cli", "username": "mia", "password": "mia"}
     tokens = f"{keycloak_url(instance)}/realms/microcommerce/protocol/openid-connect/token"
@@ -197,15 +193,21 @@ def measure(instance: Instance, managers: Sequence[int]) -> None:
         answer = requests.post(tokens, data=form, timeout=30)  # good for five minutes
         answer.raise_for_status()
         headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-        print(f"{at_once} at once, load {os.getloadavg()[0]:.1f}")
+        load = results.load()
+        print(f"{at_once} at once, load {load}")
         with ThreadPoolExecutor(at_once) as pool:
             for page in PAGES:
                 asked = pool.map(_ask, [gateway_url(instance) + page] * at_once, [headers] * at_once)
                 times = [each for some in asked for each in some]
-                print(
-                    f"{page:<60} median {statistics.median(times):6.0f} ms, worst {max(times):6.0f} ms",
-                    flush=True,
-                )
+                median, worst = round(statistics.median(times)), round(max(times))
+                print(f"{page:<60} median {median:6} ms, worst {worst:6} ms", flush=True)
+                yield {
+                    "managers": at_once,
+                    "page": page,
+                    "median_ms": median,
+                    "worst_ms": worst,
+                    "load": load,
+                }
 
 
 def _ask(address: str, headers: dict[str, str]) -> list[float]:

@@ -4,7 +4,6 @@ Fills a database of its own on the MongoDB of a platform that runs, and drops it
 `python -m benchmarks.catalogue_search [--port-offset N] [--products 200000]`.
 """
 
-import argparse
 import os
 import random
 import time
@@ -17,6 +16,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.uri_parser import parse_uri
 
+from benchmarks import results
 from launcher.instance import Instance
 from launcher.services import environment
 from launcher.system import service
@@ -45,8 +45,7 @@ TRIES = 3
 
 def main() -> None:
     """Print for each search how many it finds, and the quickest of three times in milliseconds."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port-offset", type=int, default=0)
+    parser = results.options(__doc__)
     parser.add_argument("--products", type=int, default=200_000)
     options = parser.parse_args()
     known = environment(service("product"), Instance(options.port_offset))
@@ -55,12 +54,12 @@ def main() -> None:
     url = known["MICROCOMMERCE_DATABASE_URL"]
     client: MongoClient[Any] = MongoClient(url.replace(f"/{parse_uri(url)['database']}?", f"/{NAME}?"))
     try:
-        _measure(client[NAME]["product_product"], options.products)
+        results.save(options.json, list(_measure(client[NAME]["product_product"], options.products)))
     finally:
         client.drop_database(NAME)
 
 
-def _measure(products: Collection[Any], count: int) -> None:
+def _measure(products: Collection[Any], count: int) -> Iterator[results.Row]:
     from apps.product import queries
     from apps.product.models import Product
 
@@ -75,7 +74,9 @@ def _measure(products: Collection[Any], count: int) -> None:
             found = products.count_documents(listing.match)
             list(products.aggregate(listing.pipeline(slice(0, 20))))
             times.append(time.perf_counter() - began)
-        print(f"{search:<12}{found:>8} found{min(times) * 1000:>8.0f} ms")
+        quickest = round(min(times) * 1000)
+        print(f"{search:<12}{found:>8} found{quickest:>8} ms", flush=True)
+        yield {"search": search, "found": found, "quickest_ms": quickest, "load": results.load()}
 
 
 def _fill(products: Collection[Any], count: int) -> None:

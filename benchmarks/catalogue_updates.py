@@ -7,7 +7,6 @@ at the end each has its price back. Prints how many were committed a second, and
 counted from the first commit.
 """
 
-import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import django
 from bson import Decimal128
 from confluent_kafka import Consumer, TopicPartition
 
+from benchmarks import results
 from launcher.addresses import kafka_address
 from launcher.instance import Instance
 from launcher.services import environment
@@ -31,10 +31,7 @@ PATIENCE = 300.0  # seconds
 
 def main() -> None:
     """Change, wait for the copies, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--port-offset", type=int, default=0)
+    parser = results.options(__doc__)
     parser.add_argument("--changes", type=int, default=5000)
     options = parser.parse_args()
     instance = Instance(options.port_offset)
@@ -44,13 +41,21 @@ def main() -> None:
     began = time.monotonic()
     changes = sum(_reprice(piece, cents) for piece, cents in _pieces(options.changes))
     committed = time.monotonic() - began
-    print(f"{changes} changes, load {os.getloadavg()[0]:.1f}")
+    load = results.load()
+    print(f"{changes} changes, load {load}")
     print(f"committed      in {committed:6.2f} s  {changes / committed:6.0f} a second")
     _wait_for_outbox()
     for copy in COPIES:
         _wait_for(copy, instance)
     copied = time.monotonic() - began
     print(f"in every copy  in {copied:6.2f} s  {changes / copied:6.0f} a second")
+    found = {
+        "changes": changes,
+        "committed_a_second": round(changes / committed),
+        "copied_a_second": round(changes / copied),
+        "load": load,
+    }
+    results.save(options.json, [found])
 
 
 def _pieces(changes: int) -> Iterator[tuple[list[object], Decimal]]:

@@ -7,16 +7,12 @@ and again when the last of them was told. The file is what benchmarks.scaling re
 that it does not say by itself: /proc, pg_stat_…, INFO, serverStatus, the log of each consumer, the files of Kafka.
 """
 
-import argparse
 import asyncio
 import json
 import os
 import re
-import statistics
-import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +21,7 @@ import psycopg
 from pymongo import MongoClient
 from redis import Redis
 
+from benchmarks import results
 from benchmarks.orders import Seen, Shop, cpu_seconds, measure, of_our_own, with_users
 from launcher.addresses import mongodb_url, port_of, postgres_url
 from launcher.families import family
@@ -169,8 +166,7 @@ def _put(found: dict[str, Any], key: Key, value: float) -> None:
 
 
 def _percentiles(values: list[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(values, n=100)
-    return {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1)}
+    return dict(zip(("p50", "p99"), results.cuts(values), strict=True))
 
 
 def _memory(instance: Instance) -> dict[str, float]:
@@ -179,25 +175,28 @@ def _memory(instance: Instance) -> dict[str, float]:
     return {pids[pid]: round(size / MIB, 1) for pid, size in sorted(memory_by_group(pids).items())}
 
 
-def _commit() -> str:
-    said = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return said.stdout.strip()
+def row(size: dict[str, Any]) -> results.Row:
+    """The little of a measurement that a table has room for."""
+    return {
+        "buyers": size["buyers"],
+        "orders_a_second": size["orders_a_second"],
+        "pushed_p50_ms": size["pushed_ms"]["p50"],
+        "pushed_p99_ms": size["pushed_ms"]["p99"],
+        "cpu_ms": round(sum(value for name, value in size["cpu_ms"].items() if name != "the buyers"), 1),
+        "commits": round(sum(each.get("commits", 0) for each in size["postgres"].values()), 1),
+        "load": size["load"][0],
+    }
 
 
 def main() -> None:
     """Measure each number of buyers and write the file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results.options(__doc__)
     parser.add_argument("--buyers", default="1,8,32", help="how many at once, one measurement for each")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long each measurement takes")
-    parser.add_argument("--port-offset", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
     instance = Instance(chosen.port_offset)
-    rounds = [int(number) for number in chosen.buyers.split(",")]
+    rounds = results.whole_numbers(chosen.buyers)
     with_users(instance, max(rounds))
     sizes = []
     for buyers in rounds:
@@ -206,8 +205,8 @@ def main() -> None:
         seen = asyncio.run(measure(Shop.of(instance), users, chosen.seconds, lambda: look(instance)))
         sizes.append(cost(seen, buyers, _memory(instance), load))
         print(f"{buyers} buyers: {sizes[-1]['orders_a_second']} orders a second, load {sizes[-1]['load']}")
-    about = {"taken_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "commit": _commit(), "cores": os.cpu_count()}
-    chosen.out.write_text(json.dumps({**about, "sizes": sizes}, indent=1) + "\n")
+    chosen.out.write_text(json.dumps({**results.about(), "sizes": sizes}, indent=1) + "\n")
+    results.save(chosen.json, [row(size) for size in sizes])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Orders a second, and how long a customer waits from POST /api/orders/ to the push of `order.confirmed`.
 
-    .venv/bin/python -m benchmarks.orders [--buyers 1,8,32] [--seconds 20] [--port-offset N]
+    .venv/bin/python -m benchmarks.orders [--buyers 1,8,32] [--seconds 20] [--products 1] [--by-basket] [--port-offset N]
     .venv/bin/python -m benchmarks.orders --gateway http://10.96.0.10:8000 --keycloak http://10.96.0.11:8080
 
 A closed loop: each buyer has a token and a WebSocket of its own, and orders again once told of the last order. mia puts
 what will be bought in stock first. Every store and service is real. Prints orders a second, percentiles, the CPU time of
 an order by process (from /proc), and the machine's load before and after; at the end the shop is held to its promises.
+All buyers buy one product unless `--products` says how many they buy in turn, each beginning with another. With
+`--by-basket` an order is two requests: PUT the basket, POST without items; the wait begins with the first.
 
 With `--gateway` and `--keycloak` the shop is elsewhere, on a cluster: the buyers share the development users alice, bob
 and carol, each waits for the pushes of its own orders, and what only this machine could tell is left out.
@@ -18,19 +20,20 @@ import itertools
 import json
 import math
 import os
-import statistics
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 import aiohttp
 import psutil
 
+from benchmarks import results
 from launcher.addresses import gateway_url, keycloak_url
 from launcher.errors import LauncherError
 from launcher.instance import ROOT, Instance
@@ -52,6 +55,7 @@ LEAST_SHOWN = 0.5  # milliseconds of CPU: what takes less an order is summed up
 FASTEST = 200  # orders a second: so much is put in stock before it is bought
 DEVELOPMENT = ("alice", "bob", "carol")  # customers of every realm of development; the password is the name
 MANAGER = "mia"
+SHELF = 10  # products that a buyer with a basket takes in turn: what is bought leaves a basket a moment later
 PUBLIC_HOST = "localhost:8000"  # MICROCOMMERCE_GATEWAY_URL of k8s/overlays/local
 
 T = TypeVar("T")
@@ -103,6 +107,27 @@ class Seen(Generic[T]):
         """How many were confirmed."""
         return len(self.measured.pushed)
 
+    @property
+    def rate(self) -> float:
+        """Orders a second."""
+        return self.orders / self.seconds
+
+
+Shopper = Callable[[float, Measured], Awaitable[None]]  # orders again and again, until that moment
+
+
+async def closed_loop(shoppers: Sequence[Shopper], seconds: float, look: Callable[[], T]) -> Seen[T]:
+    """All of them at once. `look` is called where the seconds begin, after the warm-up, and when the last is done."""
+    measured = Measured()
+    ends = time.perf_counter() + WARM_UP + seconds
+    running = asyncio.gather(*(shopper(ends, measured) for shopper in shoppers))
+    await asyncio.sleep(WARM_UP)
+    before = await asyncio.to_thread(look)
+    measured.since = time.perf_counter()
+    await running
+    took = time.perf_counter() - measured.since
+    return Seen(measured, took, before, await asyncio.to_thread(look))
+
 
 class Buyer:
     """A customer who orders again and again."""
@@ -117,20 +142,36 @@ class Buyer:
         address = self._shop.gateway.replace("http", "ws", 1)
         self._socket = await self._http.ws_connect(f"{address}/ws/notifications/", headers=self._headers)
 
-    async def order_until(self, ends: float, product: str, measured: Measured) -> None:
-        """Order one piece of `product` at a time."""
-        orders = f"{self._shop.gateway}/api/orders/"
-        body = {"shipping_address": ADDRESS, "items": [{"product_id": product, "quantity": 1}]}
-        while (began := time.perf_counter()) < ends:
-            async with self._http.post(orders, json=body, headers=self._headers) as answer:
-                if answer.status != HTTPStatus.CREATED:
-                    raise SystemExit(f"No order: {await answer.text()}")
-                order = (await answer.json())["id"]
+    async def order_until(
+        self, ends: float, measured: Measured, products: Sequence[str], *, by_basket: bool
+    ) -> None:
+        """Order one piece of the next of `products` at a time."""
+        for product in itertools.cycle(products):
+            if (began := time.perf_counter()) >= ends:
+                return
+            order = await self._order([{"product_id": product, "quantity": 1}], by_basket=by_basket)
             answered = time.perf_counter()
             await _confirmation(self._socket, order)
             if began >= measured.since:
                 measured.answered.append((answered - began) * 1000)
                 measured.pushed.append((time.perf_counter() - began) * 1000)
+
+    async def _order(self, items: Sequence[Mapping[str, object]], *, by_basket: bool) -> str:
+        if not by_basket:
+            return await self._post({"shipping_address": ADDRESS, "items": items})
+        basket = f"{self._shop.gateway}/api/basket/"
+        async with self._http.put(basket, json={"items": items}, headers=self._headers) as answer:
+            if answer.status != HTTPStatus.OK:
+                raise SystemExit(f"No basket: {await answer.text()}")
+        return await self._post({"shipping_address": ADDRESS})
+
+    async def _post(self, body: Mapping[str, object]) -> str:
+        """The id of the new order."""
+        orders = f"{self._shop.gateway}/api/orders/"
+        async with self._http.post(orders, json=body, headers=self._headers) as answer:
+            if answer.status != HTTPStatus.CREATED:
+                raise SystemExit(f"No order: {await answer.text()}")
+            return str((await answer.json())["id"])
 
 
 async def _confirmation(socket: aiohttp.ClientWebSocketResponse, order: str) -> None:
@@ -143,53 +184,63 @@ async def _confirmation(socket: aiohttp.ClientWebSocketResponse, order: str) -> 
 
 
 async def measure(
-    shop: Shop, users: Sequence[tuple[str, str]], seconds: float, look: Callable[[], T]
+    shop: Shop,
+    users: Sequence[tuple[str, str]],
+    seconds: float,
+    look: Callable[[], T],
+    *,
+    products: int = 1,
+    by_basket: bool = False,
 ) -> Seen[T]:
-    """A buyer for each of `users` (name, password), all at once. `look` is called where the seconds begin and at the end."""
-    measured = Measured()
+    """A buyer for each of `users` (name, password), in a closed loop; they buy so many products in turn."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         people = [Buyer(http, shop, name, password) for name, password in users]
         for person in people:  # one after the other: a log-in costs Keycloak much
             await person.arrive()
-        product = await _stocked(http, shop, int(FASTEST * (seconds + WARM_UP)))
-        ends = time.perf_counter() + WARM_UP + seconds
-        running = asyncio.gather(*(person.order_until(ends, product, measured) for person in people))
-        await asyncio.sleep(WARM_UP)
-        before = await asyncio.to_thread(look)
-        measured.since = time.perf_counter()
-        await running
-        took = time.perf_counter() - measured.since
-        after = await asyncio.to_thread(look)
-    return Seen(measured, took, before, after)
+        pieces = int(FASTEST * (seconds + WARM_UP))
+        sold = await _stocked(http, shop, max(products, SHELF) if by_basket else products, pieces)
+        shoppers = [
+            partial(person.order_until, products=_beginning_with(number, sold), by_basket=by_basket)
+            for number, person in enumerate(people)
+        ]
+        return await closed_loop(shoppers, seconds, look)
 
 
-async def _stocked(http: aiohttp.ClientSession, shop: Shop, pieces: int) -> str:
-    """The product of which there is most, and so many more of it."""
+def _beginning_with(number: int, products: Sequence[str]) -> list[str]:
+    first = number % len(products)
+    return [*products[first:], *products[:first]]
+
+
+async def _stocked(http: aiohttp.ClientSession, shop: Shop, count: int, pieces: int) -> list[str]:
+    """The `count` products of which there is most, and so many more pieces of each."""
     headers = await shop.headers(http, MANAGER, MANAGER)
-    product = await _most_in_stock(http, shop, headers)
-    address = f"{shop.gateway}/api/stock/{product}/adjustments/"
-    body = {"delta": pieces, "reason": "To be bought by benchmarks.orders"}
-    once = {**headers, "Idempotency-Key": str(uuid.uuid4())}
-    async with http.post(address, json=body, headers=once) as answer:
-        answer.raise_for_status()
-    return product
+    products = (await _by_stock(http, shop, headers))[:count]
+    for product in products:
+        address = f"{shop.gateway}/api/stock/{product}/adjustments/"
+        body = {"delta": pieces, "reason": "To be bought by benchmarks.orders"}
+        once = {**headers, "Idempotency-Key": str(uuid.uuid4())}
+        async with http.post(address, json=body, headers=once) as answer:
+            answer.raise_for_status()
+    return products
 
 
-async def _most_in_stock(http: aiohttp.ClientSession, shop: Shop, headers: Mapping[str, str]) -> str:
+async def _by_stock(http: aiohttp.ClientSession, shop: Shop, headers: Mapping[str, str]) -> list[str]:
     async with http.get(f"{shop.gateway}/api/products/?page_size=100", headers=headers) as answer:
         sold = [("product_id", product["id"]) for product in (await answer.json())["results"]]
     query = [*sold, ("page_size", "100")]
     async with http.get(f"{shop.gateway}/api/stock/", params=query, headers=headers) as answer:
         levels: list[dict[str, Any]] = (await answer.json())["results"]
-    return str(max(levels, key=lambda item: item["available"])["product_id"])
+    ranked = sorted(levels, key=lambda item: int(item["available"]), reverse=True)
+    return [str(item["product_id"]) for item in ranked]
 
 
 def cpu_seconds(instance: Instance) -> dict[str, float]:
     """Process -> seconds of CPU that it and all it has started have used so far."""
-    return {each["name"]: _of_family(each["pid"]) for each in processes(instance) if each["pid"]}
+    return {each["name"]: of_family(each["pid"]) for each in processes(instance) if each["pid"]}
 
 
-def _of_family(pid: int) -> float:
+def of_family(pid: int) -> float:
+    """Seconds of CPU of a process and all it has started."""
     total = 0.0
     with contextlib.suppress(psutil.Error):
         head = psutil.Process(pid)
@@ -236,8 +287,8 @@ def _user(name: str) -> dict[str, object]:
 
 def percentiles(values: list[float]) -> str:
     """p50 and p99 of `values`, in milliseconds."""
-    cuts = statistics.quantiles(values, n=100)
-    return f"p50 {cuts[49]:7.1f}   p99 {cuts[98]:7.1f} ms"
+    p50, p99 = results.cuts(values)
+    return f"p50 {p50:7.1f}   p99 {p99:7.1f} ms"
 
 
 def by_process(used: Mapping[str, float], orders: int) -> str:
@@ -248,6 +299,11 @@ def by_process(used: Mapping[str, float], orders: int) -> str:
     return f"{sum(value for value, _ in each):.0f} = {', '.join(shown)}, rest {rest:.1f}"
 
 
+def cpu_ms(used: Mapping[str, float], orders: int) -> float:
+    """CPU milliseconds of one order, of everything."""
+    return round(1000 * sum(used.values()) / orders, 1)
+
+
 def used_between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     """Process -> CPU seconds."""
     return {name: after[name] - before.get(name, 0.0) for name in after}
@@ -255,12 +311,11 @@ def used_between(before: Mapping[str, float], after: Mapping[str, float]) -> dic
 
 def main() -> None:
     """Measure each number of buyers and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results.options(__doc__)
     parser.add_argument("--buyers", default="1,8,32", help="how many at once, one measurement for each")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each measurement takes")
-    parser.add_argument("--port-offset", type=int, default=0)
+    parser.add_argument("--products", type=int, default=1, help="how many are bought in turn, at most 100")
+    parser.add_argument("--by-basket", action="store_true", help="PUT the basket first, POST without items")
     parser.add_argument("--no-check", action="store_true", help="leave out the invariants at the end")
     parser.add_argument("--gateway", help="address of a shop elsewhere, with --keycloak")
     parser.add_argument("--keycloak")
@@ -270,28 +325,54 @@ def main() -> None:
     chosen = parser.parse_args()
     if bool(chosen.gateway) != bool(chosen.keycloak):
         parser.error("--gateway and --keycloak belong together.")
-    rounds = [int(number) for number in chosen.buyers.split(",")]
+    if chosen.gateway and chosen.by_basket:
+        parser.error("--by-basket wants a basket for each buyer; buyers of a shop elsewhere share users.")
+    rounds = results.whole_numbers(chosen.buyers)
     if chosen.gateway:
         there = Shop(chosen.gateway.rstrip("/"), chosen.keycloak.rstrip("/"), chosen.host)
-        busy = psutil.cpu_percent(BUSY_SECONDS) / 100 * (os.cpu_count() or 1)
-        print(f"{busy:.1f} cores of this machine were busy before the buyers came")
-        for buyers in rounds:
-            _show(buyers, asyncio.run(measure(there, shared(buyers), chosen.seconds, os.getloadavg)))
+        results.save(chosen.json, list(_elsewhere(there, rounds, chosen)))
         return
     instance = Instance(chosen.port_offset)
     with_users(instance, max(rounds))
+    results.save(chosen.json, list(_here(instance, rounds, chosen)))
+    if not chosen.no_check:
+        sys.exit(check(instance))
+
+
+def _elsewhere(there: Shop, rounds: Sequence[int], chosen: argparse.Namespace) -> Iterator[results.Row]:
+    busy = psutil.cpu_percent(BUSY_SECONDS) / 100 * (os.cpu_count() or 1)
+    print(f"{busy:.1f} cores of this machine were busy before the buyers came")
     for buyers in rounds:
-        load = os.getloadavg()[0]
-        seen = asyncio.run(
-            measure(Shop.of(instance), of_our_own(buyers), chosen.seconds, lambda: cpu_seconds(instance))
-        )
+        users = shared(buyers)
+        seen = asyncio.run(measure(there, users, chosen.seconds, results.load, products=chosen.products))
         _show(buyers, seen)
-        print(f"  load             {load:.1f} before, {os.getloadavg()[0]:.1f} after")
+        yield row(buyers, seen, seen.before)
+
+
+def _here(instance: Instance, rounds: Sequence[int], chosen: argparse.Namespace) -> Iterator[results.Row]:
+    look = partial(cpu_seconds, instance)
+    for buyers in rounds:
+        load = results.load()
+        measurement = measure(
+            Shop.of(instance),
+            of_our_own(buyers),
+            chosen.seconds,
+            look,
+            products=chosen.products,
+            by_basket=chosen.by_basket,
+        )
+        seen = asyncio.run(measurement)
+        _show(buyers, seen)
+        print(f"  load             {load} before, {results.load()} after")
         used = used_between(seen.before, seen.after)
         print(f"  CPU ms an order  {by_process(used, seen.orders)}", flush=True)
-    if not chosen.no_check:
-        command = [sys.executable, "manage_all.py", "check", "--port-offset", str(chosen.port_offset)]
-        sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
+        yield row(buyers, seen, load, cpu_ms=cpu_ms(used, seen.orders))
+
+
+def check(instance: Instance) -> int:
+    """Hold the shop to its promises; the exit code."""
+    command = [sys.executable, "manage_all.py", "check", "--port-offset", str(instance.offset)]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def with_users(instance: Instance, buyers: int) -> None:
@@ -302,9 +383,15 @@ def with_users(instance: Instance, buyers: int) -> None:
         raise SystemExit(str(error)) from error
 
 
+def row(buyers: int, seen: Seen[Any], load: float, **more: float) -> results.Row:
+    """One measurement, for the table."""
+    (answered, _), (p50, p99) = results.cuts(seen.measured.answered), results.cuts(seen.measured.pushed)
+    waits = {"answered_p50_ms": answered, "pushed_p50_ms": p50, "pushed_p99_ms": p99}
+    return {"buyers": buyers, "orders_a_second": round(seen.rate, 1), **waits, **more, "load": load}
+
+
 def _show(buyers: int, seen: Seen[Any]) -> None:
-    rate = seen.orders / seen.seconds
-    print(f"{buyers} buyers: {rate:.1f} orders a second ({seen.orders} in {seen.seconds:.0f} s)")
+    print(f"{buyers} buyers: {seen.rate:.1f} orders a second ({seen.orders} in {seen.seconds:.0f} s)")
     print(f"  POST answered    {percentiles(seen.measured.answered)}")
     print(f"  POST to push     {percentiles(seen.measured.pushed)}", flush=True)
 

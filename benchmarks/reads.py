@@ -7,9 +7,9 @@ the catalogue for three seconds. Prints requests a second, percentiles, the CPU 
 /proc) and the machine's load. Needs `wrk` on the PATH, which takes its part of the two cores.
 """
 
-import argparse
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import psutil
 import requests
 
+from benchmarks import results
 from benchmarks.orders import ADDRESS, cpu_seconds
 from launcher.addresses import gateway_url, keycloak_url
 from launcher.instance import ROOT, Instance
@@ -71,26 +72,29 @@ PAGES = (
 
 def main() -> None:
     """Measure each page with each number of connections and print a line for it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = results.options(__doc__)
     parser.add_argument("--pages", default="", help="names with commas between; all unless told")
     parser.add_argument("--connections", default="1,8,32", help="how many at once, one measurement for each")
     parser.add_argument("--gateways", type=int, default=1, help="processes of the gateway")
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--port-offset", type=int, default=0)
     chosen = parser.parse_args()
+    if not shutil.which("wrk"):
+        raise SystemExit(
+            "There is no wrk on the PATH, which asks for the pages. On Debian: sudo apt install wrk"
+        )
     instance = Instance(chosen.port_offset)
     names = set(filter(None, chosen.pages.split(",")))
     pages = [page for page in PAGES if not names or page.name in names]
     _prepare(instance, pages)
+    rows = list[results.Row]()
     for shared in (UNSHARED, SHARED):
         ours = [page for page in pages if page.shared == shared]
         if ours:
             with _gateway(instance, shared, chosen.gateways) as (port, process):
                 for page in ours:
-                    for connections in map(int, chosen.connections.split(",")):
-                        _measure(instance, page, connections, chosen.seconds, port, process)
+                    for connections in results.whole_numbers(chosen.connections):
+                        rows.append(_measure(instance, page, connections, chosen.seconds, port, process))
+    results.save(chosen.json, rows)
 
 
 def token(instance: Instance) -> str:
@@ -138,20 +142,29 @@ def _gateway(instance: Instance, shared: str, processes: int) -> Iterator[tuple[
 
 def _measure(
     instance: Instance, page: Page, connections: int, seconds: int, port: int, gateway: psutil.Process
-) -> None:
+) -> results.Row:
     headers = ["-H", f"Authorization: Bearer {token(instance)}"] if page.signed_in else []
     address = f"http://localhost:{port}{page.path}"
     _wrk(address, connections, 1, headers)  # connections, tokens and pages are known from now on
-    load, before = os.getloadavg()[0], _used(instance, gateway)
+    load, before = results.load(), _used(instance, gateway)
     rate, p50, p99 = _wrk(address, connections, seconds, headers)
     after = _used(instance, gateway)
     requests_made = rate * seconds
     each = {name: 1000 * (after[name] - before.get(name, 0.0)) / requests_made for name in after}
     print(
         f"{page.title:<36} {connections:>3} connections {rate:>8,.0f}/s  p50 {p50:>6.1f}  p99 {p99:>6.1f} ms"
-        f"  load {load:.1f}  CPU ms {_listed(each)}",
+        f"  load {load}  CPU ms {_listed(each)}",
         flush=True,
     )
+    return {
+        "page": page.title,
+        "connections": connections,
+        "requests_a_second": round(rate),
+        "p50_ms": round(p50, 1),
+        "p99_ms": round(p99, 1),
+        "cpu_ms": round(sum(each.values()), 2),
+        "load": load,
+    }
 
 
 def _used(instance: Instance, gateway: psutil.Process) -> dict[str, float]:

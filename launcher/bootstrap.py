@@ -44,8 +44,8 @@ def enter(arguments: Sequence[str]) -> None:
 
 
 def _lock_for(arguments: Sequence[str]) -> str:
-    """Tests need more than the platform does, and so does what reads manifests."""
-    return "test" if {"test", "k8s"} & set(arguments[:1]) else "run"
+    """Tests need more than the platform does, and so does what measures or reads manifests."""
+    return "test" if {"test", "k8s", "bench"} & set(arguments[:1]) else "run"
 
 
 @contextlib.contextmanager

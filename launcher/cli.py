@@ -15,7 +15,15 @@ from rich.markup import escape
 
 from launcher import platform, selection
 from launcher.addresses import all_urls, gateway_url
-from launcher.console import Ticker, console, process_table, show_invariants, show_mails, welcome
+from launcher.console import (
+    Ticker,
+    console,
+    process_table,
+    show_invariants,
+    show_mails,
+    show_rows,
+    welcome,
+)
 from launcher.errors import LauncherError
 from launcher.instance import ROOT, Instance
 from launcher.k8s.cli import app as k8s
@@ -34,6 +42,7 @@ Examples:\n
   python manage_all.py grant-manager dora          let somebody who registered run the shop\n
   python manage_all.py test order -k cancel        the tests of one service that match\n
   python manage_all.py chaos --minutes 2 --seed 7  break it under load, then check it\n
+  python manage_all.py bench orders --buyers 8     how fast it takes orders; without a name: what else is measured\n
   python manage_all.py test                        everything, on ports and data of its own\n
   python manage_all.py k8s render local            the same platform as manifests for Kubernetes
 """
@@ -271,6 +280,44 @@ def chaos(
     show_invariants({"every fault healed": outcome.failures, **outcome.violations})
     if not outcome.kept:
         raise typer.Exit(1)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Which; without it, all are listed.")] = "",
+    buyers: Annotated[
+        str,
+        typer.Option(metavar="1,8,32", help="How many buy, or read, at once: one measurement for each."),
+    ] = "",
+    port_offset: Offset = None,
+) -> None:
+    """Measure a running platform, print a table, write test-results/bench/NAME.json.
+
+    What is not known here is passed on: `bench orders --seconds 10`.
+    """
+    from launcher.bench import BENCHMARKS, named, rows, run
+
+    if not name:
+        listed = [
+            {
+                "name": each.name,
+                "what": each.what,
+                "options": f"{'--buyers ' * bool(each.at_once)}{each.options}",
+            }
+            for each in BENCHMARKS
+        ]
+        show_rows(listed)
+        return
+    benchmark = named(name)
+    instance = _ours(port_offset) if benchmark.measures else _chosen(port_offset)
+    code = run(benchmark, instance, buyers, context.args)
+    if found := rows(benchmark):
+        console.print()
+        show_rows(found)
+        console.print(f"\nWritten: {benchmark.results.relative_to(ROOT)}", soft_wrap=True)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()

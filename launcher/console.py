@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
@@ -75,6 +76,17 @@ def process_table(processes: list[dict[str, Any]], memory: dict[int, int]) -> Ta
         )
         table.add_row(each["name"], state, *numbers)
     return table
+
+
+def show_rows(rows: Sequence[Mapping[str, object]]) -> None:
+    """A table whose headings are the keys of the rows."""
+    table = Table(box=None, header_style="bold")
+    for heading, value in rows[0].items():
+        is_text = isinstance(value, str)
+        table.add_column(heading.replace("_", " "), justify="left" if is_text else "right")
+    for row in rows:
+        table.add_row(*(escape(str(value)) for value in row.values()))
+    console.print(table)
 
 
 def show_mails(mails: Sequence[Mail]) -> None:

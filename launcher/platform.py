@@ -68,6 +68,15 @@ def is_supervised(instance: Instance) -> bool:
     return True
 
 
+def require_everything(instance: Instance) -> None:
+    """Raises LauncherError where a process of the platform does not run."""
+    if away := [each["name"] for each in processes(instance) if each["state"] != "running"]:
+        raise LauncherError(
+            f"Not everything is running: {', '.join(away)}.",
+            f"Start it first: python manage_all.py up{instance.option()}",
+        )
+
+
 def ensure_supervisor(instance: Instance, *, tied: bool = False) -> None:
     """Start the supervisor, unless it is there already, after clearing away what a killed one left behind.
 

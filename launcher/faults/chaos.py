@@ -41,7 +41,7 @@ def run(
     instance: Instance, faults: Sequence[Fault], seed: int, say: Say, network: Network | None = None
 ) -> Outcome:
     """Do these faults under a load drawn from `seed`, heal, and look. `say` gets a line for whatever happens."""
-    _require_everything(instance)
+    platform.require_everything(instance)
     before = check(instance, HEAL)
     for name, found in before.items():
         for violation in found:
@@ -76,22 +76,13 @@ def run(
     return Outcome(path, faults, counts, violations, failures)
 
 
-def _require_everything(instance: Instance) -> None:
-    """Raises LauncherError where something is broken already, or nothing is there to break."""
-    if away := [each["name"] for each in platform.processes(instance) if each["state"] != "running"]:
-        raise LauncherError(
-            f"Not everything is running: {', '.join(away)}.",
-            f"Start it first: python manage_all.py up{instance.option()}",
-        )
-
-
 def run_at_random(
     instance: Instance, seconds: float, seed: int, say: Say, *, network: bool = False
 ) -> Outcome:
     """The schedule that `seed` draws; with `network` every service is sent through detours first, and back after."""
     if not network:
         return run(instance, list(schedule(seed, seconds)), seed, say)
-    _require_everything(instance)
+    platform.require_everything(instance)
     say("Every service is started again, to go by detours that lose answers")
     with detours(instance) as way:
         return run(instance, list(schedule(seed, seconds, tuple(way.detours))), seed, say, way)
