@@ -11,7 +11,7 @@ something else.
 
 import asyncio
 
-from gateway.errors import ServiceBroke
+from gateway.errors import Refusal, ServiceBroke, ServiceUnavailable
 from gateway.exchange import Exchange
 from gateway.headers import from_service
 from gateway.http1 import Connection, ServiceError
@@ -24,6 +24,8 @@ from gateway.upstream import SAFE
 LONGEST_KEY = 1000  # bytes of an address and Accept: nobody asks a longer one twice
 CONDITIONS = {b"if-none-match", b"if-modified-since"}
 REVISION = b"catalogue-revision"
+BROKEN = 500  # from here on the service tells everybody the same: that it cannot
+AWAY = (503, 504)  # it waited for a store that is away
 GOES_WITH_304 = {b"etag", b"vary", b"cache-control", b"age"}  # RFC 9110, section 15.4.5
 
 
@@ -81,20 +83,26 @@ class Sharing:
         """Ask the service for all who want the same meanwhile."""
         under_way = self._under_way[key] = self._loop.create_future()
         kept, emptied = None, self.keep.emptied
+        failure: Refusal | None = None
         asked = exchange.headers.kept
         # Others may not know what this caller knows: the whole is asked for.
         exchange.headers.kept = [header for header in asked if header[0] not in CONDITIONS]
         try:
             answer = await self._proxy.ask(exchange, route, for_anyone=True)
+            if answer.status in AWAY:
+                failure = ServiceUnavailable()
             emptied = self._heed(answer, emptied)
             seconds = seconds_good(answer.status, answer.headers, self._seconds)
             if seconds:
                 kept = await self._take(answer, route, seconds)
+        except Refusal as error:
+            failure = error
+            raise
         finally:
             exchange.headers.kept = asked
             if self._under_way.get(key) is under_way:
                 del self._under_way[key]
-            under_way.set_result(kept)
+            _settle(under_way, kept, failure)
         if kept is None:
             await self._show_unshared(answer, exchange, route)
             return
@@ -125,8 +133,8 @@ class Sharing:
         return Kept(headers, b"".join(pieces), dict(headers)[b"etag"], now, now + seconds)
 
     async def _show_unshared(self, answer: Connection, exchange: Exchange, route: Route) -> None:
-        """What anybody is told serves whoever is nobody; a customer may be told something else."""
-        if exchange.principal is None:
+        """What anybody is told serves whoever is nobody; a customer may be told something else, unless nobody is told anything."""
+        if exchange.principal is None or answer.status >= BROKEN:
             await self._proxy.finish(answer, exchange, route)
         else:
             self._proxy.release(answer, route)
@@ -140,6 +148,15 @@ class Sharing:
         else:
             await exchange.begin(200, headers)
             await exchange.write(kept.body)
+
+
+def _settle(under_way: "asyncio.Future[Kept | None]", kept: Kept | None, failure: Refusal | None) -> None:
+    """Tell those who wait: a service that was away all the time is not asked by each of them for as long again."""
+    if failure is None:
+        under_way.set_result(kept)
+        return
+    under_way.set_exception(failure)
+    under_way.exception()  # looked at: nobody may be waiting, which is no reason for a line in the log
 
 
 def _key(exchange: Exchange) -> Key | None:

@@ -88,6 +88,7 @@ class EchoService:
         return web.json_response({}, headers=headers)
 
     async def _do_status(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        await asyncio.sleep(float(request.query.get("seconds", 0)))
         return web.Response(status=int(request.query["status"]), headers={"ETag": '"v1"'})
 
     async def _do_catalogue(self, request: web.Request, seen: Seen) -> web.StreamResponse:

@@ -251,6 +251,18 @@ def test_whoever_waited_for_what_cannot_be_shared_asks_for_themselves(
     assert len(service.seen) == 4
 
 
+@pytest.mark.parametrize("caller", [(), (as_customer(),)], ids=["anybody", "a customer"])
+def test_a_service_that_waits_for_its_store_in_vain_is_asked_once(
+    caller: tuple[tuple[str, str], ...], door: GatewayProcess, service: EchoService
+) -> None:
+    """Red when a customer, or who waited for another's answer, waits twice as long to hear that the store is away."""
+    with ThreadPoolExecutor(4) as pool:
+        target = "/api/products/?do=status&status=503&seconds=0.5"
+        answers = list(pool.map(lambda _: door.call("GET", target, *caller), range(4)))
+    assert [answer.status for answer in answers] == [503] * 4
+    assert len(service.seen) == 1
+
+
 KEPT = Kept([(b"etag", b'"a"')], b"x" * 1000, b'"a"', 0.0, 10.0)
 
 
