@@ -66,6 +66,12 @@ BENCHMARKS = (
     Benchmark("catalogue_search", "searches of a large catalogue", options="--products 200000"),
     Benchmark("catalogue_updates", "changes of the catalogue into every copy", options="--changes 5000"),
     Benchmark(
+        "against_vendure",
+        "orders here and at Vendure in turn, and their ratio; installs Vendure from npm, needs Node 20",
+        "--buyers",
+        "--pairs 5 --seconds 10 --by-basket",
+    ),
+    Benchmark(
         "scaling",
         "computes machines for a rate of orders from benchmarks/costs.json",
         options="--orders-per-second 10,1000 --check",
