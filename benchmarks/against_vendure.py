@@ -50,7 +50,7 @@ class Side:
     @classmethod
     def of(cls, seen: Seen[dict[str, float]]) -> "Side":
         """What the buyers saw, and what it cost."""
-        p50, _ = results.cuts(seen.measured.pushed)
+        p50 = round(statistics.median(seen.measured.pushed), 1)
         return cls(seen.rate, p50, cpu_ms(used_between(seen.before, seen.after), seen.orders))
 
 

@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import itertools
 import json
-import math
 import os
 import subprocess
 import sys
@@ -86,9 +85,8 @@ class Shop:
 
 @dataclass
 class Measured:
-    """What the buyers saw, in milliseconds for each order that was begun when `since` (perf_counter) had come."""
+    """What the buyers saw, in milliseconds for each order."""
 
-    since: float = math.inf
     answered: list[float] = field(default_factory=list)
     pushed: list[float] = field(default_factory=list)
 
@@ -117,16 +115,22 @@ Shopper = Callable[[float, Measured], Awaitable[None]]  # orders again and again
 
 
 async def closed_loop(shoppers: Sequence[Shopper], seconds: float, look: Callable[[], T]) -> Seen[T]:
-    """All of them at once. `look` is called where the seconds begin, after the warm-up, and when the last is done."""
-    measured = Measured()
-    ends = time.perf_counter() + WARM_UP + seconds
-    running = asyncio.gather(*(shopper(ends, measured) for shopper in shoppers))
-    await asyncio.sleep(WARM_UP)
+    """All of them at once, twice: what they see in the warm-up is forgotten.
+
+    Nobody orders while `look` is called, before and after: so orders, seconds and what was looked at belong together, also
+    where an order takes longer than `seconds`.
+    """
+    await _all_at_once(shoppers, WARM_UP, Measured())
     before = await asyncio.to_thread(look)
-    measured.since = time.perf_counter()
-    await running
-    took = time.perf_counter() - measured.since
+    measured, began = Measured(), time.perf_counter()
+    await _all_at_once(shoppers, seconds, measured)
+    took = time.perf_counter() - began
     return Seen(measured, took, before, await asyncio.to_thread(look))
+
+
+async def _all_at_once(shoppers: Sequence[Shopper], seconds: float, measured: Measured) -> None:
+    ends = time.perf_counter() + seconds
+    await asyncio.gather(*(shopper(ends, measured) for shopper in shoppers))
 
 
 class Buyer:
@@ -135,6 +139,7 @@ class Buyer:
     def __init__(self, http: aiohttp.ClientSession, shop: Shop, name: str, password: str) -> None:
         self._http, self._shop, self._user = http, shop, (name, password)
         self._headers: dict[str, str] = {}
+        self._bought = 0
 
     async def arrive(self) -> None:
         """Sign in, and open the WebSocket that says how orders go."""
@@ -146,15 +151,14 @@ class Buyer:
         self, ends: float, measured: Measured, products: Sequence[str], *, by_basket: bool
     ) -> None:
         """Order one piece of the next of `products` at a time."""
-        for product in itertools.cycle(products):
-            if (began := time.perf_counter()) >= ends:
-                return
+        while (began := time.perf_counter()) < ends:
+            product = products[self._bought % len(products)]
+            self._bought += 1
             order = await self._order([{"product_id": product, "quantity": 1}], by_basket=by_basket)
             answered = time.perf_counter()
             await _confirmation(self._socket, order)
-            if began >= measured.since:
-                measured.answered.append((answered - began) * 1000)
-                measured.pushed.append((time.perf_counter() - began) * 1000)
+            measured.answered.append((answered - began) * 1000)
+            measured.pushed.append((time.perf_counter() - began) * 1000)
 
     async def _order(self, items: Sequence[Mapping[str, object]], *, by_basket: bool) -> str:
         if not by_basket:
