@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
@@ -79,11 +79,11 @@ def process_table(processes: list[dict[str, Any]], memory: dict[int, int]) -> Ta
 
 
 def show_rows(rows: Sequence[Mapping[str, object]]) -> None:
-    """A table whose headings are the keys of the rows."""
+    """A table whose headings are the keys of the rows; what has no room is folded, never cut."""
     table = Table(box=None, header_style="bold")
     for heading, value in rows[0].items():
-        is_text = isinstance(value, str)
-        table.add_column(heading.replace("_", " "), justify="left" if is_text else "right")
+        justify: JustifyMethod = "left" if isinstance(value, str) else "right"
+        table.add_column(heading.replace("_", " "), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(escape(str(value)) for value in row.values()))
     console.print(table)

@@ -105,3 +105,12 @@ def test_what_was_found_is_shown_under_its_own_headings(
     heading, line = (each.split() for each in shown.get().splitlines())
     assert heading == ["buyers", "page", "orders", "a", "second"]
     assert line == ["8", "[stock]", "58.0"]
+
+
+def test_in_a_narrow_terminal_no_figure_is_cut() -> None:
+    """Red when half a number stands there with dots behind it."""
+    row = {f"figure_{number}": "1234567–1234568" for number in range(12)}
+    with console.capture() as shown:
+        show_rows([row])
+    assert "…" not in shown.get()
+    assert "".join(shown.get().split()).count("8") >= 12
