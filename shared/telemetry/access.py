@@ -4,6 +4,7 @@ The logging module and structlog take a fifth of the whole time of a small read.
 needs neither; it looks as theirs do, and goes to the same place.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -24,7 +25,10 @@ def writer(service: str, *, as_json: bool) -> Callable[[Fields], None]:
     def write(fields: Fields) -> None:
         if logger.isEnabledFor(logging.INFO):
             line = render({**fields, "service": service}, time.time())
-            os.write(STANDARD_ERROR, line.encode(errors="backslashreplace"))
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk, a closed pipe: what was done is done, and is answered
+                os.write(STANDARD_ERROR, line.encode(errors="backslashreplace"))
 
     return write
 

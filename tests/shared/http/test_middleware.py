@@ -2,6 +2,8 @@
 
 import json
 from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 from django.test import RequestFactory
@@ -10,7 +12,7 @@ from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from shared.http.middleware import RequestContextMiddleware
-from shared.telemetry import trace
+from shared.telemetry import access, trace
 
 pytestmark = pytest.mark.usefixtures("small_api")
 
@@ -108,6 +110,13 @@ def test_a_log_of_warnings_has_no_such_lines(
     caplog.set_level("WARNING", "shared.http.access")
     APIClient().get("/open/")
     assert "request" not in capfd.readouterr().err
+
+
+def test_a_log_that_cannot_be_written_fails_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A customer would hear that an order failed which was placed. Red where the disk's error reaches the answer."""
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(access, "STANDARD_ERROR", full.fileno())
+        assert APIClient().get("/open/").status_code == HTTPStatus.OK
 
 
 def counted(method: str, status: str) -> float:
