@@ -5,7 +5,7 @@
     .venv/bin/python -m benchmarks.scaling --check --elsewhere 8:12.5 32:21.0 --pods 2 --cores 2 --others 0.4
 
 Nothing but `benchmarks/costs.json` (benchmarks.cost) is measured. Whatever this prints is computed: a plan of pods, a
-simulation of the way of an order through their queues (benchmarks.order_way), and the ceilings by which the first thing
+simulation of the way of an order through their queues (benchmarks.order_simulation), and the ceilings by which the first thing
 to give way is found. What else is taken for granted is in `Assumed`, on one screen.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.order_way import BATCH, SAMPLE, Station, Told, fitted, simulated, with_stores_elsewhere
+from benchmarks.order_simulation import BATCH, SAMPLE, Station, Told, fitted, simulated, with_stores_elsewhere
 from launcher.instance import ROOT
 from shared.contracts.topics import PARTITIONS, RETENTION_DAYS
 

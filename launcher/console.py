@@ -89,6 +89,11 @@ def show_rows(rows: Sequence[Mapping[str, object]]) -> None:
     console.print(table)
 
 
+def say(line: str) -> None:
+    """A line of progress, as it is."""
+    console.print(f"  {line}", markup=False, soft_wrap=True)
+
+
 def show_mails(mails: Sequence[Mail]) -> None:
     """A line for each mail that came, the oldest first; addresses are never cut."""
     for each in mails:

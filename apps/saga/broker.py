@@ -27,9 +27,14 @@ def redis() -> "Redis":
     )
 
 
+def waiting(queue: str) -> int:
+    """How many messages no worker has taken yet; raises RedisError."""
+    return cast("int", redis().llen(queue))
+
+
 def is_crowded(queue: str) -> bool:
     """Whether so much waits in `queue` that one more would change nothing; raises RedisError."""
-    return cast("int", redis().llen(queue)) >= MOST_WAITING
+    return waiting(queue) >= MOST_WAITING
 
 
 def raise_flag() -> bool:

@@ -27,12 +27,7 @@ class UnknownSaga(Exception):
 def start(batch: Sequence[Received[contracts.OrderSubmitted]]) -> None:
     """A new saga for each order that was submitted."""
     Saga.objects.bulk_create([_saga(received) for received in batch], ignore_conflicts=True)
-    _store(batch)
-
-
-def keep(batch: Events) -> None:
-    """An event for each saga that is waiting for it; raises UnknownSaga."""
-    _store(batch)
+    keep(batch)
 
 
 # One parameter for all rows, and no look for their sagas before: an event of none is not among what comes back.
@@ -47,7 +42,8 @@ STORE = """
 """
 
 
-def _store(batch: Events) -> None:
+def keep(batch: Events) -> None:
+    """An event for each saga that is waiting for it; raises UnknownSaga."""
     with connection.cursor() as cursor:
         cursor.execute(STORE, [json.dumps([_event(received) for received in batch])])
         stored = {row[0] for row in cursor.fetchall()}

@@ -38,8 +38,7 @@ def is_redis_away() -> bool:
 def has_nothing_to_do() -> bool:
     """Whether no task waits for a worker, or nobody could take one."""
     try:
-        with Redis.from_url(settings.ENVIRONMENT.redis_url, socket_timeout=ANSWER_SECONDS) as redis:
-            return not any(redis.llen(queue) for queue in (broker.WAKE_UPS, broker.DEADLINES))
+        return not (broker.waiting(broker.WAKE_UPS) or broker.waiting(broker.DEADLINES))
     except RedisError:
         return True
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from launcher.console import console
+from launcher.console import console, say
 
 app = typer.Typer(
     help="Run the platform on Kubernetes: k8s/ has the manifests, docs/kubernetes.md the way.",
@@ -58,13 +58,9 @@ def validate(
             f"{name}: {found.count} objects, held to {held_to}: {verdict}", markup=False, soft_wrap=True
         )
         for line in (*found.complaints, *(f"no schema here for {kind}" for kind in found.unknown)):
-            console.print(f"  {line}", markup=False, soft_wrap=True)
+            say(line)
     if refused:
         raise typer.Exit(1)
-
-
-def _say(line: str) -> None:
-    console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -74,7 +70,7 @@ def images() -> None:
 
     for image in of_services(f"{name}:{version()}" for name in PACKAGES):
         build(image)
-        _say(image.name)
+        say(image.name)
 
 
 @app.command()
@@ -85,7 +81,7 @@ def up(overlay: Overlay = "local", lab: Lab = False) -> None:
     """
     from launcher.k8s.running import bring_up
 
-    bring_up(overlay, _say, in_lab=lab)
+    bring_up(overlay, say, in_lab=lab)
     console.print(
         "\nEverything is up. The front door: kubectl -n microcommerce port-forward service/gateway 8000"
     )
@@ -105,4 +101,4 @@ def down(lab: Lab = False) -> None:
     """Remove the namespace with everything in it, data too; with --lab the tests' own cluster."""
     from launcher.k8s.running import take_down
 
-    take_down(_say, in_lab=lab)
+    take_down(say, in_lab=lab)

@@ -33,7 +33,7 @@ def bring_up(overlay: str, say: Say, *, in_lab: bool) -> Cluster:
         lab.start(say)
         cluster = lab.cluster()
         wanted = manifests_for(overlay, cluster)
-        _renew(wanted, lab.bring_images(preflight.images(wanted), say))
+        _restart_where_new(wanted, lab.bring_images(preflight.images(wanted), say))
         apply(cluster, [_namespace(wanted)])
         if overlay == "local":
             cluster.run("apply", "--server-side", MANAGER, "--filename=-", given=secrets())
@@ -164,7 +164,7 @@ def _namespace(wanted: Sequence[Json]) -> Json:
     return next(each for each in wanted if each["kind"] == "Namespace")
 
 
-def _renew(wanted: Sequence[Json], held: Mapping[str, str]) -> None:
+def _restart_where_new(wanted: Sequence[Json], held: Mapping[str, str]) -> None:
     """Pods are made anew when their image is another one under the same tag, as happens where somebody develops."""
     for each in wanted:
         if each["kind"] in ("Deployment", "StatefulSet"):

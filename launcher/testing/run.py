@@ -11,7 +11,7 @@ from rich.table import Table
 
 from launcher import platform
 from launcher.browser import chromium
-from launcher.console import Ticker, console
+from launcher.console import Ticker, console, say
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.system import STORES
@@ -62,10 +62,6 @@ def _on_a_cluster(arguments: Sequence[str]) -> bool:
     from launcher.k8s import running
 
     console.rule("the platform on a cluster")
-
-    def say(line: str) -> None:
-        console.print(f"  {line}", markup=False, soft_wrap=True)
-
     try:
         running.bring_up("local", say, in_lab=True)
         return running.run_tests(arguments, in_lab=True)

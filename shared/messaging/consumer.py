@@ -43,7 +43,7 @@ ENDS = {KafkaError._AUTHENTICATION, KafkaError._FATAL}  # noqa: SLF001 - the lib
 IDLE_WAIT = 0.5  # seconds to wait for a first message
 # Seconds between two commits of offsets: what comes again after a kill is known by its id, so they need not follow each
 # batch, of which Kafka would write each one down.
-TELL_EVERY = 0.25
+COMMIT_EVERY = 0.25
 
 Pairs = list[tuple[str, str | bytes | None]]
 
@@ -71,10 +71,9 @@ class Consumer:
         self._patience = Patience(self.ledger, self.pulse)
         self._attempts = Attempts(self.handlers, self.ledger, self.dead_letters, self._patience, self.pulse)
         self._has_news = self._careful = True
-        self._done: dict[
-            tuple[str, int], int
-        ] = {}  # topic and partition -> offset that Kafka was not told yet
-        self._tell_at = 0.0
+        # topic and partition -> the offset to commit next
+        self._handled: dict[tuple[str, int], int] = {}
+        self._commit_at = 0.0
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`. Safe to call from a signal handler."""
@@ -109,8 +108,8 @@ class Consumer:
             self._has_news = False
         if raws:
             self._take(raws)
-        if time.monotonic() >= self._tell_at:
-            self._tell_offsets()
+        if time.monotonic() >= self._commit_at:
+            self._commit_offsets()
         if self._attempts.waiting:
             self._patience.until_done(self._attempts.retry_parked)
             COPY_AGE.held_up = self._attempts.held_up
@@ -127,7 +126,7 @@ class Consumer:
         logger.info("assigned %s", ", ".join(f"{p.topic}[{p.partition}]" for p in partitions))
 
     def _on_revoke(self, _: KafkaConsumer, __: list[TopicPartition]) -> None:
-        self._tell_offsets()  # for whoever has them next
+        self._commit_offsets()  # for whoever has them next
 
     def _poll(self, wait: float) -> list[Raw]:
         # consume() waits for the whole batch or the time-out; poll() returns with the first message.
@@ -147,7 +146,7 @@ class Consumer:
         COPY_AGE.handled(raws, messages)
         self._careful = careful and not messages  # nothing was tried yet
         crash_point("ledger.committed")
-        self._commit(raws)
+        self._note_handled(raws)
 
     def _without_dead_letters(self, raws: Sequence[Raw]) -> Sequence[Raw]:
         letters = [raw for raw in raws if raw.topic.endswith(DEAD_LETTER)]
@@ -159,16 +158,16 @@ class Consumer:
     def _originals(self, raws: Sequence[Raw]) -> Sequence[Raw]:
         return [original(raw) if raw.topic == self.replays else raw for raw in raws]
 
-    def _commit(self, raws: Sequence[Raw]) -> None:
+    def _note_handled(self, raws: Sequence[Raw]) -> None:
         for raw in raws:
-            self._done[raw.topic, raw.partition] = raw.offset + 1
+            self._handled[raw.topic, raw.partition] = raw.offset + 1
 
-    def _tell_offsets(self) -> None:
+    def _commit_offsets(self) -> None:
         """Commit the offsets of what was handled since this was called last."""
-        if not self._done:
+        if not self._handled:
             return
-        places = [TopicPartition(*place, offset) for place, offset in self._done.items()]
-        self._done, self._tell_at = {}, time.monotonic() + TELL_EVERY
+        places = [TopicPartition(*place, offset) for place, offset in self._handled.items()]
+        self._handled, self._commit_at = {}, time.monotonic() + COMMIT_EVERY
         try:
             self.kafka.commit(offsets=places, asynchronous=True)
         except KafkaException as error:
@@ -177,7 +176,7 @@ class Consumer:
         crash_point("consumer.committed")
 
     def _close(self) -> None:
-        self._tell_offsets()
+        self._commit_offsets()
         self.kafka.close()
 
 

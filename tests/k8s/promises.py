@@ -11,8 +11,8 @@ from launcher import evidence, invariants
 from launcher.instance import Instance
 from launcher.k8s.cluster import Cluster
 from launcher.system import Service
-from tests.k8s.running import IN
 from tests.k8s.shop import eventually, forwarded
+from tests.k8s.workloads import IN
 
 
 def are_kept(cluster: Cluster) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from launcher.k8s.cluster import Cluster
-from tests.k8s.running import COMPONENT, IN, NAME
+from tests.k8s.workloads import COMPONENT, IN, NAME
 
 Json = dict[str, Any]
 CALLS = "calls.microcommerce/"

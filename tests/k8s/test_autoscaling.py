@@ -11,9 +11,9 @@ from launcher.k8s.cluster import Cluster
 from launcher.k8s.kustomize import objects, render
 from launcher.k8s.pods import of_kind
 from tests.k8s import figures
-from tests.k8s.crowd import Crowd
-from tests.k8s.running import IN, becomes_whole, pods, scale
+from tests.k8s.customers import Customers
 from tests.k8s.shop import Shop, eventually
+from tests.k8s.workloads import IN, becomes_whole, pods, scale
 
 Json = dict[str, Any]
 SCALED = ("order-api", "saga-worker")
@@ -50,12 +50,12 @@ def test_pods_come_with_load_and_go_with_it(cluster: Cluster, shop: Shop, autosc
     """Red when an autoscaler is about nothing, when its metric is not there, or when it never lets go."""
     assert len(autoscalers) == len(SCALED)
     eventually(lambda: _is_calm(cluster) or None, "one pod each, and nothing to do")  # a start is work, too
-    crowd, began = Crowd(shop, pause=0), time.monotonic()
-    with crowd.buying():
+    customers, began = Customers(shop, pause=0), time.monotonic()
+    with customers.buying():
         for name in SCALED:
             eventually(lambda name=name: len(pods(cluster, name)) > 1 or None, f"more pods of {name}")  # type: ignore[misc]
             figures.note("scaled up", deployment=name, after=round(time.monotonic() - began))
-    crowd.were_all_served()
+    customers.were_all_served()
     began = time.monotonic()
     for name in SCALED:
         eventually(lambda name=name: len(pods(cluster, name)) == 1 or None, f"one pod of {name}", seconds=420)  # type: ignore[misc]

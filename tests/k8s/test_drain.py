@@ -6,7 +6,7 @@ import pytest
 
 from launcher.errors import LauncherError
 from launcher.k8s.cluster import Cluster
-from tests.k8s.running import NAME, becomes_whole, pods, scale
+from tests.k8s.workloads import NAME, becomes_whole, pods, scale
 
 DRAINED = "saga-worker"
 SELECTOR = f"--pod-selector={NAME}=saga,app.kubernetes.io/component=worker"

@@ -6,8 +6,8 @@ import pytest
 
 from launcher.k8s.cluster import Cluster
 from tests.k8s import figures, promises
-from tests.k8s.running import DEPLOYMENTS, IN, STORES, is_replaced, pods
 from tests.k8s.shop import HEAL, Shop
+from tests.k8s.workloads import DEPLOYMENTS, IN, STORES, is_replaced, pods
 
 ORDERS = 3
 # A process of ours gets no time at all. A store's volume is given to the next pod when the last has really ended.

@@ -4,7 +4,7 @@ import pytest
 
 from launcher.errors import LauncherError
 from launcher.k8s.cluster import Cluster
-from tests.k8s.running import IN
+from tests.k8s.workloads import IN
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # Prints its user, and what it could do that it should not.

@@ -10,9 +10,9 @@ from launcher.errors import LauncherError
 from launcher.k8s import running
 from launcher.k8s.cluster import Cluster
 from launcher.k8s.pods import of_kind
-from tests.k8s.crowd import Crowd
-from tests.k8s.running import IN, becomes_whole, pods
+from tests.k8s.customers import Customers
 from tests.k8s.shop import Shop, eventually
+from tests.k8s.workloads import IN, becomes_whole, pods
 
 Json = dict[str, Any]
 MIGRATION = """
@@ -66,14 +66,14 @@ def _lay_over(pod: Json) -> None:
 def test_a_migration_that_fails_stops_the_roll_out(cluster: Cluster, shop: Shop, release: list[Json]) -> None:
     """Red when pods do not wait for their database, or when the old ones go before new ones are ready."""
     old = {each["metadata"]["name"] for each in pods(cluster, "order-api")}
-    crowd = Crowd(shop)
-    with crowd.buying():
+    customers = Customers(shop)
+    with customers.buying():
         running.apply(cluster, release)  # at once, as `kubectl apply -k` does
         with pytest.raises(LauncherError, match=f"Given up: job/{JOB}"):
             running.wait(cluster, release, print, 240)
         new = eventually(lambda: _new_pod(cluster, old), "a pod of the new release")
         assert new["status"]["phase"] == "Pending"  # its container `migrated` waits
-    crowd.were_all_served()
+    customers.were_all_served()
     assert old <= {each["metadata"]["name"] for each in pods(cluster, "order-api")}
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from launcher.k8s.cluster import Cluster
 from tests.k8s import promises
-from tests.k8s.running import DEPLOYMENTS, pods, scale
 from tests.k8s.shop import Shop, eventually
+from tests.k8s.workloads import DEPLOYMENTS, pods, scale
 
 AT_ONCE = 12
 IN_STOCK = 3

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks import scaling_tables
-from benchmarks.order_way import APIS, WAY, Station, fitted, simulated
+from benchmarks.order_simulation import APIS, WAY, Station, fitted, simulated
 from benchmarks.scaling import COSTS, Assumed, Costs, ceilings, checked, plan, shown
 
 EACH, TURN, WAIT = 1.0, 3.0, 2.0

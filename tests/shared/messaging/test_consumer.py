@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from prometheus_client import REGISTRY
 
 from shared.messaging import outbox
-from shared.messaging.consumer import BATCH, TELL_EVERY
+from shared.messaging.consumer import BATCH, COMMIT_EVERY
 from shared.messaging.envelope import Received
 from shared.messaging.models import InboxMessage, OutboxMessage, ParkedMessage
 from shared.testing.messages import raw
@@ -95,7 +95,7 @@ def test_killed_between_database_and_offset_it_sees_the_message_again(
 ) -> None:
     lab.send(lab.note("once"))
     first = lab.consumer()
-    monkeypatch.setattr(first, "_commit", lambda _: None)  # the line that was not reached
+    monkeypatch.setattr(first, "_note_handled", lambda _: None)  # the line that was not reached
     with lab.running(first):
         eventually(lambda: lab.effects() == ["once"])
     assert lab.committed() == 0
@@ -133,7 +133,7 @@ def test_offsets_are_told_a_few_times_a_second(lab: Lab) -> None:
         took = time.monotonic() - started
         eventually(lambda: lab.committed() == 60)
     assert len(lab.desk.calls) > 2 * len(kafka.told)
-    assert len(kafka.told) <= 2 + took / TELL_EVERY
+    assert len(kafka.told) <= 2 + took / COMMIT_EVERY
 
 
 def test_offsets_that_were_not_told_are_told_to_whoever_has_the_partition_next(
@@ -144,7 +144,7 @@ def test_offsets_that_were_not_told_are_told_to_whoever_has_the_partition_next(
     with lab.running(first):
         lab.send(lab.note("first"))
         eventually(lambda: lab.committed() == 1)
-        monkeypatch.setattr("shared.messaging.consumer.TELL_EVERY", 3600.0)
+        monkeypatch.setattr("shared.messaging.consumer.COMMIT_EVERY", 3600.0)
         lab.send(lab.note("told now", about="b"))
         eventually(lambda: lab.committed() == 2)
         lab.send(*(lab.note(str(number), about=str(number)) for number in range(40)))

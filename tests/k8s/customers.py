@@ -10,7 +10,7 @@ BUYERS = ("alice", "bob", "carol")
 PAUSE = 0.2  # seconds between two orders of a customer: what is tested needs a core as well
 
 
-class Crowd:
+class Customers:
     """Customers who order one after another until they are told to stop, and what they were told."""
 
     def __init__(self, shop: Shop, pause: float = PAUSE) -> None:
