@@ -1,11 +1,19 @@
-"""From message to handler: every event that a saga waits for is written down, then Celery is woken once."""
+"""From message to handler: an event moves its saga in the transaction that takes it.
+
+Where it cannot (somebody else has the saga, it failed before, older events wait) it is written down, and Celery is
+woken once for whatever a batch leaves.
+"""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 
+from apps.saga import orchestrator
 from apps.saga.dead_letters import collect, outlived
 from apps.saga.models import Saga
 from apps.saga.placement import PLACEMENT
@@ -18,16 +26,40 @@ from shared.messaging.periodic import Periodic
 from shared.messaging.purge import EVERY, Purge
 
 Events = Sequence[Received[AboutOrder]]
+Submitted = Sequence[Received[contracts.OrderSubmitted]]
 
 
 class UnknownSaga(Exception):
     """An event names an order that no saga is about."""
 
 
-def start(batch: Sequence[Received[contracts.OrderSubmitted]]) -> None:
-    """A new saga for each order that was submitted."""
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What just came."""
+
+    message_id: str
+    message: AboutOrder
+
+
+def start(batch: Submitted) -> None:
+    """A new saga for each order that was submitted, and its first command."""
+    sagas = {received.message.order_id: _saga(received) for received in batch}
+    begun = orchestrator.begin(list(sagas.values()), _by_order(batch))
+    if left := [received for received in batch if received.message.order_id not in begun]:
+        start_later(left)
+
+
+def start_later(batch: Submitted) -> None:
+    """A new saga where there is none; a worker begins it."""
     Saga.objects.bulk_create([_saga(received) for received in batch], ignore_conflicts=True)
-    keep(batch)
+    move_later(batch)
+
+
+def move(batch: Events) -> None:
+    """Each event moves its saga, or waits for a worker; raises UnknownSaga."""
+    moved = orchestrator.move_at_once(_by_order(batch))
+    if left := [received for received in batch if received.message.order_id not in moved]:
+        move_later(left)
 
 
 # One parameter for all rows, and no look for their sagas before: an event of none is not among what comes back.
@@ -42,8 +74,8 @@ STORE = """
 """
 
 
-def keep(batch: Events) -> None:
-    """An event for each saga that is waiting for it; raises UnknownSaga."""
+def move_later(batch: Events) -> None:
+    """Write events down for a worker, and see to it that one is woken; raises UnknownSaga."""
     with connection.cursor() as cursor:
         cursor.execute(STORE, [json.dumps([_event(received) for received in batch])])
         stored = {row[0] for row in cursor.fetchall()}
@@ -51,6 +83,13 @@ def keep(batch: Events) -> None:
     if missing:
         raise UnknownSaga(f"No saga is about order {', '.join(str(order_id) for order_id in missing)}.")
     transaction.on_commit(wake)
+
+
+def _by_order(batch: Events) -> orchestrator.Events:
+    found = defaultdict[UUID, list[Event]](list)
+    for received in batch:
+        found[received.message.order_id].append(Event(received.id, received.message))
+    return found
 
 
 def _saga(received: Received[contracts.OrderSubmitted]) -> Saga:
@@ -79,7 +118,7 @@ def _event(received: Received[AboutOrder]) -> dict[str, Any]:
     }
 
 
-HANDLERS: Handlers = {contracts.OrderSubmitted: start, **dict.fromkeys(PLACEMENT.events, keep)}
+HANDLERS: Handlers = {contracts.OrderSubmitted: start, **dict.fromkeys(PLACEMENT.events, move)}
 
 # Dead letters of every service come here as they are, whatever is in them.
 COLLECT = collect

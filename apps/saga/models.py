@@ -1,11 +1,14 @@
 """A saga: where one order placement stands. PostgreSQL is the truth; everything else may forget."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import uuid4
 
 from django.db import models
 from django.utils import timezone
+
+from shared.contracts import BY_TYPE
+from shared.contracts.message import AboutOrder
 
 
 class Status(models.TextChoices):
@@ -107,7 +110,7 @@ class Saga(models.Model):
 
 
 class SagaEvent(models.Model):
-    """An event that came and was not applied yet. It goes when it is."""
+    """An event that could not be applied as it came. It goes when it is."""
 
     order_id = models.UUIDField(db_index=True)
     message_id = models.CharField(max_length=128)
@@ -121,6 +124,11 @@ class SagaEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.order_id}"
+
+    @property
+    def message(self) -> AboutOrder:
+        """What it told; raises where no contract of this release has it."""
+        return cast("AboutOrder", BY_TYPE[self.type].model_validate(self.data, strict=False))
 
 
 class DeadLetter(models.Model):

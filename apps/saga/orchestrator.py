@@ -1,19 +1,20 @@
-"""Brings the engine and the database together: lock, apply what waits, write the next commands, commit.
+"""Brings the engine and the database together: lock, apply what happened, write the next commands.
 
 One transaction for a whole batch of sagas. What a saga does is decided in memory, so one that fails is put off
-by itself, with its events, and holds up none of its neighbours. Workers share what waits: each takes the oldest
-that no other has locked.
+by itself, with its events, and holds up none of its neighbours. `begin` and `move_at_once` are called by a consumer,
+in the transaction in which it takes the events; `drain` and `sweep` by a worker, for events that were written down
+and for deadlines. They share what waits: each takes the oldest that no other has locked.
 """
 
 import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -26,7 +27,8 @@ from apps.saga.errors import OfLaterRelease
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import DEFINITIONS
 from apps.saga.step_report import say_moved
-from shared.contracts import BY_TYPE, OrderSubmitted
+from shared.contracts import OrderSubmitted
+from shared.contracts.message import AboutOrder
 from shared.faults import crash_point
 from shared.history.record import compared, record
 from shared.messaging import outbox
@@ -41,6 +43,22 @@ LONGEST_BACKOFF = 300.0  # seconds
 STORE_AWAY = (OperationalError, InterfaceError)  # no fault of any saga
 
 Pick = Callable[[], list[Saga]]
+
+
+class Event(Protocol):
+    """What happened to an order: just come, or written down before."""
+
+    @property
+    def message_id(self) -> str:
+        """Of the message that told of it."""
+
+    @property
+    def message(self) -> AboutOrder:
+        """What it told; raises where that cannot be read."""
+
+
+Events = Mapping[UUID, Sequence[Event]]  # by order, each in the order in which they came
+
 
 # A saga that a later release has moved is for that release's processes; one that failed waits for its time.
 FIT = """
@@ -63,6 +81,58 @@ WITH_DEADLINE = f"""
     {FIT.format("WHERE saga.deadline <= %(now)s")}
     ORDER BY saga.deadline LIMIT %(limit)s FOR UPDATE OF saga SKIP LOCKED
 """  # noqa: S608 - texts of our own
+# What waits already comes first, and what others have locked is theirs; with the row as it is once it is locked.
+FREE = f"""
+    SELECT saga.* FROM saga_saga AS saga
+    {FIT.format("WHERE saga.order_id = ANY(%(orders)s)")}
+    AND NOT EXISTS (SELECT FROM saga_sagaevent AS event WHERE event.order_id = saga.order_id)
+    FOR UPDATE OF saga SKIP LOCKED
+"""  # noqa: S608 - texts of our own
+
+
+def begin(sagas: Sequence[Saga], events: Events) -> set[UUID]:
+    """Write each of `sagas` that is not there yet, with its first events applied; returns the orders of those.
+
+    One that fails is not among them, and not written. Belongs into the transaction that takes the events.
+    """
+
+    def write(turn: "Turn") -> set[UUID]:
+        begun = updates.insert(sorted(turn.moved, key=lambda saga: saga.order_id))
+        turn.keep(begun)
+        return begun
+
+    return _at_once(sagas, events, write)
+
+
+def move_at_once(events: Events) -> set[UUID]:
+    """Apply these events to their sagas; returns the orders of those that moved.
+
+    Not among them: a saga that somebody else has locked, that failed (it is put off), or that has older events
+    waiting. Belongs into the transaction that takes the events.
+    """
+    sagas = list(Saga.objects.raw(FREE, {**_now(), "orders": list(events)}))
+
+    def write(turn: "Turn") -> set[UUID]:
+        if turn.failed:
+            _put_off(turn.failed, turn.now)
+        updates.update(turn.moved)
+        return {saga.order_id for saga in turn.moved}
+
+    return _at_once(sagas, events, write) if sagas else set()
+
+
+def _at_once(sagas: Sequence[Saga], events: Events, write: Callable[["Turn"], set[UUID]]) -> set[UUID]:
+    turn = _decide(sagas, events)
+    try:
+        with transaction.atomic():  # where it cannot be written, the events still can be
+            moved = write(turn)
+            turn.publish()
+    except STORE_AWAY:
+        raise
+    except Exception:
+        logger.exception("A batch of %d sagas cannot be written: their events wait for a worker", len(sagas))
+        return set()
+    return moved
 
 
 def drain(seconds: float) -> bool:
@@ -99,11 +169,15 @@ def _passes(pick: Pick, seconds: float, may_go_on: Callable[[], bool] = lambda: 
     return True
 
 
-def _pick(query: str) -> list[Saga]:
+def _now() -> dict[str, Any]:
+    """What `FIT` compares with."""
     known = [{"kind": each.kind, "version": each.version} for each in DEFINITIONS.values()]
-    values: dict[str, Any] = {"known": json.dumps(known), "now": timezone.now(), "limit": BATCH}
+    return {"known": json.dumps(known), "now": timezone.now()}
+
+
+def _pick(query: str) -> list[Saga]:
     with connection.cursor() as cursor:
-        cursor.execute(query, values)
+        cursor.execute(query, {**_now(), "limit": BATCH})
         locked = [row[0] for row in cursor.fetchall()]
     # Read after they are locked: the statement that locked them may have seen them as they were before.
     return list(Saga.objects.filter(pk__in=locked)) if locked else []
@@ -151,41 +225,62 @@ def _alone(saga: Saga) -> int:
 
 
 def _advance(sagas: Sequence[Saga]) -> int:
-    """Move locked sagas; one that raises is put off. How many have changed."""
+    """Move locked sagas by what waits for them; one that raises is put off. How many have changed."""
+    if not sagas:
+        return 0
     # Read after the lock: whatever a concurrent task applied is gone by now.
-    waiting = defaultdict(list)
-    for event in SagaEvent.objects.filter(order_id__in=[saga.order_id for saga in sagas]) if sagas else ():
+    waiting = defaultdict[UUID, list[SagaEvent]](list)
+    for event in SagaEvent.objects.filter(order_id__in=[saga.order_id for saga in sagas]):
         waiting[event.order_id].append(event)
-    now = timezone.now()
-    moved: list[Saga] = []
-    failed: list[Saga] = []
-    outgoing: list[Outgoing] = []
+    turn = _decide(sagas, waiting)
+    if turn.failed:
+        _put_off(turn.failed, turn.now)
+    if turn.moved:
+        updates.update(turn.moved)
+        applied = [event.pk for saga in turn.moved for event in waiting[saga.order_id]]
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM saga_sagaevent WHERE id = ANY(%s)", [applied])
+        turn.publish()
+    return len(turn.moved) + len(turn.failed)
+
+
+@dataclass
+class Turn:
+    """What becomes of a batch of sagas; nothing of it is written yet."""
+
+    now: datetime
+    moved: list[Saga] = field(default_factory=list)
+    failed: list[Saga] = field(default_factory=list)
+    outgoing: dict[UUID, list[Outgoing]] = field(default_factory=dict)  # by order
+
+    def keep(self, orders: set[UUID]) -> None:
+        """The other sagas did not move."""
+        self.moved = [saga for saga in self.moved if saga.order_id in orders]
+
+    def publish(self) -> None:
+        """Send the commands of those that moved, and say so when that is committed."""
+        if not self.moved:
+            return
+        outbox.publish_all([each for saga in self.moved for each in self.outgoing[saga.order_id]])
+        transaction.on_commit(partial(say_moved, self.moved))
+        crash_point("saga.written")
+
+
+def _decide(sagas: Sequence[Saga], events: Events) -> Turn:
+    turn = Turn(timezone.now())
     for saga in sagas:
-        events, lines = waiting[saga.order_id], len(saga.history)
+        came, lines = events.get(saga.order_id, ()), len(saga.history)
         try:
-            outgoing += _move(saga, events, now)
+            turn.outgoing[saga.order_id] = _move(saga, came, turn.now)
         except OfLaterRelease:
             continue  # its own processes move it: it is neither moved nor put off here
         except Exception:
             logger.exception("The saga of order %s cannot go on; its events are kept", saga.order_id)
-            failed.append(saga)
+            turn.failed.append(saga)
             continue
-        if events or len(saga.history) > lines:  # the engine notes whatever it does
-            moved.append(saga)
-    if failed:
-        _put_off(failed, now)
-    if moved:
-        _write(moved, [event.pk for saga in moved for event in waiting[saga.order_id]], outgoing)
-    return len(moved) + len(failed)
-
-
-def _write(moved: Sequence[Saga], applied: Sequence[int], outgoing: Sequence[Outgoing]) -> None:
-    updates.update(moved)
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM saga_sagaevent WHERE id = ANY(%s)", [list(applied)])
-    outbox.publish_all(outgoing)
-    transaction.on_commit(partial(say_moved, moved))
-    crash_point("saga.written")
+        if came or len(saga.history) > lines:  # the engine notes whatever it does
+            turn.moved.append(saga)
+    return turn
 
 
 def _put_off(failed: Sequence[Saga], now: datetime) -> None:
@@ -198,14 +293,14 @@ def _put_off(failed: Sequence[Saga], now: datetime) -> None:
     updates.update(failed, updates.PUT_OFF)
 
 
-def _move(saga: Saga, events: Sequence[SagaEvent], now: datetime) -> list[Outgoing]:
+def _move(saga: Saga, events: Sequence[Event], now: datetime) -> list[Outgoing]:
     definition = _definition(saga)
     commands = []
     for event in events:
-        if event.type == OrderSubmitted.TYPE:
+        message = event.message
+        if isinstance(message, OrderSubmitted):
             commands += engine.start(saga, definition, now)
         else:
-            message = BY_TYPE[event.type].model_validate(event.data, strict=False)
             commands += engine.apply(saga, definition, message, now)
     commands += engine.wake(saga, definition, now)
     saga.version, saga.failures, saga.retry_at, saga.updated_at = definition.version, 0, None, now

@@ -1,4 +1,4 @@
-"""The saga in its database: batches, locks, lost wake-ups, a neighbour that fails."""
+"""What a worker does in the saga's database: batches, locks, lost wake-ups, a neighbour that fails."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -37,8 +37,9 @@ def no_wake_ups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def submit(*order_ids: UUID) -> None:
+    """The consumer could not move them at once (tests/saga/test_moving_at_once.py): a worker will."""
     with transaction.atomic():
-        handlers.start([received(_submitted(order_id)) for order_id in order_ids])
+        handlers.start_later([received(_submitted(order_id)) for order_id in order_ids])
 
 
 def _submitted(order_id: UUID) -> c.OrderSubmitted:
@@ -54,7 +55,7 @@ def test_a_saga_remembers_what_the_products_are_called() -> None:
     order = _submitted(named)
     items = (c.OrderedItem(product_id=PRODUCT, quantity=2, name="Tea"),)
     with transaction.atomic():
-        handlers.start([received(order.model_copy(update={"items": items}))])
+        handlers.start_later([received(order.model_copy(update={"items": items}))])
     submit(nameless)
     assert Saga.objects.get(order_id=named).product_names == {PRODUCT: "Tea"}
     assert Saga.objects.get(order_id=nameless).product_names == {PRODUCT: ""}
@@ -62,7 +63,7 @@ def test_a_saga_remembers_what_the_products_are_called() -> None:
 
 def tell(*events: c.StockReserved | c.StockCommitted) -> None:
     with transaction.atomic():
-        handlers.keep([received(event) for event in events])
+        handlers.move_later([received(event) for event in events])
 
 
 def sent(order_id: UUID) -> list[str]:
@@ -85,7 +86,7 @@ def test_a_reserve_names_the_version_that_the_order_quoted(version: int | None) 
     item = c.OrderedItem(product_id=PRODUCT, quantity=2, product_version=version)
     order_id = uuid4()
     with transaction.atomic():
-        handlers.start([received(_submitted(order_id).model_copy(update={"items": (item,)}))])
+        handlers.start_later([received(_submitted(order_id).model_copy(update={"items": (item,)}))])
     orchestrator.advance([order_id])
 
     row = OutboxMessage.objects.get(key=str(order_id))
@@ -97,7 +98,7 @@ def test_commands_carry_the_trace_and_the_cause() -> None:
     order_id = uuid4()
     message = received(_submitted(order_id))
     with transaction.atomic():
-        handlers.start([message])
+        handlers.start_later([message])
     orchestrator.advance([order_id])
     headers = OutboxMessage.objects.get(key=str(order_id)).headers
     assert headers["traceparent"][3:35] == (message.traceparent or "")[3:35]
@@ -248,9 +249,10 @@ def test_what_a_later_release_moved_is_left_to_it() -> None:
 
 
 def test_whatever_may_change_of_a_saga_is_written() -> None:
-    """Red when a field is added to the model and not to `updates.MOVED`."""
+    """Red when a field is added to the model and not to `updates.MOVED` or `updates.NEW`."""
     fixed = {"id", "kind", "order_id", "customer_id", "items", "traceparent", "created_at"}
     assert {field.name for field in Saga._meta.concrete_fields} - fixed == set(updates.MOVED)
+    assert {field.name for field in Saga._meta.concrete_fields} == set(updates.NEW)
 
 
 def test_two_workers_share_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,7 +344,7 @@ def test_events_are_kept_in_the_order_in_which_they_came() -> None:
         events += [c.StockReserved(order_id=order_id), c.StockCommitted(order_id=order_id)]
     batch = [received(event) for event in events]
     with transaction.atomic():
-        handlers.keep(batch)
+        handlers.move_later(batch)
     kept = list(SagaEvent.objects.order_by("id").values_list("message_id", "type", "order_id", "data"))
     assert kept == [
         (

@@ -52,7 +52,7 @@ def test_every_step_of_an_order_is_one_line_in_its_trace(caplog: pytest.LogCaptu
         ]
         for event in events:
             with transaction.atomic():
-                handlers.keep([received(event)])
+                handlers.move_later([received(event)])
             orchestrator.advance([order_id])
     saga = Saga.objects.get()
     assert saga.status == "completed"
@@ -73,7 +73,7 @@ def test_a_saga_that_turns_back_says_so(caplog: pytest.LogCaptureFixture) -> Non
         submit(order_id)
         orchestrator.advance([order_id])
         with transaction.atomic():
-            handlers.keep([received(c.StockRejected(order_id=order_id, reason="unknown"))])
+            handlers.move_later([received(c.StockRejected(order_id=order_id, reason="unknown"))])
         orchestrator.advance([order_id])
     said = [(line["step"], line["status"]) for line in lines(caplog, "saga step")]
     assert ("reserve-stock", "refused") in said
