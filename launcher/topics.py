@@ -45,6 +45,21 @@ def create_at(address: str) -> None:
         ) from error
 
 
+def empty_topics(instance: Instance) -> None:
+    """Forget what is on the topics of the contracts, for a platform that has never run. Raises LauncherError."""
+    client = AdminClient({"bootstrap.servers": kafka_address(instance), "log_level": 0})
+    try:
+        existing = set(client.list_topics(timeout=TIMEOUT_SECONDS).topics)
+        names = [each.topic for each in wanted() if each.topic in existing]
+        for future in (client.delete_topics(names) if names else {}).values():
+            future.result(timeout=TIMEOUT_SECONDS)
+    except (KafkaException, TimeoutError) as error:
+        raise LauncherError(
+            f"Kafka's topics could not be emptied: {error}", "See `manage_all.py logs kafka`."
+        ) from error
+    create_topics(instance)
+
+
 def wanted() -> list[NewTopic]:
     """Every topic of the contracts, and beside it the one for its dead letters, with its settings."""
     # Whole segments are deleted, by their newest message, and one gathers a week of a quiet topic unless it is told:

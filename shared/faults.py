@@ -26,7 +26,7 @@ POINTS: Mapping[str, str] = {
     "consumer.committed": "the offsets are on their way to Kafka",
     "dead-letter.sent": "Kafka has a dead letter, what it is of is neither dropped nor committed",
     "replay.sent": "a dead letter is on its way back to its service, it is not marked as replayed",
-    "saga.before-wake": "events for sagas are committed, Celery is not woken",
+    "saga.before-wake": "events that could not be applied are committed, Celery is not woken",
     "saga.after-wake": "Celery is woken",
     "saga.task-begun": "a task has begun, nothing is locked",
     "saga.written": "sagas and their commands are written, not committed",

@@ -1,4 +1,6 @@
-"""What Celery does: move sagas. Each task carries nothing and is safe to run twice, late, or at once.
+"""What Celery does: move sagas whose time has come, and those that a consumer could not move.
+
+Each task carries nothing and is safe to run twice, late, or at once.
 
 `drain` answers wake-ups. `sweep` comes by the clock, on a queue of its own: the worker takes from both in turn, and
 neither task works for longer than `TASK_SECONDS`, so deadlines pass no longer than that behind a full queue.
@@ -30,6 +32,7 @@ def drain() -> None:
 def sweep() -> None:
     """Move every saga whose deadline has passed, or whose wake-up was lost."""
     close_old_connections()
+    crash_point("saga.task-begun")
     orchestrator.sweep(TASK_SECONDS)
 
 

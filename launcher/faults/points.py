@@ -18,6 +18,7 @@ CONSUMER = (
     "ledger.written", "ledger.committed", "consumer.committed", "dead-letter.sent",
 )  # fmt: skip
 WORKER = ("saga.task-begun", "saga.written", "saga.committed")
+# Passed for sagas that somebody else has locked, or that failed.
 WAKE_UP = ("saga.before-wake", "saga.after-wake")
 PUSH = ("notification.before-push", "notification.after-push")
 
@@ -31,17 +32,19 @@ PASSED_BY: Mapping[str, tuple[str, ...]] = {
     "saga-relay": RELAY,
     "order-consumer": CONSUMER + OUTBOX,
     "stock-consumer": CONSUMER + OUTBOX,
-    "saga-consumer": CONSUMER + WAKE_UP,
+    "saga-consumer": (*CONSUMER, "saga.written", *OUTBOX, *WAKE_UP),
     "notification-consumer": CONSUMER + PUSH,
     "basket-consumer": CONSUMER,
     "saga-api": ("replay.sent",),
     "saga-worker": WORKER + OUTBOX,
 }
-# What the load of `chaos` comes by: it sends no poison and replays nothing, and whoever is armed stays so.
+# What the load of `chaos` comes by: it sends no poison, replays nothing and locks no saga, and whoever is armed stays so.
 UNDER_LOAD: Mapping[str, tuple[str, ...]] = {
     process: kept
     for process, points in PASSED_BY.items()
-    if (kept := tuple(point for point in points if point not in {"dead-letter.sent", "replay.sent"}))
+    if (
+        kept := tuple(point for point in points if point not in {"dead-letter.sent", "replay.sent", *WAKE_UP})
+    )
 }
 
 

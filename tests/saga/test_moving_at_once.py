@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.saga import handlers, orchestrator
+from apps.saga import engine, handlers, orchestrator
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import PLACEMENT
 from shared import contracts as c
@@ -168,7 +168,7 @@ def test_one_that_fails_is_put_off_and_holds_up_no_neighbour(monkeypatch: pytest
     """Its event is kept; the next one does not pass it. Red without `_put_off` in `move_at_once`."""
     broken, fine = uuid4(), uuid4()
     take(submitted(broken), submitted(fine))
-    engine_apply = orchestrator.engine.apply
+    engine_apply = engine.apply
 
     def apply(saga: Saga, *rest: object) -> object:
         if saga.order_id == broken:
@@ -176,7 +176,7 @@ def test_one_that_fails_is_put_off_and_holds_up_no_neighbour(monkeypatch: pytest
         return engine_apply(saga, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(orchestrator.engine, "apply", apply)
+        patch.setattr(engine, "apply", apply)
         take(c.StockReserved(order_id=broken), c.StockReserved(order_id=fine))
     assert COMMIT in sent(fine)
     saga = Saga.objects.get(order_id=broken)
@@ -195,7 +195,7 @@ def test_one_that_cannot_begin_is_kept_for_a_worker(
 ) -> None:
     """Red where `begin` loses it, or writes what is half begun."""
     broken, fine = uuid4(), uuid4()
-    engine_start = orchestrator.engine.start
+    engine_start = engine.start
 
     def start(saga: Saga, *rest: object) -> object:
         commands = engine_start(saga, *rest)  # type: ignore[arg-type]
@@ -204,7 +204,7 @@ def test_one_that_cannot_begin_is_kept_for_a_worker(
         return commands
 
     with monkeypatch.context() as patch:
-        patch.setattr(orchestrator.engine, "start", start)
+        patch.setattr(engine, "start", start)
         take(submitted(broken), submitted(fine))
     assert Saga.objects.get(order_id=broken).steps == []
     assert Saga.objects.get(order_id=fine).step == "reserve-stock"

@@ -15,6 +15,7 @@ class Faults:
     repeated: float  # a relay is killed between sending and marking, or a client resends
     late: float  # a message takes up to a minute: whatever was sent after it overtakes it
     crash: float  # a process is killed just before, or just after, a commit
+    held: float  # somebody else has the saga locked: its event is written down
     unwoken: float  # Redis loses a wake-up of Celery
     away_until: dict[str, float]  # service -> when it comes back
 
@@ -29,4 +30,4 @@ class Faults:
         away = {}
         if random.random() < 0.1 * rough:
             away[random.choice(services)] = random.choice((30.0, 4000.0))
-        return cls(likely(0.25), likely(0.5), likely(0.5), likely(0.3), likely(0.5), away)
+        return cls(likely(0.25), likely(0.5), likely(0.5), likely(0.3), likely(0.5), likely(0.5), away)

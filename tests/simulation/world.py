@@ -23,6 +23,7 @@ from apps.order.models import Order, OrderLine
 from apps.order.models import Status as OrderStatus
 from apps.order.operations import event
 from apps.saga import engine
+from apps.saga.definition import Definition
 from apps.saga.models import Saga
 from apps.stock import decisions
 from apps.stock.decisions import Book, Case
@@ -153,7 +154,7 @@ class Service(ABC):
 
 
 class SagaService(Service):
-    """The consumer that writes events down, and the worker that moves sagas."""
+    """The consumer that moves sagas as events come, and the worker that does what is left."""
 
     name = "saga"
 
@@ -169,7 +170,7 @@ class SagaService(Service):
         self.waiting: dict[UUID, list[c.Message]] = defaultdict(list)
 
     def handle(self, message: c.Message) -> list[c.Message] | None:
-        """Write the event down and wake the worker; Redis may lose the wake-up, the sweep finds it."""
+        """Move its saga, or write the event down and wake a worker; Redis may lose the wake-up, the sweep finds it."""
         if not isinstance(message, AboutOrder) or not isinstance(message, self.heard):
             return []
         order_id = message.order_id
@@ -177,6 +178,10 @@ class SagaService(Service):
             self.rows.setdefault(order_id, self._new(message))
         elif order_id not in self.rows:
             return None
+        if not self.waiting[order_id] and not self.world.strikes(self.world.faults.held):
+            definition = self.world.releases.at(self.world.agenda.now, self.world.random)
+            if definition.version >= self.rows[order_id].version:
+                return self._moved(order_id, definition, [message])
         self.waiting[order_id].append(message)
         delay = SWEEP if self.world.strikes(self.world.faults.unwoken) else 0.01
         self.world.agenda.after(delay, self.drain, order_id)
@@ -198,21 +203,27 @@ class SagaService(Service):
         if world.strikes(world.faults.crash):  # killed before its commit: the sweep finds the saga again
             world.agenda.after(RESTART, self.drain, order_id)
             return
-        saga, definition = self.rows[order_id], world.releases.at(world.agenda.now, world.random)
-        if definition.version < saga.version:  # a worker of the earlier release leaves it to the later one's
+        definition = world.releases.at(world.agenda.now, world.random)
+        if definition.version < self.rows[order_id].version:  # of the earlier release: it is the later one's
             world.agenda.after(SWEEP, self.drain, order_id)
             return
-        events, deadline = self.waiting.pop(order_id, []), saga.deadline
+        self._publish(self._moved(order_id, definition, self.waiting.pop(order_id, [])))
+
+    def _moved(self, order_id: UUID, definition: Definition, events: list[c.Message]) -> list[c.Message]:
+        """One transaction: every event in order, then the deadline; what has to be told."""
+        world, saga, commands = self.world, self.rows[order_id], []
+        deadline = saga.deadline
         for message in events:
             if isinstance(message, c.OrderSubmitted):
-                self._publish(engine.start(saga, definition, world.time))
+                commands += engine.start(saga, definition, world.time)
             else:
-                self._publish(engine.apply(saga, definition, message, world.time))
-        self._publish(engine.wake(saga, definition, world.time))
+                commands += engine.apply(saga, definition, message, world.time)
+        commands += engine.wake(saga, definition, world.time)
         saga.version = definition.version
         if saga.deadline and saga.deadline != deadline:
             seconds = (saga.deadline - world.time).total_seconds()
             world.agenda.after(seconds + world.random.random() * SWEEP, self.drain, order_id)
+        return commands
 
     def _publish(self, commands: list[c.Message]) -> None:
         for command in commands:

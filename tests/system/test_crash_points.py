@@ -4,10 +4,15 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
 
 from launcher import platform
+from launcher.addresses import database_url
 from launcher.faults.inject import heal
-from launcher.faults.points import PASSED_BY, arm
+from launcher.faults.points import PASSED_BY, WAKE_UP, arm
+from launcher.system import service
 from shared.faults import POINTS
 from tests.system.conftest import Settle, Sizes
 from tests.system.dead_letters import DeadLetters
@@ -15,11 +20,12 @@ from tests.system.messages import LISTENERS, Message
 from tests.system.platform import INSTANCE
 from tests.system.poison import poison
 from tests.system.shop import Shop
-from tests.system.shopper import Json, Shopper
+from tests.system.shopper import Json, Product, Shopper
 from tests.system.topics import Topics
 from tests.system.waiting import HEAL
 
 BETWEEN_TURNS = 0.5  # seconds
+HELD_SECONDS = 15.0  # a saga at most, where the consumer that is to write its event down has died
 Round = dict[str, str]  # process -> where it dies
 GIVEN_UP, REPLAYED = "dead-letter.sent", "replay.sent"
 POISON, REPLAYED_TO = "negative quantity", "order.commands"
@@ -66,6 +72,46 @@ class Waste:
             self.letters.wait_for_another(original, letter["service"], than=letter)
 
 
+@dataclass
+class HeldUp:
+    """Orders that are cancelled while somebody else has their saga locked: the only way past a worker of sagas.
+
+    What comes for such a saga is written down, and a worker is woken; all else moves without one.
+    """
+
+    shopper: Shopper
+    piece: Product
+    orders: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Orders that are long confirmed, enough for all rounds."""
+        self.orders = [self.shopper.place((self.piece, 1)) for _ in range(40)]
+        assert set(self.shopper.outcomes(self.orders).values()) == {"confirmed"}
+
+    def turn(self, points: Round) -> None:
+        """Cancel one, where somebody is to die of it."""
+        if not (points.get("saga-worker") or points.get("saga-consumer") in WAKE_UP):
+            return
+        order_id = self.orders.pop()
+        with psycopg.connect(database_url(service("saga"), INSTANCE)) as held:
+            held.execute("SELECT FROM saga_saga WHERE order_id = %s FOR UPDATE", [order_id])
+            assert self.shopper.cancel(order_id).status_code == 202
+            self.cancelled.append(order_id)
+            until = time.monotonic() + HELD_SECONDS
+            while time.monotonic() < until and not self._waits(held, order_id):
+                time.sleep(0.1)
+
+    def _waits(self, held: "psycopg.Connection[Any]", order_id: str) -> bool:
+        return bool(held.execute("SELECT FROM saga_sagaevent WHERE order_id = %s", [order_id]).fetchall())
+
+    def are_cancelled(self) -> None:
+        """Each, and what it had taken is back."""
+        assert self.cancelled
+        for order_id in self.cancelled:
+            self.shopper.becomes(order_id, "cancelled", 2 * HEAL)
+
+
 def rounds(*, every_process: bool) -> Iterator[Round]:
     """Each process dies in each round at another of its points; in short, each point is somebody's once."""
     left = {process: list(points) for process, points in PASSED_BY.items()}
@@ -102,8 +148,9 @@ def test_what_dies_at_any_line_is_finished_once(
     Red when `relay.mark_sent` comes before the send, when the consumer commits offsets before the database, when
     an effect is not in its inbox's transaction, when `sweep` does not find what waits; `check` says the rest.
     """
-    waste = Waste(topics, letters)
-    ordered, counted = shop.products(2, stock=10_000)
+    ordered, counted, returned = shop.products(3, stock=10_000)
+    waste, held_up = Waste(topics, letters), HeldUp(shopper, returned)
+    held_up.prepare()
     on_hand = shop.stock(ordered)[0]
     placed: list[str] = []
     for points in rounds(every_process=sizes.every_crash_point):
@@ -117,6 +164,7 @@ def test_what_dies_at_any_line_is_finished_once(
             shop.change(counted, description=f"turn {turn} of {points}")
             shop.put_in_stock(counted, 5_000 + turn)
             waste.turn(points)
+            held_up.turn(points)
             now = restarts()
             alive = [name for name in points if now[name] == before[name]]
             if not alive:
@@ -129,5 +177,7 @@ def test_what_dies_at_any_line_is_finished_once(
     for order_id in placed:
         shopper.told(order_id, "order.confirmed", HEAL)
     shop.stock_becomes(ordered, on_hand - len(placed))
+    held_up.are_cancelled()
+    shop.stock_becomes(returned, on_hand - len(held_up.orders))
     settle()
     waste.is_as_it_should_be()

@@ -8,7 +8,7 @@ from tests.system.sockets import listening
 from tests.system.waiting import TERM, eventually
 
 ON_THE_WAY = {
-    "gateway", "order-api", "saga-consumer", "saga-worker", "stock-consumer", "order-consumer", "notification-consumer",
+    "gateway", "order-api", "saga-consumer", "stock-consumer", "order-consumer", "notification-consumer",
 }  # fmt: skip
 STEPS = ["submit-order", "reserve-stock", "commit-stock", "confirm-order", "remove-from-basket"]
 
@@ -56,7 +56,7 @@ def test_from_the_shelf_to_the_door(platform: Platform, shop: Shop, shopper: Sho
 
 
 def test_one_trace_is_an_orders_whole_way(shop: Shop, shopper: Shopper) -> None:
-    """Over every process that had it in hand. Red when one of them is silent, as the worker under Celery's own `--loglevel`."""
+    """Over every process that had it in hand. Red when one of them is silent."""
     order_id = shopper.place((shop.product(stock=1), 1))
     shopper.saga(order_id)
     eventually(
@@ -71,7 +71,7 @@ def test_one_trace_is_an_orders_whole_way(shop: Shop, shopper: Shopper) -> None:
 
 
 def test_an_order_is_decided_in_time(settle: Settle, shop: Shop, shopper: Shopper) -> None:
-    """On a quiet shop within T_term (docs/reliability.md). Red when a step waits for a timer, as with a worker that is not woken."""
+    """On a quiet shop within T_term (docs/reliability.md). Red when a step waits for a timer, as where events are only written down and no worker is woken."""
     piece = shop.product(stock=1)
     settle()
     taken, refused = [shopper.place((piece, 1)) for _ in range(2)]
@@ -82,7 +82,7 @@ def test_what_was_added_since_stays_in_the_basket(platform: Platform, shop: Shop
     """Only what was ordered leaves the basket. Red when the basket is emptied instead, or its lines are dropped whole."""
     tea, cup = shop.product(stock=10), shop.product(stock=10)
     shopper.put_in_basket(tea, 2)
-    with platform.paused("saga-worker"):
+    with platform.paused("saga-consumer"):
         order_id = shopper.place()
         shopper.put_in_basket(tea, 5)
         shopper.put_in_basket(cup, 1)
