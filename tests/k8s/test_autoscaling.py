@@ -1,4 +1,4 @@
-"""The autoscalers of the order API and of the saga's worker add pods under load, and take them away again."""
+"""The autoscalers of the order API and of the saga's consumer add pods under load, and take them away again."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.k8s.shop import Shop, eventually
 from tests.k8s.workloads import IN, becomes_whole, pods, scale
 
 Json = dict[str, Any]
-SCALED = ("order-api", "saga-worker")
+SCALED = ("order-api", "saga-consumer")
 # Between what these two use when nobody buys and when three customers do as fast as two cores let them.
 REQUEST, MOST = "30m", 3
 TARGET = 70  # per cent of it, in the manifests
