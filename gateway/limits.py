@@ -84,10 +84,12 @@ class Limiter:
 
     async def admit(self, caller: str) -> "Allowance":
         """Count one request of `caller`. Raises TooManyRequests."""
-        now = asyncio.get_running_loop().time()
-        lease = self._leases.get(caller)
-        if lease is None or lease.until < now or (lease.tokens < 1 and lease.blocked <= now):
+        loop = asyncio.get_running_loop()
+        now, lease = loop.time(), self._leases.get(caller)
+        # More than a block may have waited for the same answer: who found it used up asks for the next one.
+        while lease is None or lease.until < now or (lease.tokens < 1 and lease.blocked <= now):
             lease = await self._renewed(caller, now)
+            now = loop.time()
         if lease.tokens < 1:
             raise self._refusal(max(lease.blocked - now, 0))
         lease.tokens -= 1

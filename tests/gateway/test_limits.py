@@ -1,5 +1,6 @@
 """How many requests one caller may send."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,9 +8,12 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from websockets.exceptions import InvalidStatus
 
 from gateway.addresses import network
+from gateway.errors import TooManyRequests
+from gateway.limits import Limiter
 from tests.accept import BROWSER
 from tests.gateway.client import as_customer
 from tests.gateway.conftest import StartGateway
@@ -166,6 +170,16 @@ def test_processes_share_a_bucket(start_gateway: StartGateway, clean_redis: Redi
         clean_redis.flushdb()
         statuses = [_statuses(gateway, 1)[0] for _ in range(30) for gateway in (one, other)]
     assert statuses.count(200) == 19
+
+
+async def test_who_comes_with_many_others_is_let_in_while_there_is_room(clean_redis: Redis) -> None:
+    """Red where those who wait for one block of the bucket are refused once it is handed out, though most of the bucket is left."""
+    settings = clean_redis.connection_pool.connection_kwargs
+    redis = AsyncRedis(host=settings["host"], port=settings["port"], db=settings["db"])
+    limiter = Limiter(redis, "address", 100, 600)
+    admitted = await asyncio.gather(*(limiter.admit("somebody") for _ in range(110)), return_exceptions=True)
+    await redis.aclose()
+    assert sum(isinstance(each, TooManyRequests) for each in admitted) == 10
 
 
 def test_redis_is_asked_once_for_many_requests(start_gateway: StartGateway, clean_redis: Redis) -> None:
