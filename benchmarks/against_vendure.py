@@ -10,7 +10,6 @@ ours buy one product, those of Vendure each another. At the end our shop is held
 """
 
 import argparse
-import asyncio
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,6 +29,7 @@ from benchmarks.orders import (
     measure,
     of_family,
     of_our_own,
+    run,
     used_between,
     with_users,
 )
@@ -73,26 +73,18 @@ def compared(buyers: int, pairs: Sequence[Pair], load: float) -> results.Row:
     ratios = [pair.ratio for pair in pairs]
     return {
         "buyers": buyers,
-        "ours_a_second": _median([each.rate for each in ours]),
-        "ours_spread": _spread([each.rate for each in ours]),
-        "vendure_a_second": _median([each.rate for each in theirs]),
-        "vendure_spread": _spread([each.rate for each in theirs]),
-        "ratio": _median(ratios),
-        "ratio_spread": _spread(ratios),
-        "ours_p50_ms": _median([each.p50 for each in ours]),
-        "vendure_p50_ms": _median([each.p50 for each in theirs]),
-        "ours_cpu_ms": _median([each.cpu_ms for each in ours]),
-        "vendure_cpu_ms": _median([each.cpu_ms for each in theirs]),
+        "ours_a_second": results.median([each.rate for each in ours]),
+        "ours_spread": results.spread([each.rate for each in ours]),
+        "vendure_a_second": results.median([each.rate for each in theirs]),
+        "vendure_spread": results.spread([each.rate for each in theirs]),
+        "ratio": results.median(ratios),
+        "ratio_spread": results.spread(ratios),
+        "ours_p50_ms": results.median([each.p50 for each in ours]),
+        "vendure_p50_ms": results.median([each.p50 for each in theirs]),
+        "ours_cpu_ms": results.median([each.cpu_ms for each in ours]),
+        "vendure_cpu_ms": results.median([each.cpu_ms for each in theirs]),
         "load": load,
     }
-
-
-def _median(values: Sequence[float]) -> float:
-    return round(statistics.median(values), 1)
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{min(values):.1f}–{max(values):.1f}"
 
 
 async def vendure_orders(shop: Vendure, buyers: int, seconds: float) -> Seen[dict[str, float]]:
@@ -122,7 +114,7 @@ def in_turn(instance: Instance, shop: Vendure, buyers: int, chosen: argparse.Nam
                 if name == "ours"
                 else vendure_orders(shop, buyers, chosen.seconds)
             )
-            sides[name] = Side.of(asyncio.run(measurement))
+            sides[name] = Side.of(run(measurement))
         pair = Pair(**sides)
         print(
             f"{buyers:>3} buyers, pair {number + 1}: ours {pair.ours.rate:.1f}, Vendure {pair.theirs.rate:.1f} a second,"

@@ -7,7 +7,6 @@ and again when the last of them was told. The file is what benchmarks.scaling re
 that it does not say by itself: /proc, pg_stat_…, INFO, serverStatus, the log of each consumer, the files of Kafka.
 """
 
-import asyncio
 import json
 import os
 import re
@@ -22,7 +21,7 @@ from pymongo import MongoClient
 from redis import Redis
 
 from benchmarks import results
-from benchmarks.orders import Seen, Shop, cpu_seconds, measure, of_our_own, with_users
+from benchmarks.orders import Seen, Shop, cpu_seconds, measure, of_our_own, run, with_users
 from launcher.addresses import mongodb_url, port_of, postgres_url
 from launcher.families import family
 from launcher.instance import ROOT, Instance
@@ -202,7 +201,7 @@ def main() -> None:
     for buyers in rounds:
         load = os.getloadavg()[0]
         users = of_our_own(buyers)
-        seen = asyncio.run(measure(Shop.of(instance), users, chosen.seconds, lambda: look(instance)))
+        seen = run(measure(Shop.of(instance), users, chosen.seconds, lambda: look(instance)))
         sizes.append(cost(seen, buyers, _memory(instance), load))
         print(f"{buyers} buyers: {sizes[-1]['orders_a_second']} orders a second, load {sizes[-1]['load']}")
     chosen.out.write_text(json.dumps({**results.about(), "sizes": sizes}, indent=1) + "\n")

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -51,9 +51,10 @@ WARM_UP = 3.0  # seconds that do not count
 BUSY_SECONDS = 5.0  # for which it is looked at what else keeps this machine busy
 TOLD_WITHIN = 60  # seconds for which a buyer waits for the push
 LEAST_SHOWN = 0.5  # milliseconds of CPU: what takes less an order is summed up
-FASTEST = 200  # orders a second: so much is put in stock before it is bought
+FASTEST = 1_000  # orders a second: so much is put in stock before it is bought
 DEVELOPMENT = ("alice", "bob", "carol")  # customers of every realm of development; the password is the name
 MANAGER = "mia"
+SIGNED_IN_FOR = 20  # users that are made with one token of the administrator, which is good for a minute
 SHELF = 10  # products that a buyer with a basket takes in turn: what is bought leaves a basket a moment later
 PUBLIC_HOST = "localhost:8000"  # MICROCOMMERCE_GATEWAY_URL of k8s/overlays/local
 
@@ -128,9 +129,21 @@ async def closed_loop(shoppers: Sequence[Shopper], seconds: float, look: Callabl
     return Seen(measured, took, before, await asyncio.to_thread(look))
 
 
+def run(measurement: Coroutine[Any, Any, T]) -> T:
+    """What it gives; who runs a command is told in one line that a buyer was refused."""
+    try:
+        return asyncio.run(measurement)
+    except RefusedError as error:
+        raise SystemExit(str(error)) from error
+
+
 async def _all_at_once(shoppers: Sequence[Shopper], seconds: float, measured: Measured) -> None:
     ends = time.perf_counter() + seconds
     await asyncio.gather(*(shopper(ends, measured) for shopper in shoppers))
+
+
+class RefusedError(Exception):
+    """A buyer was refused, which none is to be here: nothing is measured then; the text says why."""
 
 
 class Buyer:
@@ -141,9 +154,12 @@ class Buyer:
         self._headers: dict[str, str] = {}
         self._bought = 0
 
-    async def arrive(self) -> None:
-        """Sign in, and open the WebSocket that says how orders go."""
+    async def sign_in(self) -> None:
+        """Get a token."""
         self._headers = await self._shop.headers(self._http, *self._user)
+
+    async def listen(self) -> None:
+        """Open the WebSocket that says how orders go. The server closes it where nobody reads for half a minute."""
         address = self._shop.gateway.replace("http", "ws", 1)
         self._socket = await self._http.ws_connect(f"{address}/ws/notifications/", headers=self._headers)
 
@@ -166,7 +182,7 @@ class Buyer:
         basket = f"{self._shop.gateway}/api/basket/"
         async with self._http.put(basket, json={"items": items}, headers=self._headers) as answer:
             if answer.status != HTTPStatus.OK:
-                raise SystemExit(f"No basket: {await answer.text()}")
+                raise RefusedError(f"No basket: {await answer.text()}")
         return await self._post({"shipping_address": ADDRESS})
 
     async def _post(self, body: Mapping[str, object]) -> str:
@@ -174,7 +190,7 @@ class Buyer:
         orders = f"{self._shop.gateway}/api/orders/"
         async with self._http.post(orders, json=body, headers=self._headers) as answer:
             if answer.status != HTTPStatus.CREATED:
-                raise SystemExit(f"No order: {await answer.text()}")
+                raise RefusedError(f"No order: {await answer.text()}")
             return str((await answer.json())["id"])
 
 
@@ -183,7 +199,7 @@ async def _confirmation(socket: aiohttp.ClientWebSocketResponse, order: str) -> 
         told = json.loads(await socket.receive_str(timeout=TOLD_WITHIN))
         if told["order_id"] == order:
             if told["event"] != "order.confirmed":
-                raise SystemExit(f"The order was not confirmed: {told}")
+                raise RefusedError(f"An order was not confirmed: {told['body'] or told['title']}")
             return
 
 
@@ -200,9 +216,12 @@ async def measure(
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         people = [Buyer(http, shop, name, password) for name, password in users]
         for person in people:  # one after the other: a log-in costs Keycloak much
-            await person.arrive()
+            await person.sign_in()
         pieces = int(FASTEST * (seconds + WARM_UP))
-        sold = await _stocked(http, shop, max(products, SHELF) if by_basket else products, pieces)
+        manager = await shop.headers(http, MANAGER, MANAGER)
+        count = max(products, SHELF) if by_basket else products
+        sold = await stocked(http, shop, manager, count, pieces)
+        await asyncio.gather(*(person.listen() for person in people))
         shoppers = [
             partial(person.order_until, products=_beginning_with(number, sold), by_basket=by_basket)
             for number, person in enumerate(people)
@@ -215,9 +234,10 @@ def _beginning_with(number: int, products: Sequence[str]) -> list[str]:
     return [*products[first:], *products[:first]]
 
 
-async def _stocked(http: aiohttp.ClientSession, shop: Shop, count: int, pieces: int) -> list[str]:
-    """The `count` products of which there is most, and so many more pieces of each."""
-    headers = await shop.headers(http, MANAGER, MANAGER)
+async def stocked(
+    http: aiohttp.ClientSession, shop: Shop, headers: Mapping[str, str], count: int, pieces: int
+) -> list[str]:
+    """The `count` products of which there is most, and so many more pieces of each: a manager, by `headers`, adds them."""
     products = (await _by_stock(http, shop, headers))[:count]
     for product in products:
         address = f"{shop.gateway}/api/stock/{product}/adjustments/"
@@ -271,8 +291,9 @@ def shared(buyers: int) -> list[tuple[str, str]]:
 
 def make_users(instance: Instance, buyers: int) -> None:
     """Register those who are not there yet."""
-    administrator = Administrator(instance)
-    for name in names(buyers):
+    for number, name in enumerate(names(buyers)):
+        if number % SIGNED_IN_FOR == 0:
+            administrator = Administrator(instance)
         if not administrator.ask("/users", username=name, exact="true"):
             administrator.tell("POST", "/users", _user(name))
 
@@ -348,7 +369,7 @@ def _elsewhere(there: Shop, rounds: Sequence[int], chosen: argparse.Namespace) -
     print(f"{busy:.1f} cores of this machine were busy before the buyers came")
     for buyers in rounds:
         users = shared(buyers)
-        seen = asyncio.run(measure(there, users, chosen.seconds, results.load, products=chosen.products))
+        seen = run(measure(there, users, chosen.seconds, results.load, products=chosen.products))
         _show(buyers, seen)
         yield row(buyers, seen, seen.before)
 
@@ -365,7 +386,7 @@ def _here(instance: Instance, rounds: Sequence[int], chosen: argparse.Namespace)
             products=chosen.products,
             by_basket=chosen.by_basket,
         )
-        seen = asyncio.run(measurement)
+        seen = run(measurement)
         _show(buyers, seen)
         print(f"  load             {load} before, {results.load()} after")
         used = used_between(seen.before, seen.after)

@@ -7,6 +7,7 @@ the catalogue for three seconds. Prints requests a second, percentiles, the CPU 
 /proc) and the machine's load. Needs `wrk` on the PATH, which takes its part of the two cores.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import psutil
 import requests
@@ -78,10 +80,7 @@ def main() -> None:
     parser.add_argument("--gateways", type=int, default=1, help="processes of the gateway")
     parser.add_argument("--seconds", type=int, default=5)
     chosen = parser.parse_args()
-    if not shutil.which("wrk"):
-        raise SystemExit(
-            "There is no wrk on the PATH, which asks for the pages. On Debian: sudo apt install wrk"
-        )
+    require_wrk()
     instance = Instance(chosen.port_offset)
     names = set(filter(None, chosen.pages.split(",")))
     pages = [page for page in PAGES if not names or page.name in names]
@@ -90,11 +89,19 @@ def main() -> None:
     for shared in (UNSHARED, SHARED):
         ours = [page for page in pages if page.shared == shared]
         if ours:
-            with _gateway(instance, shared, chosen.gateways) as (port, process):
+            with own_gateway(instance, shared, chosen.gateways) as (port, process):
                 for page in ours:
                     for connections in results.whole_numbers(chosen.connections):
                         rows.append(_measure(instance, page, connections, chosen.seconds, port, process))
     results.save(chosen.json, rows)
+
+
+def require_wrk() -> None:
+    """End here where it is not installed."""
+    if not shutil.which("wrk"):
+        raise SystemExit(
+            "There is no wrk on the PATH, which asks for the pages. On Debian: sudo apt install wrk"
+        )
 
 
 def token(instance: Instance) -> str:
@@ -126,14 +133,17 @@ def _prepare(instance: Instance, pages: list[Page]) -> None:
 
 
 @contextmanager
-def _gateway(instance: Instance, shared: str, processes: int) -> Iterator[tuple[int, psutil.Process]]:
-    port = _free_port()
-    settings = {"MICROCOMMERCE_SHARED_SECONDS": shared, "MICROCOMMERCE_RATE_LIMIT": "100000000"}
-    known = {**os.environ, **environment(service("gateway"), instance), **settings}
+def own_gateway(
+    instance: Instance, shared: str, processes: int, **settings: str
+) -> Iterator[tuple[int, psutil.Process]]:
+    """A gateway of so many processes before the platform that runs, and where it listens; it counts requests and refuses none."""
+    port = free_port()
+    no_limit = {"MICROCOMMERCE_SHARED_SECONDS": shared, "MICROCOMMERCE_RATE_LIMIT": "100000000"}
+    known = {**os.environ, **environment(service("gateway"), instance), **no_limit, **settings}
     command = [sys.executable, "-m", "gateway", "--port", str(port), "--workers", str(processes)]
     process = subprocess.Popen(command, cwd=ROOT, env=known, stderr=subprocess.DEVNULL)
     try:
-        _wait(f"http://localhost:{port}/health/ready")
+        wait(f"http://localhost:{port}/health/ready")
         yield port, psutil.Process(process.pid)
     finally:
         process.terminate()
@@ -145,9 +155,9 @@ def _measure(
 ) -> results.Row:
     headers = ["-H", f"Authorization: Bearer {token(instance)}"] if page.signed_in else []
     address = f"http://localhost:{port}{page.path}"
-    _wrk(address, connections, 1, headers)  # connections, tokens and pages are known from now on
+    wrk(address, connections, 1, headers)  # connections, tokens and pages are known from now on
     load, before = results.load(), _used(instance, gateway)
-    rate, p50, p99 = _wrk(address, connections, seconds, headers)
+    rate, p50, p99 = wrk(address, connections, seconds, headers)
     after = _used(instance, gateway)
     requests_made = rate * seconds
     each = {name: 1000 * (after[name] - before.get(name, 0.0)) / requests_made for name in after}
@@ -177,7 +187,7 @@ def _listed(each: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.2f}" for value, name in ranked)
 
 
-def _wrk(address: str, connections: int, seconds: int, headers: list[str]) -> tuple[float, float, float]:
+def wrk(address: str, connections: int, seconds: int, headers: list[str]) -> tuple[float, float, float]:
     """Requests a second, and the median and the 99th percentile in milliseconds."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *headers, address]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -188,20 +198,21 @@ def _wrk(address: str, connections: int, seconds: int, headers: list[str]) -> tu
     return (float(rate[1]) if rate else 0.0, *(float(t[1]) * TIMES[t[2]] if t else 0.0 for t in times))  # type: ignore[return-value]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One where nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait(address: str) -> None:
+def wait(address: str, status: int = HTTPStatus.OK) -> None:
+    """Until it answers with that status."""
     for _ in range(200):
-        try:
-            if requests.get(address, timeout=2).ok:
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(address, timeout=2).status_code == status:
                 return
-        except requests.RequestException:
-            time.sleep(0.1)
-    raise SystemExit(f"{address} does not answer.")
+        time.sleep(0.1)
+    raise SystemExit(f"{address} does not answer with {status:d}.")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,16 @@ def cuts(values: Sequence[float]) -> tuple[float, float]:
     return round(hundredths[49], 1), round(hundredths[98], 1)
 
 
+def median(values: Sequence[float]) -> float:
+    """The median, with one decimal."""
+    return round(statistics.median(values), 1)
+
+
+def spread(values: Sequence[float]) -> str:
+    """The least and the most."""
+    return f"{min(values):.1f}–{max(values):.1f}"
+
+
 def about() -> dict[str, Any]:
     """When it was measured, of which commit, on how many cores."""
     said = subprocess.run(

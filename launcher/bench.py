@@ -72,6 +72,23 @@ BENCHMARKS = (
         "--pairs 5 --seconds 10 --by-basket",
     ),
     Benchmark(
+        "storefront",
+        "a page of 20 products here and Vendure's search in turn, and their ratio; needs wrk and Node 20",
+        "--connections",
+        "--pairs 5 --seconds 4",
+    ),
+    Benchmark(
+        "sagas",
+        "sagas by Kafka alone, at Temporal and in a Celery chain in turn; installs Temporal from PyPI",
+        options="--at-once 64 --pairs 5 --seconds 8 --peers temporal,celery",
+    ),
+    Benchmark(
+        "gateways",
+        "the gateway's hop beside haproxy's and Fastify's; needs wrk, nginx, haproxy and Node 20",
+        "--connections",
+        "--pairs 5 --seconds 4",
+    ),
+    Benchmark(
         "scaling",
         "computes machines for a rate of orders from benchmarks/costs.json",
         options="--orders-per-second 10,1000 --check",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from benchmarks.orders import Measured
+from benchmarks.orders import Measured, RefusedError
 from benchmarks.peers.vendure.shop import Vendure
 
 TOKEN = "vendure-auth-token"  # noqa: S105 - the header's name
@@ -62,7 +62,7 @@ class Buyer:
         for step in STEPS:
             state = await self._ask(step, known, headers)
         if state != PAID:
-            raise SystemExit(f"The order is not paid: {state}")
+            raise RefusedError(f"The order is not paid: {state}")
 
     async def _ask(self, step: str, known: Mapping[str, object], headers: dict[str, str]) -> str:
         """The order's state afterwards. The first answer brings the token of the session."""
@@ -73,7 +73,7 @@ class Buyer:
             said = await answer.json()
             order = (said.get("data") or {}).get("order") or {}
             if order.get("__typename") != "Order":
-                raise SystemExit(f"Vendure refuses the step {step}: {said}")
+                raise RefusedError(f"Vendure refuses the step {step}: {said}")
             if token := answer.headers.get(TOKEN):
                 headers["Authorization"] = f"Bearer {token}"
         return str(order["state"])

@@ -6,25 +6,21 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from launcher import platform
+from benchmarks.peers.beside import START_SECONDS, Say, from_npm, pids, place, start
 from launcher.addresses import postgres_url
-from launcher.cache import cache_directory, locked
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.stores import postgres
 from launcher.stores.base import environment
-from launcher.supervisor.control import ask
 from launcher.supervisor.specification import Probe, Specification
-from launcher.up import forget
 
 FOLDER = Path(__file__).parent
 OFFSET = 9_500  # its ports lie between those of platforms, which are moved by thousands
@@ -32,10 +28,8 @@ SERVER, WORKER = 8000, 8001  # ports, moved by that
 DATABASE = "vendure"
 ADMIN_PASSWORD = secrets.token_hex()  # of this run; with its own default Vendure does not start
 NODE = 20  # the oldest that Vendure runs on
-START_SECONDS = 120.0
 JOBS_LEFT = "SELECT id, state FROM job_record WHERE state IN ('PENDING', 'RUNNING', 'RETRYING') LIMIT 1"
 QUIET = {"VENDURE_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class Vendure:
 
     def pids(self) -> list[int]:
         """Of every process of it, PostgreSQL too."""
-        return [each["pid"] for each in _processes(self.instance) if each["pid"]]
+        return pids(self.instance)
 
 
 @contextmanager
@@ -61,22 +55,16 @@ def running(say: Say) -> Iterator[Vendure]:
     """A shop of 100 products with an empty list of orders, gone at the end. Raises LauncherError."""
     require_node()
     programs = _installed(say)
-    instance = Instance(OFFSET, root=cache_directory() / "vendure")
-    forget(instance)  # a run that was killed could not clean up
-    instance.make_directories()
-    try:
-        platform.ensure_supervisor(instance, tied=True)
+    with place("vendure", OFFSET) as instance:
         say("Vendure: PostgreSQL")
         postgres.prepare(instance)
-        _start(instance, postgres.specification(instance))
+        start(instance, postgres.specification(instance))
         say("Vendure: 100 products")
         found = _seed(instance, programs)
         say("Vendure: server and job worker")
-        _start(instance, *_specifications(instance, programs))
+        start(instance, *_specifications(instance, programs))
         _wait_for_jobs(instance)
         yield Vendure(instance, found["variants"], found["shipping"])
-    finally:
-        forget(instance)
 
 
 def require_node() -> None:
@@ -94,31 +82,10 @@ def require_node() -> None:
 
 def _installed(say: Say) -> Path:
     """The folder that holds our scripts beside what npm fetched for them."""
-    wanted = FOLDER / "package.json"
-    target = cache_directory() / f"vendure-{sha256(wanted.read_bytes()).hexdigest()[:12]}"
-    with locked("vendure"):
-        if not target.exists():
-            say("Vendure: npm install (once)")
-            _install(target)
-        for script in FOLDER.glob("*.js"):
-            shutil.copy(script, target)
+    target = from_npm("vendure", FOLDER / "package.json", say)
+    for script in FOLDER.glob("*.js"):
+        shutil.copy(script, target)
     return target
-
-
-def _install(target: Path) -> None:
-    unfinished = target.with_name(target.name + ".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    shutil.copy(FOLDER / "package.json", unfinished)
-    # Without that option npm adds what Vendure's libraries could be used with: other databases, other servers.
-    command = ["npm", "install", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(command, cwd=unfinished, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise LauncherError(
-            f"npm could not install Vendure:\n{done.stdout}{done.stderr}",
-            "Check the network and npm's configuration (`npm config list`), then run the same command again.",
-        )
-    unfinished.rename(target)
 
 
 def _seed(instance: Instance, programs: Path) -> dict[str, Any]:
@@ -161,17 +128,6 @@ def _database_url(instance: Instance) -> str:
     return f"{postgres_url(instance).rpartition('/')[0]}/{DATABASE}"
 
 
-def _start(instance: Instance, *specifications: Specification) -> None:
-    platform.start(instance, specifications)
-    until = time.monotonic() + START_SECONDS
-    while waiting := [each for each in _processes(instance) if each["state"] != "running"]:
-        name = waiting[0]["name"]
-        if waiting[0]["restarts"] or time.monotonic() > until:
-            log = platform.last_lines(instance.logs / f"{name}.log", 15)
-            raise LauncherError(f"{name} does not become ready. The end of its log:\n{log}")
-        time.sleep(0.1)
-
-
 def _wait_for_jobs(instance: Instance) -> None:
     """Until the worker has done what the import of products left to it: else it would do so while buyers are measured."""
     until = time.monotonic() + START_SECONDS
@@ -180,8 +136,3 @@ def _wait_for_jobs(instance: Instance) -> None:
             if time.monotonic() > until:
                 raise LauncherError(f"Vendure's worker does not come to the end of its jobs: {left}")
             time.sleep(0.2)
-
-
-def _processes(instance: Instance) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ask(instance.state, {"do": "status"})["processes"]
-    return found
