@@ -8,7 +8,8 @@ from typing import Any
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from apps.order.errors import MixedCurrencies, PriceChanged, ProductUnavailable, TotalTooLarge
-from apps.order.models import OrderLine, ProductCopy, total_of
+from apps.order.models import OrderLine, total_of
+from apps.order.queries import Product, products
 from shared.http.fields import MAX_MONEY
 
 
@@ -23,7 +24,7 @@ class Quote:
 
 def quote(items: Sequence[dict[str, Any]]) -> Quote:
     """Price `items` ({product_id, quantity}, and a name where a basket gave it). Raises what stands in the way."""
-    known = ProductCopy.objects.in_bulk([item["product_id"] for item in items])
+    known = products([item["product_id"] for item in items])
     _refuse_unknown(items, known)
     _refuse_archived(known)
     currencies = {product.currency for product in known.values()}
@@ -51,7 +52,7 @@ def check_expectation(found: Quote, expected: Decimal | None) -> None:
         raise PriceChanged(items=items, total=f"{found.total:.2f}", currency=found.currency)
 
 
-def _line(position: int, item: dict[str, Any], product: ProductCopy) -> OrderLine:
+def _line(position: int, item: dict[str, Any], product: Product) -> OrderLine:
     return OrderLine(
         position=position,
         product_id=product.product_id,
@@ -62,7 +63,7 @@ def _line(position: int, item: dict[str, Any], product: ProductCopy) -> OrderLin
     )
 
 
-def _refuse_unknown(items: Sequence[dict[str, Any]], known: dict[str, ProductCopy]) -> None:
+def _refuse_unknown(items: Sequence[dict[str, Any]], known: dict[str, Product]) -> None:
     missing = {index: item for index, item in enumerate(items) if item["product_id"] not in known}
     # The basket service has heard of a new product before this one: no field of the request is wrong.
     early = [
@@ -77,7 +78,7 @@ def _refuse_unknown(items: Sequence[dict[str, Any]], known: dict[str, ProductCop
         raise ValidationError({"items": {str(index): wrong for index in missing}})
 
 
-def _refuse_archived(known: dict[str, ProductCopy]) -> None:
+def _refuse_archived(known: dict[str, Product]) -> None:
     archived = [
         {"product_id": product.product_id, "name": product.name, "reason": "archived"}
         for product in sorted(known.values(), key=lambda product: product.product_id)

@@ -9,11 +9,13 @@ from django.db import connection
 from apps.order.errors import UnknownOrder
 from apps.order.models import UNDOABLE, Order, Status
 from apps.order.operations import event, save_moved
+from apps.order.queries import locked
 from shared import contracts
 from shared.messaging import outbox
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
 from shared.messaging.outbox import Outgoing
+from shared.postgresql.columns import Columns
 
 logger = logging.getLogger(__name__)
 
@@ -77,22 +79,24 @@ def _may_go(order: Order, target: Status, origins: Sequence[Status]) -> bool:
 
 
 def _locked(ids: set[UUID]) -> dict[UUID, Order]:
-    """The orders, locked in one order so that two consumers cannot deadlock; raises UnknownOrder."""
-    rows = Order.objects.select_for_update().filter(pk__in=ids).order_by("pk").prefetch_related("lines")
-    orders: dict[UUID, Order] = {order.pk: order for order in rows}
+    """The orders with their lines, locked; raises UnknownOrder."""
+    orders = {order.pk: order for order in locked(ids)}
     missing = ids - orders.keys()
     if missing:
         raise UnknownOrder(f"There is no order {', '.join(str(order_id) for order_id in missing)}.")
     return orders
 
 
-UPSERT = """
-    INSERT INTO order_productcopy AS mine (product_id, name, price, currency, is_active, version)
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::text[], %s::bool[], %s::bigint[])
+PRODUCTS = Columns(
+    product_id="text", name="text", price="numeric", currency="text", is_active="bool", version="bigint"
+)
+UPSERT = f"""
+    INSERT INTO order_productcopy AS mine ({PRODUCTS.names})
+    SELECT * FROM {PRODUCTS.rows}
     ON CONFLICT (product_id) DO UPDATE SET (name, price, currency, is_active, version)
         = (EXCLUDED.name, EXCLUDED.price, EXCLUDED.currency, EXCLUDED.is_active, EXCLUDED.version)
     WHERE mine.version < EXCLUDED.version
-"""
+"""  # noqa: S608 - names of our own
 
 
 def copy_products(events: Products) -> None:
@@ -104,17 +108,7 @@ def copy_products(events: Products) -> None:
             newest[product.product_id] = product
     rows = [newest[key] for key in sorted(newest)]
     with connection.cursor() as cursor:
-        cursor.execute(
-            UPSERT,
-            [
-                [p.product_id for p in rows],
-                [p.name for p in rows],
-                [p.price for p in rows],
-                [p.currency for p in rows],
-                [p.is_active for p in rows],
-                [p.version for p in rows],
-            ],
-        )
+        cursor.execute(UPSERT, PRODUCTS.of(rows))
 
 
 HANDLERS: Handlers = {

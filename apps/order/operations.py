@@ -7,17 +7,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.http import Http404
+from rest_framework.exceptions import APIException
 
 from apps.order.baskets import Basket, read_basket
 from apps.order.checkout import Quote, check_expectation, quote
 from apps.order.errors import BasketAlreadyOrdered, IdempotencyKeyReused
-from apps.order.models import LONGEST_EMAIL, LONGEST_NAME, Order, OrderLine, Status
+from apps.order.models import LONGEST_EMAIL, LONGEST_NAME, Order, Status
+from apps.order.placing import DESK
 from shared import contracts
 from shared.auth import Principal
 from shared.history.record import compared, record
 from shared.messaging import outbox
+from shared.postgresql.columns import Columns
 
 logger = logging.getLogger(__name__)
 
@@ -25,30 +28,28 @@ logger = logging.getLogger(__name__)
 def place_order(customer: Principal, body: dict[str, Any], key: str | None) -> Order:
     """Place an order from `body`; with an idempotency key that was used before, the order it made."""
     fingerprint = _fingerprint(body)
-    if key and (earlier := _ordered_with(customer, key, fingerprint)):
-        return earlier
-    basket = None if "items" in body else read_basket(customer)
+    try:
+        return _place(customer, body, key, fingerprint)
+    except APIException:
+        # The first answer stands whatever has changed since: prices, what is sold, the basket.
+        if earlier := _ordered_with(customer, key, fingerprint):
+            return earlier
+        raise
+
+
+def _place(customer: Principal, body: dict[str, Any], key: str | None, fingerprint: str) -> Order:
+    basket = None
+    if "items" not in body:
+        if earlier := _ordered_with(customer, key, fingerprint):
+            return earlier
+        basket = read_basket(customer)
     found = quote(body["items"] if basket is None else basket.items)
     check_expectation(found, body.get("expected_total"))
     order = _new_order(customer, body, found, basket, key, fingerprint)
-    try:
-        _store(order)
-    except IntegrityError as error:
-        # Somebody was quicker: with this key (then theirs is the answer), or with this basket.
-        earlier = _ordered_with(customer, key, fingerprint) if key else None
-        if earlier is None and basket is not None:
-            raise BasketAlreadyOrdered from error
-        if earlier is None:
-            raise
-        return earlier
+    if not DESK.place(order, event(contracts.OrderSubmitted, order)):
+        # Somebody was quicker: with this key, then theirs is the answer, or with this basket.
+        raise BasketAlreadyOrdered
     return order
-
-
-@transaction.atomic
-def _store(order: Order) -> None:
-    order.save(force_insert=True)
-    OrderLine.objects.bulk_create(order.bought)
-    outbox.publish(event(contracts.OrderSubmitted, order))
 
 
 def _new_order(
@@ -82,7 +83,9 @@ def _kept(claim: str, longest: int) -> str | None:
     return claim if claim and len(claim) <= longest and "\0" not in claim else None
 
 
-def _ordered_with(customer: Principal, key: str, fingerprint: str) -> Order | None:
+def _ordered_with(customer: Principal, key: str | None, fingerprint: str) -> Order | None:
+    if key is None:
+        return None
     order = (
         Order.objects.filter(customer_id=customer.subject, idempotency_key=key)
         .prefetch_related("lines")
@@ -156,38 +159,30 @@ DONE: dict[type[contracts.OrderEvent], str] = {
     contracts.OrderDelivered: "delivered",
 }
 
-CHANGING = [
-    "status", "status_reason", "basket_version", "cancellation_requested_at", "cancellation_reason", "updated_at",
-]  # fmt: skip
+# What `Order.move_to` changes, by PostgreSQL's types.
+MOVES = {
+    "status": "text",
+    "status_reason": "text",
+    "basket_version": "bigint",
+    "updated_at": "timestamptz",
+}
+CHANGING = [*MOVES, "cancellation_requested_at", "cancellation_reason"]
 
-
-# What `Order.move_to` changes. Django's `bulk_update` makes a CASE with a branch for each order out of every column, which
-# costs the process more than all the rest of a batch.
-MOVED = """
-    UPDATE order_order AS mine
-    SET status = moved.status, status_reason = moved.status_reason, basket_version = moved.basket_version,
-        updated_at = moved.updated_at
-    FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[])
-        AS moved (id, status, status_reason, basket_version, updated_at)
+# Django's `bulk_update` makes a CASE with a branch for each order out of every column, which costs the process more than all
+# the rest of a batch.
+MOVED = Columns(id="uuid", **MOVES)
+SAVE_MOVED = f"""
+    UPDATE order_order AS mine SET {", ".join(f"{name} = moved.{name}" for name in MOVES)}
+    FROM {MOVED.rows} AS moved ({MOVED.names})
     WHERE mine.id = moved.id
-"""
+"""  # noqa: S608 - names of our own
 
 
 def save_moved(orders: Sequence[Order]) -> None:
     """Write how far `orders`, which are locked, have come: one statement, however many they are."""
-    if not orders:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            MOVED,
-            [
-                [order.pk for order in orders],
-                [order.status for order in orders],
-                [order.status_reason for order in orders],
-                [order.basket_version for order in orders],
-                [order.updated_at for order in orders],
-            ],
-        )
+    if orders:
+        with connection.cursor() as cursor:
+            cursor.execute(SAVE_MOVED, MOVED.of(orders))
 
 
 def event(kind: type[contracts.OrderEvent], order: Order) -> contracts.OrderEvent:

@@ -11,7 +11,6 @@ from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
@@ -36,7 +35,7 @@ from apps.order.serializers import (
     OrderSerializer,
     PlaceOrderSerializer,
     first_answer,
-    show_row,
+    written,
 )
 from shared.auth.drf import IsCustomer, IsManager, principal_of
 from shared.auth.principal import CUSTOMER
@@ -108,7 +107,9 @@ class OrderViewSet(mixins.RetrieveModelMixin, GenericViewSet[Order]):
         caller = principal_of(request)
         whose = None if caller.is_manager else caller.subject
         page: Any = self.paginate_queryset(OrderWalk(Wanted(whose, **_filters(request))))  # type: ignore[arg-type]
-        return self.get_paginated_response([show_row(row) for row in page])
+        paginator: Any = self.paginator
+        answer: Response = paginator.get_written_response(request, map(written, page))
+        return answer
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         """The body that the browsable API offers a form for."""
@@ -150,10 +151,9 @@ class OrderViewSet(mixins.RetrieveModelMixin, GenericViewSet[Order]):
         key = request.headers.get("Idempotency-Key")
         if key is not None and not KEY.fullmatch(key):
             raise IdempotencyKeyInvalid
-        body = PlaceOrderSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        order = operations.place_order(principal_of(request), body.validated_data, key)
-        location = reverse("order-detail", args=[order.pk], request=request)
+        body = PlaceOrderSerializer.taken(request.data)
+        order = operations.place_order(principal_of(request), body, key)
+        location = request.build_absolute_uri(f"{request.path}{order.pk}/")
         return Response(first_answer(order), status=status.HTTP_201_CREATED, headers={"Location": location})
 
     @form(
@@ -169,11 +169,10 @@ class OrderViewSet(mixins.RetrieveModelMixin, GenericViewSet[Order]):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: Any = None) -> Response:
         """Ask for the order to be undone; the order's status says when it is."""
-        body = CancelSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = CancelSerializer.taken(request.data)
         caller = principal_of(request)
         only_of = None if caller.is_manager else caller.subject
-        order = operations.cancel(pk, body.validated_data["reason"], only_of=only_of)
+        order = operations.cancel(pk, body["reason"], only_of=only_of)
         return Response(OrderSerializer(order).data, status=status.HTTP_202_ACCEPTED)
 
     @form(

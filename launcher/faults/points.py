@@ -24,7 +24,9 @@ PUSH = ("notification.before-push", "notification.after-push")
 
 PASSED_BY: Mapping[str, tuple[str, ...]] = {
     "product-api": OUTBOX,
-    "order-api": OUTBOX,
+    "order-api": (
+        "outbox.committed",
+    ),  # an order and its message are one statement: there is nothing between them
     "stock-api": OUTBOX,
     "product-relay": RELAY,
     "order-relay": RELAY,

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
@@ -15,6 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import IntegerField
 from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from shared.http.renderers import Written
 
 LONGEST_CURSOR = 200  # characters
 NUMBER = IntegerField(min_value=1, max_value=10**9)
@@ -216,6 +218,12 @@ class WalkPagination(PagePagination):
         """`{count, next, previous, results}`."""
         links = {"next": self.get_next_link(), "previous": self.get_previous_link()}
         return Response({"count": self._total, **links, "results": data})
+
+    def get_written_response(self, request: Request, rows: Iterable[str]) -> Response:
+        """The same of `rows` that are JSON already; pages for people are made of values."""
+        links = f'"next":{json.dumps(self.get_next_link())},"previous":{json.dumps(self.get_previous_link())}'
+        page = Written(f'{{"count":{self._total},{links},"results":[{",".join(rows)}]}}')
+        return Response(page if request.accepted_renderer.format == "json" else json.loads(page))
 
     def get_html_context(self) -> Any:
         """What the browsable page's controls are made of."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Mapping
 from typing import IO, Any
@@ -16,6 +17,7 @@ from shared.http.renderers import JSONRenderer
 GZIP = {"gzip", "x-gzip"}  # RFC 9110, section 8.4.1.3
 UNDERSTOOD = {*GZIP, "identity"}  # as a request's Content-Encoding
 GZIP_FORMAT = zlib.MAX_WBITS | 16
+SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_DEPTH = 32  # nested arrays and objects; a body of brackets alone must not exhaust the stack
 
 
@@ -124,5 +126,5 @@ def _judge(value: Any, depth: int = 0) -> None:
 def _judge_text(text: str) -> None:
     if "\x00" in text:
         raise ParseError("A text contains the character NUL.")
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
+    if SURROGATE.search(text):
         raise ParseError("A text contains half of a surrogate pair.")

@@ -10,6 +10,12 @@ from rest_framework import renderers
 from shared.http.documents import CONTENT_TYPE
 
 
+class Written(str):
+    """JSON that is written already."""
+
+    __slots__ = ()
+
+
 class JSONRenderer(renderers.JSONRenderer):
     """DRF's renderer; errors leave as `application/problem+json`."""
 
@@ -28,6 +34,8 @@ class JSONRenderer(renderers.JSONRenderer):
             and response.accepted_renderer is self
         ):
             response["Content-Type"] = CONTENT_TYPE
+        if isinstance(data, Written):
+            return data.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
         return super().render(data, accepted_media_type, renderer_context)
 
 

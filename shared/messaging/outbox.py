@@ -20,14 +20,15 @@ CHANNEL = "outbox"  # of PostgreSQL's NOTIFY, in each service's own database
 Outgoing = tuple[Message, Cause | None]
 Row = dict[str, Any]
 
+INTO = "INSERT INTO messaging_outboxmessage (message_id, topic, key, headers, payload, created_at)"
+FIELDS = "message_id uuid, topic text, key text, headers jsonb, payload text"  # of a `row` as JSON
 # One parameter for all rows: escaping each value by itself costs four times as much as all the rest.
-INSERT = """
-    INSERT INTO messaging_outboxmessage (message_id, topic, key, headers, payload, created_at)
+INSERT = f"""
+    {INTO}
     SELECT message_id, topic, key, headers, payload, clock_timestamp()
-    FROM ROWS FROM (json_to_recordset(%s::json) AS
-        (message_id uuid, topic text, key text, headers jsonb, payload text)) WITH ORDINALITY
+    FROM ROWS FROM (json_to_recordset(%s::json) AS ({FIELDS})) WITH ORDINALITY
     ORDER BY ordinality
-"""
+"""  # noqa: S608 - texts of our own
 
 
 class OutsideTransaction(RuntimeError):
@@ -49,11 +50,16 @@ def publish_all(outgoing: Iterable[Outgoing]) -> None:
         raise OutsideTransaction(
             "Open a transaction around this operation: its messages must stand or fall with it."
         )
-    rows = [_row(message, cause) for message, cause in outgoing]
+    rows = [row(message, cause) for message, cause in outgoing]
     if rows:
         _write(rows)
         crash_point("outbox.written")
-        transaction.on_commit(_committed)
+        written()
+
+
+def written() -> None:
+    """A statement of the caller's own has written messages (`row`, `INTO`, `FIELDS`): wake the relay once it is committed."""
+    transaction.on_commit(_committed)
 
 
 def _committed() -> None:
@@ -72,7 +78,8 @@ def _wake_relay() -> None:
         logger.warning("The relay was not woken: %s", error)
 
 
-def _row(message: Message, cause: Cause | None) -> Row:
+def row(message: Message, cause: Cause | None = None) -> Row:
+    """The message as the outbox keeps it."""
     message_id, headers, payload = encode(message, settings.SERVICE_NAME, cause)
     return {
         "message_id": message_id,

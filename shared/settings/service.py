@@ -208,16 +208,17 @@ def _postgresql(env: Environment) -> dict[str, Any]:
             "reconnect_timeout": CONNECT_TIMEOUT_S,
         }
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "shared.postgresql",
         "HOST": url.hostname,
         "PORT": url.port or 5432,
         "NAME": url.path.lstrip("/"),
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),
         "OPTIONS": options,
-        # A pool lends a connection for a request; without one, the thread keeps its own.
+        # A pool lends a connection for a request, which `shared.postgresql` has looked at; without one, the thread keeps
+        # its own.
         "CONN_MAX_AGE": 0 if env.database_pool else None,
-        "CONN_HEALTH_CHECKS": True,
+        "CONN_HEALTH_CHECKS": not env.database_pool,
     }
 
 

@@ -117,14 +117,15 @@ def test_a_list_shows_of_an_order_what_its_own_address_shows(customer_client: "A
         "line1": "1",
         "line2": "",
         "postal_code": "1",
-        "name": 'A "é" \\',
+        "name": 'A "é" \\ \u2028 %s {}',
     }
     place(1, at=whole, updated_at=whole)
     place(1, status="rejected", status_reason=f"Out of stock: {PRODUCT}.", idempotency_key="k")
     place(1, status="cancelled", updated_at=whole.replace(microsecond=40))
     for order in place(2, at=NOW):
         lines(order, 2)
-    Order.objects.update(shipping_address=address)
+    Order.objects.update(shipping_address=address, customer_id=ALICE)
+    OrderLine.objects.update(name='T "é" \\ \u2028 \t %s {}')
     lines(str(Order.objects.get(status="rejected").pk), 1)
     listed = customer_client.get("/api/orders/")
     single = [customer_client.get(f"/api/orders/{each}/").content for each in ids(listed.json())]

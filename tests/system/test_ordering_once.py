@@ -37,7 +37,7 @@ def test_the_same_key_gives_the_first_answer_again(shop: Shop, shopper: Shopper,
 
 
 def test_one_key_many_times_at_once(shop: Shop, shopper: Shopper, sizes: Sizes) -> None:
-    """RC-5: of many that race with one key one wins, and all hear the same. Red without `_ordered_with` after an `IntegrityError`."""
+    """RC-5: of many that race with one key one wins, and all hear the same. Red without `_ordered_with` after a refusal."""
     piece, key = shop.product(stock=1000), str(uuid.uuid4())
     with ThreadPoolExecutor(sizes.same_key) as pool:
         answers = [
