@@ -3,25 +3,34 @@
 So one trace id finds an order's way through every service (`manage_all.py logs --trace`).
 """
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from django.conf import settings
 
 from shared.contracts import Message
 from shared.messaging.envelope import Received
-from shared.telemetry import trace
-
-logger = logging.getLogger(__name__)
+from shared.telemetry import access, trace
 
 
 def say_handled(messages: Sequence[Received[Message]], seconds: float) -> None:
     """Write the lines of `messages`, which one transaction of so many `seconds` has handled."""
-    if logger.isEnabledFor(logging.INFO):
-        for message in messages:
-            logger.info("message handled", extra=_fields(message, len(messages), seconds))
+    for message in messages:
+        _writer()(_fields(message, len(messages), seconds))
 
 
-def _fields(received: Received[Message], together: int, seconds: float) -> dict[str, object]:
-    fields: dict[str, object] = {
+@cache
+def _writer() -> Callable[[access.Fields], None]:
+    return access.writer(
+        settings.SERVICE_NAME,
+        as_json=settings.ENVIRONMENT.log_format == "json",
+        event="message handled",
+        logger=__name__,
+    )
+
+
+def _fields(received: Received[Message], together: int, seconds: float) -> access.Fields:
+    fields: access.Fields = {
         "message_type": received.message.TYPE,
         "message_id": received.id,
         "duration_ms": round(seconds * 1000, 1),
