@@ -16,7 +16,7 @@ def pooled(transactional_db: None) -> Iterator[DatabaseWrapper]:
     settings: dict[str, Any] = connection.settings_dict.copy()
     options = {**settings["OPTIONS"], "pool": {"min_size": 1, "max_size": 1, "timeout": 3}}
     wrapper = DatabaseWrapper(
-        {**settings, "OPTIONS": options, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}, "pooled"
+        {**settings, "OPTIONS": options, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}, "default"
     )
     yield wrapper
     wrapper.close()
