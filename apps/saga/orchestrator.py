@@ -83,7 +83,7 @@ WITH_DEADLINE = f"""
 """  # noqa: S608 - texts of our own
 # What waits already comes first, and what others have locked is theirs; with the row as it is once it is locked.
 FREE = f"""
-    SELECT saga.* FROM saga_saga AS saga
+    SELECT {", ".join(f"saga.{field.column}" for field in Saga._meta.concrete_fields)} FROM saga_saga AS saga
     {FIT.format("WHERE saga.order_id = ANY(%(orders)s)")}
     AND NOT EXISTS (SELECT FROM saga_sagaevent AS event WHERE event.order_id = saga.order_id)
     FOR UPDATE OF saga SKIP LOCKED

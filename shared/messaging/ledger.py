@@ -31,7 +31,7 @@ COLLISION_STATES = {"40001", "40P01"}  # PostgreSQL: serialization_failure, dead
 
 
 # One statement and so one round trip: after a start each message goes this way.
-CLAIM = """
+CLAIM = f"""
     UPDATE messaging_parkedmessage SET starts = starts + 1, next_try_at = %(until)s
     WHERE id = (
         SELECT id FROM messaging_parkedmessage AS this
@@ -40,8 +40,8 @@ CLAIM = """
             WHERE older.topic = this.topic AND older.id < this.id
                 AND (older.key = this.key OR older.topic = ANY(%(ordered)s)))
         ORDER BY starts, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING *
-"""
+    RETURNING {", ".join(field.column for field in ParkedMessage._meta.concrete_fields)}
+"""  # noqa: S608 - names of our own
 
 
 class Ledger(Protocol):

@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from shared.settings.environment import Environment
 from shared.telemetry.logs import logging_settings
 
+PREPARE_AFTER = 3  # times that a statement came on a connection
 # A query that takes longer than this is a fault: the client has been told 503 by then.
 STATEMENT_TIMEOUT_MS = 10_000
 LOCK_TIMEOUT_MS = 4_000
@@ -197,6 +198,10 @@ def _postgresql(env: Environment) -> dict[str, Any]:
         **dict(parse_qsl(url.query)),
         "connect_timeout": CONNECT_TIMEOUT_S,
         "application_name": "microcommerce",
+        # Bound by the server, a statement that comes again is neither put together here nor planned there once more.
+        # What it returns must not change under it: statements name their columns, migrations add and never retype.
+        "server_side_binding": True,
+        "prepare_threshold": PREPARE_AFTER,
         "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
     }
     if env.database_pool:
