@@ -222,7 +222,9 @@ def status(
     else:
         memory = memory_by_group(each["pid"] for each in processes if each["pid"])
         console.print(process_table(processes, memory))
-        console.print(f"\n{sum(memory.values()) >> 20} MiB in all")
+        own = sum(memory_by_group(platform.own_processes(instance), children=False).values())
+        together = sum(memory.values()) + own
+        console.print(f"\n{together >> 20} MiB in all, {own >> 20} of them for the supervisor")
         if owner := selection.neighbour(instance):
             console.print(f"Ports of this platform belong to {owner}.", markup=False, soft_wrap=True)
     if any(each["state"] != "running" for each in processes):

@@ -8,9 +8,9 @@ import psutil
 from launcher.families import family
 
 
-def memory_by_group(pids: Iterable[int]) -> dict[int, int]:
-    """Bytes for each pid and its descendants; pages that several processes share are counted in parts (PSS)."""
-    return {pid: sum(map(_of_one, family(pid))) for pid in pids}
+def memory_by_group(pids: Iterable[int], *, children: bool = True) -> dict[int, int]:
+    """Bytes for each pid, with its descendants; pages that several processes share are counted in parts (PSS)."""
+    return {pid: sum(map(_of_one, family(pid)[: None if children else 1])) for pid in pids}
 
 
 def _of_one(process: psutil.Process) -> int:

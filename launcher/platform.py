@@ -59,6 +59,14 @@ def processes(instance: Instance) -> list[dict[str, Any]]:
     return [known.get(each["name"], each) for each in table(instance)]
 
 
+def own_processes(instance: Instance) -> list[int]:
+    """The pids of the supervisor itself, of its guardian, and of the nurseries that fork what it keeps."""
+    try:
+        return list(ask(instance.state, {"do": "status"}, timeout=10).get("own", ()))
+    except SupervisorAwayError:
+        return []
+
+
 def is_supervised(instance: Instance) -> bool:
     """Whether a supervisor answers."""
     try:
@@ -116,8 +124,12 @@ def restart(
 
 def _marked(instance: Instance, specifications: Iterable[Specification]) -> list[dict[str, Any]]:
     """Each with the mark by which `kill_leftovers` would know it."""
-    mark = {MARK: str(instance.state)}
-    return [replace(each, environment={**each.environment, **mark}).to_json() for each in specifications]
+    return [_marked_one(each, {MARK: str(instance.state)}).to_json() for each in specifications]
+
+
+def _marked_one(specification: Specification, mark: Mapping[str, str]) -> Specification:
+    nursery = specification.nursery and _marked_one(specification.nursery, mark)
+    return replace(specification, environment={**specification.environment, **mark}, nursery=nursery)
 
 
 def stop(instance: Instance, names: Collection[str]) -> None:

@@ -1,11 +1,13 @@
 """What each service process is run with: its command and its environment, from the table in `system.py`."""
 
+import hashlib
 import json
 import os
 import sys
 from collections.abc import Iterator
 
 from launcher.addresses import api_url, database_url, gateway_url, kafka_address, keycloak_url, redis_url
+from launcher.imports import MODULES
 from launcher.instance import Instance
 from launcher.stores.base import environment as base_environment
 from launcher.supervisor.specification import Probe, Specification
@@ -75,4 +77,20 @@ def _specification(owner: Service, role: str, instance: Instance) -> Specificati
         live=Probe("http", port, "/health/live"),
         stop_seconds=STOP_SECONDS,
         labels=("service",),
+        nursery=_nursery(instance),
+    )
+
+
+def _nursery(instance: Instance) -> Specification:
+    """The process that forks them all. Another version of a package makes another one of it."""
+    installed = hashlib.sha256((instance.root / "requirements" / "run.txt").read_bytes()).hexdigest()
+    return Specification(
+        name="nursery",
+        service="nursery",
+        port=0,
+        command=(sys.executable, "-m", "launcher.supervisor.nursery", *MODULES),
+        environment=base_environment(PYTHONUNBUFFERED="1", REQUIREMENTS=installed),
+        directory=str(instance.root),
+        log=str(instance.logs / "nursery.log"),
+        ready=Probe("tcp", 0),  # it says so itself, to the supervisor
     )

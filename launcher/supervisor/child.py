@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from launcher.supervisor.probes import answers
-from launcher.supervisor.spawn import spawn
 from launcher.supervisor.specification import Specification
 
 State = Literal["stopped", "starting", "running", "restarting", "stopping"]
@@ -25,9 +24,15 @@ LIVE_FAILURES = 5
 class Child:
     """A process and its place in life. `reaped` must be called when the kernel reports its end."""
 
-    def __init__(self, specification: Specification, say: Callable[[str], None]) -> None:
-        """`say` writes a line into the supervisor's log."""
+    def __init__(
+        self,
+        specification: Specification,
+        begin: Callable[[Specification], Awaitable[int]],
+        say: Callable[[str], None],
+    ) -> None:
+        """`begin` starts a process and gives its pid or raises OSError; `say` writes into the supervisor's log."""
         self.specification = specification
+        self._begin = begin
         self.state: State = "stopped"
         self.pid: int | None = None
         self.restarts = 0
@@ -95,7 +100,7 @@ class Child:
         self._ended.clear()
         self.state = "starting"
         try:
-            self.pid = spawn(self.specification.for_first_start())
+            self.pid = await self._begin(self.specification.for_first_start())
         except OSError as error:
             self._say(f"{self.specification.name} cannot be started: {error}")
             return

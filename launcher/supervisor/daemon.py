@@ -15,7 +15,8 @@ import psutil
 from launcher.supervisor.child import Child
 from launcher.supervisor.control import listen
 from launcher.supervisor.logs import keep_small
-from launcher.supervisor.spawn import PR_SET_CHILD_SUBREAPER, prctl
+from launcher.supervisor.nursery import Nursery, NurseryError
+from launcher.supervisor.spawn import PR_SET_CHILD_SUBREAPER, prctl, spawn
 from launcher.supervisor.specification import Specification
 
 LOG_CHECK_SECONDS = 10.0
@@ -35,6 +36,7 @@ class Supervisor:
         """`directory` is where the socket lies."""
         self._directory = directory
         self._children: dict[str, Child] = {}
+        self._nurseries: dict[str, Nursery] = {}
         self._done = asyncio.Event()
         self._closing = False
 
@@ -55,7 +57,10 @@ class Supervisor:
     async def _handle(self, request: dict[str, Any]) -> dict[str, Any]:
         match request:
             case {"do": "status"}:
-                return {"processes": [child.describe() for child in self._children.values()]}
+                return {
+                    "processes": [child.describe() for child in self._children.values()],
+                    "own": [os.getppid(), os.getpid(), *(each.pid for each in self._nurseries.values())],
+                }
             case {"do": "start" | "restart"} if self._closing:
                 return {"error": "the platform is being stopped"}
             case {"do": "start", "processes": list(processes)}:
@@ -80,10 +85,33 @@ class Supervisor:
     async def _start(self, specifications: Iterable[Specification]) -> None:
         """Start each that does not run. One that runs is left alone: `restart` is how it gets to know a change."""
         for specification in specifications:
-            child = self._children.setdefault(specification.name, Child(specification, say))
+            child = self._children.setdefault(specification.name, Child(specification, self._begin, say))
             if not child.active:
                 child.specification = specification
             child.start()
+
+    async def _begin(self, specification: Specification) -> int:
+        """Start a process: forked by its nursery, or, where that is not to be had, as a program of its own."""
+        if specification.nursery:
+            try:
+                return await self._nursery(specification.nursery).bear(specification)
+            except (NurseryError, OSError) as error:
+                say(f"{specification.name} is not forked, but started: {error}")
+                self._end_nursery(specification.nursery.name)
+        return spawn(specification)
+
+    def _nursery(self, wanted: Specification) -> Nursery:
+        """The one that is as wanted; one that is not, because what is installed has changed, ends."""
+        known = self._nurseries.get(wanted.name)
+        if known and known.specification == wanted:
+            return known
+        self._end_nursery(wanted.name)
+        self._nurseries[wanted.name] = Nursery(wanted)
+        return self._nurseries[wanted.name]
+
+    def _end_nursery(self, name: str) -> None:
+        if nursery := self._nurseries.pop(name, None):
+            nursery.end()
 
     def _unwatch(self, children: Iterable[Child], seconds: float) -> None:
         for child in children:
@@ -100,6 +128,8 @@ class Supervisor:
         """Services first, together; then the stores that they finish their work with."""
         for wave in ("service", "server", "store"):
             await self._stop(child for child in self._children.values() if wave in child.specification.labels)
+        for name in list(self._nurseries):
+            self._end_nursery(name)
 
     def _reap(self) -> None:
         by_pid = {child.pid: child for child in self._children.values() if child.pid}
@@ -107,7 +137,9 @@ class Supervisor:
             while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
                 if child := by_pid.pop(ended[0], None):
                     child.reaped(ended[1])
-        self._kill_strays(set(by_pid))
+                for name in [name for name, each in self._nurseries.items() if each.pid == ended[0]]:
+                    self._end_nursery(name)
+        self._kill_strays({*by_pid, *(each.pid for each in self._nurseries.values())})
 
     def _kill_strays(self, known: set[int]) -> None:
         """What a dead child had started falls to us, whatever group it is in, and ends too.

@@ -25,8 +25,11 @@ def prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def spawn(specification: Specification) -> int:
-    """Start it in a session of its own, output to its log; its pid. A command that is not there exits 127."""
+def spawn(specification: Specification, stdin: int | None = None) -> int:
+    """Start it in a session of its own, output to its log; its pid. A command that is not there exits 127.
+
+    `stdin` is a descriptor that becomes its standard input, which else is empty.
+    """
     parent = os.getpid()
     # A signal between fork and exec must not run the supervisor's own handler in the child.
     unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -34,7 +37,7 @@ def spawn(specification: Specification) -> int:
         pid = os.fork()
         if pid == 0:
             _forget_handlers()
-            _become(specification, parent)
+            _become(specification, parent, stdin)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
     return pid
@@ -47,17 +50,10 @@ def _forget_handlers() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _become(specification: Specification, parent: int) -> NoReturn:
+def _become(specification: Specification, parent: int, stdin: int | None) -> NoReturn:
     try:
-        os.setsid()
-        _redirect(Path(specification.log))
-        if specification.run_as:
-            _drop_privileges(specification.run_as)
-        # After the change of user, which would forget it.
-        prctl(PR_SET_PDEATHSIG, specification.stop_signal)
-        if os.getppid() != parent:
-            os._exit(1)
-        os.chdir(specification.directory)
+        settle(specification, parent, stdin)
+        os.closerange(3, 1024)
         os.execvpe(specification.command[0], specification.command, dict(specification.environment))
     except OSError:
         traceback.print_exc()
@@ -66,13 +62,28 @@ def _become(specification: Specification, parent: int) -> NoReturn:
         os._exit(127)
 
 
-def _redirect(log: Path) -> None:
+def settle(specification: Specification, parent: int, stdin: int | None = None) -> None:
+    """Make this process, a child of `parent`, one that the supervisor can end and whose output goes to its log."""
+    os.setsid()
+    _redirect(Path(specification.log), stdin)
+    if specification.run_as:
+        _drop_privileges(specification.run_as)
+    # After the change of user, which would forget it.
+    prctl(PR_SET_PDEATHSIG, specification.stop_signal)
+    if os.getppid() != parent:
+        os._exit(1)
+    os.chdir(specification.directory)
+
+
+def _redirect(log: Path, stdin: int | None) -> None:
     # Append mode, so that the log can be cut while the process goes on writing.
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(source, target)
-    os.closerange(3, 1024)
+    source = os.open(os.devnull, os.O_RDONLY) if stdin is None else stdin
+    for each, target in ((source, 0), (output, 1), (output, 2)):
+        os.dup2(each, target)
+    os.close(output)
+    if source != stdin:
+        os.close(source)
 
 
 def _drop_privileges(user: RunAs) -> None:
