@@ -173,11 +173,17 @@ def _stay(instance: Instance) -> None:
 @app.command()
 def down(port_offset: Offset = None) -> None:
     """Stop everything, services before stores. The data are kept for the next `up`."""
-    began = time.monotonic()
-    if platform.shut_down(_chosen(port_offset)):
-        console.print(f"Everything is stopped after {time.monotonic() - began:.0f} s. The data are kept.")
-    else:
+    from launcher.stores import kafka
+
+    instance, began = _chosen(port_offset), time.monotonic()
+    if not platform.shut_down(instance):
         console.print("Nothing was running.")
+        return
+    console.print(f"Everything is stopped after {time.monotonic() - began:.0f} s. The data are kept.")
+    archive = kafka.class_archive(instance)
+    if archive.is_due():
+        console.print("Once on this machine: an archive of Kafka's classes, so that it starts faster …")
+        archive.make()
 
 
 @app.command()

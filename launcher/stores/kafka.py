@@ -7,6 +7,7 @@ from pathlib import Path
 
 from launcher.addresses import port_of
 from launcher.artifacts import fetch
+from launcher.class_archives import Archive
 from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.java import java
@@ -76,8 +77,14 @@ def _format(instance: Instance) -> None:
 
 def specification(instance: Instance) -> Specification:
     """The broker as the supervisor runs it."""
-    command = [*_java(instance), "kafka.Kafka", str(_configuration(instance))]
+    options = class_archive(instance).options()
+    command = [*_java(instance, *options), "kafka.Kafka", str(_configuration(instance))]
     return base_specification(instance, NAME, command, ready=Probe("tcp", port_of(instance, NAME)))
+
+
+def class_archive(instance: Instance) -> Archive:
+    """What halves the processor time of the broker's start."""
+    return Archive(NAME, (*JVM, "-cp", f"{fetch(NAME)}/*"), instance.state / "kafka.classes")
 
 
 def _java(instance: Instance, *options: str) -> list[str]:
