@@ -40,7 +40,7 @@ CLAIM = f"""
             WHERE older.topic = this.topic AND older.id < this.id
                 AND (older.key = this.key OR older.topic = ANY(%(ordered)s)))
         ORDER BY starts, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING {", ".join(str(field.column) for field in ParkedMessage._meta.concrete_fields)}
+    RETURNING {", ".join(f"messaging_parkedmessage.{field.column}" for field in ParkedMessage._meta.concrete_fields)}
 """  # noqa: S608 - names of our own
 
 
