@@ -190,8 +190,8 @@ def compared(connections: int, rounds: Sequence[Mapping[str, Side]], load: float
             "p50_ms": results.median([each[name].p50 for each in rounds]),
             "p99_ms": results.median([each[name].p99 for each in rounds]),
             "cpu_us": results.median([each[name].cpu_us for each in rounds]),
-            "ours_2_is_times": round(sorted(ratios)[len(ratios) // 2], 2),
-            "ratio_spread": f"{min(ratios):.2f}–{max(ratios):.2f}",
+            "ours_2_is_times": results.hundredths(ratios),
+            "ratio_spread": results.spread(ratios, 2),
             "load": load,
         }
 

@@ -56,6 +56,7 @@ DEVELOPMENT = ("alice", "bob", "carol")  # customers of every realm of developme
 MANAGER = "mia"
 SIGNED_IN_FOR = 20  # users that are made with one token of the administrator, which is good for a minute
 SHELF = 10  # products that a buyer with a basket takes in turn: what is bought leaves a basket a moment later
+BUSY = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 PUBLIC_HOST = "localhost:8000"  # MICROCOMMERCE_GATEWAY_URL of k8s/overlays/local
 
 T = TypeVar("T")
@@ -90,6 +91,9 @@ class Measured:
 
     answered: list[float] = field(default_factory=list)
     pushed: list[float] = field(default_factory=list)
+    unanswered: int = (
+        0  # orders of which a buyer was told that nobody knows: with too many buyers for the cores
+    )
 
 
 @dataclass
@@ -163,18 +167,32 @@ class Buyer:
         address = self._shop.gateway.replace("http", "ws", 1)
         self._socket = await self._http.ws_connect(f"{address}/ws/notifications/", headers=self._headers)
 
+    async def leave(self) -> None:
+        """Close the WebSocket."""
+        await self._socket.close()
+
     async def order_until(
         self, ends: float, measured: Measured, products: Sequence[str], *, by_basket: bool
     ) -> None:
         """Order one piece of the next of `products` at a time."""
-        while (began := time.perf_counter()) < ends:
+        while time.perf_counter() < ends:
             product = products[self._bought % len(products)]
             self._bought += 1
-            order = await self._order([{"product_id": product, "quantity": 1}], by_basket=by_basket)
-            answered = time.perf_counter()
-            await _confirmation(self._socket, order)
-            measured.answered.append((answered - began) * 1000)
-            measured.pushed.append((time.perf_counter() - began) * 1000)
+            await self.buy(product, measured, by_basket=by_basket)
+
+    async def buy(
+        self, product: str, measured: Measured, *, by_basket: bool = False, since: float = 0.0
+    ) -> None:
+        """Order one piece and wait for the push; what is measured begins now, or at the moment `since`."""
+        began = since or time.perf_counter()
+        order = await self._order([{"product_id": product, "quantity": 1}], by_basket=by_basket)
+        if not order:
+            measured.unanswered += 1
+            return
+        answered = time.perf_counter()
+        await _confirmation(self._socket, order)
+        measured.answered.append((answered - began) * 1000)
+        measured.pushed.append((time.perf_counter() - began) * 1000)
 
     async def _order(self, items: Sequence[Mapping[str, object]], *, by_basket: bool) -> str:
         if not by_basket:
@@ -186,9 +204,11 @@ class Buyer:
         return await self._post({"shipping_address": ADDRESS})
 
     async def _post(self, body: Mapping[str, object]) -> str:
-        """The id of the new order."""
+        """The id of the new order; empty where the service did not answer in time."""
         orders = f"{self._shop.gateway}/api/orders/"
         async with self._http.post(orders, json=body, headers=self._headers) as answer:
+            if answer.status in BUSY:
+                return ""
             if answer.status != HTTPStatus.CREATED:
                 raise RefusedError(f"No order: {await answer.text()}")
             return str((await answer.json())["id"])
@@ -417,6 +437,8 @@ def row(buyers: int, seen: Seen[Any], load: float, **more: float) -> results.Row
 
 def _show(buyers: int, seen: Seen[Any]) -> None:
     print(f"{buyers} buyers: {seen.rate:.1f} orders a second ({seen.orders} in {seen.seconds:.0f} s)")
+    if seen.measured.unanswered:
+        print(f"  not answered     {seen.measured.unanswered} orders: 503 or 504")
     print(f"  POST answered    {percentiles(seen.measured.answered)}")
     print(f"  POST to push     {percentiles(seen.measured.pushed)}", flush=True)
 

@@ -44,9 +44,14 @@ def median(values: Sequence[float]) -> float:
     return round(statistics.median(values), 1)
 
 
-def spread(values: Sequence[float]) -> str:
+def hundredths(values: Sequence[float]) -> float:
+    """The median, with two decimals: for ratios near one."""
+    return round(statistics.median(values), 2)
+
+
+def spread(values: Sequence[float], decimals: int = 1) -> str:
     """The least and the most."""
-    return f"{min(values):.1f}–{max(values):.1f}"
+    return f"{min(values):.{decimals}f}–{max(values):.{decimals}f}"
 
 
 def about() -> dict[str, Any]:

@@ -89,6 +89,34 @@ BENCHMARKS = (
         "--pairs 5 --seconds 4",
     ),
     Benchmark(
+        "limit",
+        "the SQL and the messages of one order alone on the machine, and which part of that the platform does",
+        "--buyers",
+        "--pairs 3 --seconds 8 --orders 2000",
+    ),
+    Benchmark(
+        "second",
+        "one more worker or consumer, with and without it in turn",
+        "--buyers",
+        "--roles saga-worker,saga-consumer --pairs 5 --seconds 8",
+    ),
+    Benchmark(
+        "sockets",
+        "a thousand listeners and 50 orders a second: the wait for the push, memory of a socket",
+        options="--sockets 1000 --orders 50 --buyers 32 --seconds 20",
+    ),
+    Benchmark(
+        "large",
+        "a million orders and products beside the platform when it was small: only where it may be thrown away",
+        options="--rows 1000000 --buyers 32 --seconds 15 --products 10 --keep-rows",
+    ),
+    Benchmark(
+        "plots",
+        "draws what `bench orders` has written, for docs/performance.md",
+        options="--results FILE --out DIRECTORY",
+        measures=False,
+    ),
+    Benchmark(
         "scaling",
         "computes machines for a rate of orders from benchmarks/costs.json",
         options="--orders-per-second 10,1000 --check",
