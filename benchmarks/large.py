@@ -26,6 +26,7 @@ import requests
 from bson import ObjectId
 from bson.decimal128 import Decimal128
 from pymongo import MongoClient
+from pymongo.collection import Collection
 from redis import Redis
 
 from benchmarks import results
@@ -116,15 +117,16 @@ def fill(instance: Instance, rows: int) -> None:
         with psycopg.connect(postgres_url(instance, name), autocommit=True) as connection:
             for statement in statements:
                 began = time.perf_counter()
-                connection.execute(statement, {"rows": rows})  # type: ignore[arg-type]
+                connection.execute(statement, {"rows": rows})
                 _say(statement.split()[2], rows, began)
             connection.execute("VACUUM ANALYZE")
     began = time.perf_counter()
     client: MongoClient[dict[str, Any]]
     with MongoClient(mongodb_url(instance, "product")) as client:
+        products: Collection[dict[str, Any]] = client["product"]["product_product"]
         documents = _products(rows)
         while batch := list(islice(documents, AT_ONCE)):
-            client["product"]["product_product"].insert_many(batch, ordered=False)
+            products.insert_many(batch, ordered=False)
     _say("products", rows, began)
     began = time.perf_counter()
     with Redis(port=port_of(instance, "redis"), db=service("basket").redis) as redis:

@@ -118,13 +118,13 @@ def _told(instance: Instance) -> Iterator[Any]:
     start = file.stat().st_size
     with psycopg.connect(postgres_url(instance), autocommit=True) as connection:
         for setting in LOG:
-            connection.execute(f"ALTER SYSTEM SET {setting}")  # type: ignore[arg-type]
+            connection.execute(f"ALTER SYSTEM SET {setting}")
         connection.execute("SELECT pg_reload_conf()")
         try:
             yield lambda: file.read_bytes()[start:].decode(errors="replace")
         finally:
             for setting in LOG:
-                connection.execute(f"ALTER SYSTEM RESET {setting.partition(' ')[0]}")  # type: ignore[arg-type]
+                connection.execute(f"ALTER SYSTEM RESET {setting.partition(' ')[0]}")
             connection.execute("SELECT pg_reload_conf()")
 
 
@@ -189,16 +189,16 @@ def copies(instance: Instance, anatomy: Anatomy) -> Iterator[tuple[Instance, dic
 
 def _copy(instance: Instance, own: Instance, name: str, product: str) -> None:
     with psycopg.connect(postgres_url(own), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+        connection.execute(f'CREATE DATABASE "{name}"')
     dump = [str(postgres.program("pg_dump")), "--schema-only", "--no-owner", "--no-privileges"]
     schema = subprocess.run([*dump, postgres_url(instance, name)], capture_output=True, text=True, check=True)
     load = "\n".join(line for line in schema.stdout.splitlines() if not line.startswith("\\"))
     with psycopg.connect(_url(own, name), autocommit=True) as there:
-        there.execute(load)  # type: ignore[arg-type]
+        there.execute(load)
         if table := COPIED.get(name):
             with psycopg.connect(postgres_url(instance, name)) as here:
                 query = f"SELECT to_jsonb(one) FROM {table} AS one WHERE product_id = %s"  # noqa: S608 - from the table above
-                [row] = here.execute(query, [product]).fetchone() or ({},)  # type: ignore[arg-type]
+                [row] = here.execute(query, [product]).fetchone() or ({},)
             for number in range(10, 100):
                 new = (
                     row
@@ -206,7 +206,7 @@ def _copy(instance: Instance, own: Instance, name: str, product: str) -> None:
                     | ({"on_hand": 10**9} if name == "stock" else {})
                 )
                 insert = f"INSERT INTO public.{table} SELECT * FROM jsonb_populate_record(NULL::public.{table}, %s)"  # noqa: S608
-                there.execute(insert, [json.dumps(new)])  # type: ignore[arg-type]
+                there.execute(insert, [json.dumps(new)])
 
 
 def _url(own: Instance, name: str) -> str:
