@@ -20,17 +20,16 @@ from launcher.system import BLOCKING_THREADS
 
 BATCH = 200  # messages of one turn at most: shared/messaging/consumer.py, apps/saga/orchestrator.py
 SAMPLE = 500.0  # orders a second of which a simulation is not yet slow
-SAGA = ("saga-consumer", "saga-worker", "saga-relay")
-STOCK = ("stock-consumer", "stock-relay")
 TO_CONFIRMED = (
-    *("gateway", "order-api", "order-relay"),
-    *(*SAGA, *STOCK),  # reserve
-    *(*SAGA, *STOCK),  # commit
-    *(*SAGA, "order-consumer", "order-relay"),  # confirm
+    *("gateway", "order-api", "order-consumer"),  # which carries what the API has written
+    *("saga-consumer", "stock-consumer"),  # reserve
+    *("saga-consumer", "stock-consumer"),  # commit
+    *("saga-consumer", "order-consumer"),  # confirm
 )
 PUSHED = ("notification-consumer", "notification-api")
-ENDED = (*SAGA, "basket-consumer")
+ENDED = ("saga-consumer", "basket-consumer")
 WAY = (*TO_CONFIRMED, *PUSHED, *ENDED)
+CARRIERS = ("order-consumer", "stock-consumer", "saga-consumer")  # with the relay of their service in them
 APIS = ("gateway", "order-api", "notification-api")  # a request costs what it costs, whoever else asks
 MOMENT = 4.0  # ms of a core that others take at once
 SAME = 1e-9  # sizes whose batches are the same say nothing of batches

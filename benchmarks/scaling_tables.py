@@ -71,7 +71,6 @@ COST_ROWS: Mapping[str, Callable[[Json], str]] = {
     "– notification-api": _cpu("notification-api"),
     f"– consumers of {', '.join(CONSUMERS)}": _cpu(*(f"{name}-consumer" for name in CONSUMERS)),
     "– saga-worker": _cpu("saga-worker"),
-    "– relays of order, stock, saga": _cpu("order-relay", "stock-relay", "saga-relay"),
     "– PostgreSQL": _cpu("postgres"),
     "– Kafka": _cpu("kafka"),
     "– Redis": _cpu("redis"),

@@ -28,7 +28,7 @@ class Service:
     server: Server
     redis: int  # number of its own Redis database
     database: str | None  # the store that holds what it owns, besides Redis
-    roles: tuple[str, ...]
+    roles: tuple[str, ...]  # a consumer carries its service's outbox as well; a relay does nothing else
 
     @property
     def package(self) -> str:
@@ -54,11 +54,11 @@ SERVICES = (
     #       name            port  server      redis  database    roles
     Service("gateway",      8000, "gateway",  1,     None,       ("gateway",)),
     Service("product",      8001, "wsgi",     7,     "mongod",   ("api", "relay")),
-    Service("order",        8002, "wsgi",     5,     "postgres", ("api", "consumer", "relay")),
-    Service("stock",        8003, "wsgi",     6,     "postgres", ("api", "consumer", "relay")),
+    Service("order",        8002, "wsgi",     5,     "postgres", ("api", "consumer")),
+    Service("stock",        8003, "wsgi",     6,     "postgres", ("api", "consumer")),
     Service("basket",       8004, "wsgi",     2,     None,       ("api", "consumer")),
     Service("notification", 8005, "channels", 3,     "postgres", ("api", "consumer")),
-    Service("saga",         8006, "wsgi",     4,     "postgres", ("api", "consumer", "relay", "worker", "beat")),
+    Service("saga",         8006, "wsgi",     4,     "postgres", ("api", "consumer", "worker", "beat")),
 )  # fmt: skip
 
 # role -> how far its port is from the service's own

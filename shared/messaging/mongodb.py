@@ -82,8 +82,9 @@ class MongoOutbox:
         self._renew_at = time.monotonic() + RENEW_EVERY if held else 0.0
         return held
 
-    def take(self, limit: int) -> Sequence[OutboxRow]:
+    def take(self, limit: int, sent: Sequence[Hashable] = ()) -> Sequence[OutboxRow]:
         """The lowest numbers without `sent_at`."""
+        self.mark_sent(sent)
         with _away():
             documents = list(self._outbox.find({"sent_at": None}).sort("_id", 1).limit(limit))
         if documents:
@@ -110,6 +111,9 @@ class MongoOutbox:
                 change = self._open_stream.try_next()
                 if change is not None and (self._seen is None or change["documentKey"]["_id"] > self._seen):
                     return
+
+    def wake(self) -> None:
+        """The stream cannot be interrupted; `wait` is over in a second."""
 
     def purge(self) -> bool:
         """A piece of the sent messages that nobody asks about any more."""

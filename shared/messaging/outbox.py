@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from shared.contracts import Message
 from shared.faults import crash_point
 from shared.messaging.envelope import Cause, encode
 from shared.messaging.models import OutboxMessage
+from shared.messaging.wake_up import wake_here
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,10 @@ def publish_all(outgoing: Iterable[Outgoing]) -> None:
         )
     rows = [row(message, cause) for message, cause in outgoing]
     if rows:
+        if not settings.MESSAGING_OUTBOX:
+            raise ImproperlyConfigured(
+                "Nobody would carry it: let MESSAGING_OUTBOX name this service's outbox."
+            )
         _write(rows)
         crash_point("outbox.written")
         written()
@@ -64,12 +70,14 @@ def written() -> None:
 
 def _committed() -> None:
     crash_point("outbox.committed")
-    if not _is_mongodb():  # whose relay follows a change stream
-        _wake_relay()
+    if _is_mongodb():
+        return  # its relay follows a change stream
+    if not wake_here():
+        _notify()
 
 
-def _wake_relay() -> None:
-    """Tell the relay that something waits: not in the transaction, whose commit all others would wait for (ADR 0002)."""
+def _notify() -> None:
+    """Wake another process's relay: not in the transaction, whose commit all others would wait for (ADR 0002)."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])

@@ -2,6 +2,10 @@
 
 Killed between delivery and mark, it sends the message again with the same id: the inbox of whoever gets it
 knows that id. One relay of a service is active at a time (the source holds a lock), the others stand by.
+
+Where a service has a consumer, the relay is a thread of the consumer's process (`shared.messaging.process`, ADR 0029),
+with a connection and a producer of its own: the two share nothing but the wake-up that follows a commit. So what holds
+for a process holds for the thread: killed anywhere, the rows are there and not marked, and the next relay sends them.
 """
 
 import logging
@@ -13,10 +17,13 @@ from typing import Protocol
 
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as KafkaMessage
+from django.conf import settings
+from django.utils.module_loading import import_string
 from prometheus_client import Counter, Gauge
 
 from shared.contracts.topics import ORDERED
 from shared.faults import crash_point
+from shared.messaging import kafka
 from shared.messaging.purge import EVERY
 from shared.telemetry.probe import Pulse
 
@@ -54,14 +61,14 @@ class OutboxSource(Protocol):
     def acquire(self) -> bool:
         """Become the one active relay, or learn that another one is."""
 
-    def take(self, limit: int) -> Sequence[OutboxRow]:
-        """The oldest messages that were not sent."""
-
-    def mark_sent(self, ids: Sequence[Hashable]) -> None:
-        """Kafka has these."""
+    def take(self, limit: int, sent: Sequence[Hashable] = ()) -> Sequence[OutboxRow]:
+        """Mark `sent`, which Kafka has, and return the oldest messages that were not sent."""
 
     def wait(self, seconds: float) -> None:
-        """Return when the store says that something was written, or after `seconds`."""
+        """Return when something may have been written since the last `take`, or after `seconds`."""
+
+    def wake(self) -> None:
+        """Have `wait` return at once, if it can: safe from any thread and signal handler."""
 
     def purge(self) -> bool:
         """Forget a piece of what was sent long ago, as much as takes a moment; returns whether more may be left."""
@@ -80,6 +87,8 @@ class Relay:
 
     def __post_init__(self) -> None:
         self._stopping = False
+        # What came with the mark of the last batch; None where nobody has looked since.
+        self._taken: Sequence[OutboxRow] | None = None
         self._one_by_one = False  # after a refusal: Kafka refuses what the library put together as a whole
         self._purge_at = 0.0
         self._has_more_to_purge = False
@@ -89,40 +98,61 @@ class Relay:
     def stop(self) -> None:
         """Finish the batch in hand and return from `run`. Safe to call from a signal handler."""
         self._stopping = True
+        self.source.wake()
 
     def run(self) -> None:
-        """Carry messages until told to stop."""
-        while not self._stopping:
-            self.pulse.beat()
-            try:
-                self.turn()
-            except SourceAway as error:
-                logger.warning("The outbox cannot be reached: %s", error)
-                self.source.reconnect()
-                time.sleep(IDLE_WAIT)
+        """Carry messages until told to stop; whatever ends it, the next relay need not wait for this one's lock."""
+        try:
+            while not self._stopping:
+                self.pulse.beat()
+                try:
+                    self.turn()
+                except SourceAway as error:
+                    logger.warning("The outbox cannot be reached: %s", error)
+                    self._let_go()
+                    time.sleep(IDLE_WAIT)
+        finally:
+            self._let_go()
 
     def turn(self) -> None:
-        """One round: carry what waits, or wait for something."""
+        """One round: wait where the last one has found nothing more, and carry what there is."""
         self.producer.poll(0)
         if not self.source.acquire():
             self.pulse.ready = True  # standing by is what a second replica is for
-            self._waits_since = None
+            self._taken = self._waits_since = None
             time.sleep(IDLE_WAIT)
             return
         self.pulse.ready = True
         self._purge_by_the_clock()
-        rows = self.source.take(BATCH)
-        self._waits_since = _written_at(rows[0]) if rows else None
+        rows = self._rows()
+        self._note_oldest(rows)
         if not rows:
-            self.source.wait(0 if self._has_more_to_purge else IDLE_WAIT)
+            self._taken = rows
             return
         crash_point("relay.taken")
         delivered = self._send(rows)
         crash_point("relay.sent")
-        self.source.mark_sent(delivered)
+        self._taken = self.source.take(BATCH, delivered)
+        self._note_oldest(self._taken)
         crash_point("relay.marked")
         if len(delivered) < len(rows) and not self._stopping:
             time.sleep(IDLE_WAIT)  # what Kafka refuses now it will hardly take in the next moment
+
+    def _rows(self) -> Sequence[OutboxRow]:
+        """What the mark of the last batch has brought along, or else what there is after a wake-up."""
+        taken, self._taken = self._taken, None
+        if taken:
+            return taken
+        if taken is not None:
+            self.source.wait(0 if self._has_more_to_purge else IDLE_WAIT)
+        return self.source.take(BATCH)
+
+    def _let_go(self) -> None:
+        self._taken = None  # another relay may send it meanwhile
+        self.source.reconnect()
+
+    def _note_oldest(self, rows: Sequence[OutboxRow]) -> None:
+        self._waits_since = _written_at(rows[0]) if rows else None
 
     def _oldest(self) -> float:
         since = self._waits_since
@@ -169,6 +199,12 @@ class Relay:
             self._has_more_to_purge = False  # so it stays where the purge fails
             self._purge_at = time.monotonic() + EVERY
             self._has_more_to_purge = self.source.purge()
+
+
+def of_this_service() -> Relay:
+    """The relay of the outbox that `settings.MESSAGING_OUTBOX` names."""
+    source: OutboxSource = import_string(settings.MESSAGING_OUTBOX)()
+    return Relay(source, kafka.producer(settings.ENVIRONMENT.kafka, settings.SERVICE_NAME))
 
 
 def _written_at(row: OutboxRow) -> float:

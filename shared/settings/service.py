@@ -36,7 +36,8 @@ def service_settings(
         "SERVICE_NAME": name,
         "SERVICE_PACKAGE": apps[0],
         "MESSAGING_LEDGER": "shared.messaging.ledger.SqlLedger",
-        "MESSAGING_OUTBOX": "shared.messaging.postgresql.PostgresOutbox",
+        # The source of messages that a process of the service carries to Kafka; empty where it sends none.
+        "MESSAGING_OUTBOX": "shared.messaging.postgresql.PostgresOutbox" if env.database_url else "",
         "TOKEN_VERIFIER": "shared.auth.verifier.keycloak_verifier",
         "SECRET_KEY": env.secret_key,
         "DEBUG": env.debug,

@@ -33,11 +33,14 @@ class Pulse:
         return time.monotonic() - self._last < self._limit
 
 
-def serve(host: str, port: int, pulse: Pulse) -> ThreadingHTTPServer:
-    """Answer `/health/live`, `/health/ready` and `/metrics` on `port` of `host` from a thread of its own."""
+def serve(host: str, port: int, *pulses: Pulse) -> ThreadingHTTPServer:
+    """Answer `/health/live`, `/health/ready` and `/metrics` on `port` of `host` from a thread of its own.
+
+    Of several loops each must be alive, and ready: where one hangs, the process is started again.
+    """
     answers: dict[str, Callable[[], bool]] = {
-        "/health/live": pulse.is_alive,
-        "/health/ready": lambda: pulse.ready and pulse.is_alive(),
+        "/health/live": lambda: all(pulse.is_alive() for pulse in pulses),
+        "/health/ready": lambda: all(pulse.ready and pulse.is_alive() for pulse in pulses),
     }
 
     class Handler(BaseHTTPRequestHandler):

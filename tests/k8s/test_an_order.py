@@ -6,7 +6,7 @@ from tests.k8s.shop import Shop, Shopper
 
 
 def test_an_order_is_bought_and_its_customer_hears_of_it_live(shop: Shop, alice: Shopper) -> None:
-    """Red when any arrow on the way is closed: gateway to services, relays and consumers to Kafka, all to their stores."""
+    """Red when any arrow on the way is closed: gateway to services, consumers and product's relay to Kafka, all to their stores."""
     product = shop.products(1)[0]
     with alice.listen() as socket:
         answer = alice.order(product)

@@ -208,11 +208,11 @@ def test_logs_of_a_service_are_those_of_its_processes_in_the_order_of_time(state
     (state / "logs" / "order-api.log").write_text(
         "2026-11-28T10:00:00.100Z asked\n2026-11-28T10:00:02Z answered\n"
     )
-    (state / "logs" / "order-relay.log").write_text(
+    (state / "logs" / "order-consumer.log").write_text(
         '{"event": "sent", "timestamp": "2026-11-28T10:00:01Z"}\n'
     )
     said = call("logs", "order", "--port-offset", NOBODY_USES).stdout.splitlines()
-    assert [line.partition(" | ")[0].strip() for line in said] == ["order-api", "order-relay", "order-api"]
+    assert [line.partition(" | ")[0].strip() for line in said] == ["order-api", "order-consumer", "order-api"]
     assert call("logs", "order", "-n", "1", "--port-offset", NOBODY_USES).stdout.splitlines() == said[-1:]
 
 

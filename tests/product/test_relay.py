@@ -194,9 +194,10 @@ def test_a_sleeper_leaves_the_newest_message_last(topic: str) -> None:
     assert relay.source.acquire()
     relay.turn()
     publish(topic, 2)
+    second = OutboxMessage.objects.order_by("-pk")[0].payload
     relay.turn()
     assert waiting() == 0
-    sleeper.source.mark_sent(sleeper._send(held))
+    assert [row.payload for row in sleeper.source.take(10, sleeper._send(held))] == [second]
     assert waiting() == 1
     relay.turn()
     assert waiting() == 0

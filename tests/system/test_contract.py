@@ -4,13 +4,15 @@
 """
 
 import uuid
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
 
-from tests.system.platform import Platform
+from launcher.evidence import ask
+from tests.system.platform import INSTANCE, Platform
 from tests.system.problems import problem
 from tests.system.shop import Shop
 from tests.system.shopper import ADDRESS, Json, Shopper, items
@@ -26,6 +28,7 @@ ORDER = {
     "created_at", "updated_at",
 }  # fmt: skip
 SAGA = {"id", "kind", "order_id", "status", "deadline", "steps", "history", "trace_id"}
+ASKED_OF_STOCK = "SELECT id FROM messaging_outboxmessage WHERE topic = 'stock.commands' AND sent_at IS NOT NULL AND key = %s"
 STALE = '"00000000000000000000000000000000"'
 
 
@@ -132,10 +135,15 @@ class TestStock:
 
     def test_fewer_than_are_reserved(self, platform: Platform, shop: Shop, shopper: Shopper) -> None:
         """PUT `on_hand` below `reserved` is 409; so is an adjustment. Red without `left < shelf.reserved` in `operations._move`."""
-        piece = shop.product(stock=5)
+        piece, other = shop.product(stock=5), shop.product(stock=1)
         path = f"/api/stock/{piece.id}/"
-        with platform.paused("stock-relay"):  # nobody hears that it was reserved, so nobody commits it
-            order_id = shopper.place((piece, 3), (shop.product(stock=1), 1))
+        with ExitStack() as nobody_hears:  # that it was reserved, so nobody commits it
+            with platform.paused("stock-consumer"):
+                order_id = shopper.place((piece, 3), (other, 1))
+                eventually(
+                    lambda: ask(INSTANCE, "saga", ASKED_OF_STOCK, order_id), what="its reservation asked for"
+                )
+                nobody_hears.enter_context(platform.paused("saga-consumer"))
             eventually(lambda: shop.stock(piece), lambda stock: stock == (5, 3), what="three reserved")
             problem(shop.manager.send("PUT", path, json={"on_hand": 2}), 409)
             problem(

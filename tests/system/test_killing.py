@@ -19,11 +19,11 @@ from tests.system.waiting import HEAL, eventually
 PROCESSES = [
     "gateway",
     "product-api", "product-relay",
-    "order-api", "order-consumer", "order-relay",
-    "stock-api", "stock-consumer", "stock-relay",
+    "order-api", "order-consumer",
+    "stock-api", "stock-consumer",
     "basket-api", "basket-consumer",
     "notification-api", "notification-consumer",
-    "saga-api", "saga-consumer", "saga-relay", "saga-worker", "saga-beat",
+    "saga-api", "saga-consumer", "saga-worker", "saga-beat",
 ]  # fmt: skip
 INFRASTRUCTURE = {"postgres", "mongod", "redis", "kafka", "keycloak", "mail"}
 STOCK = 10_000

@@ -1,7 +1,8 @@
 """The laboratory's consumer or relay as a process of its own, to be killed: `python -m … consume TOPIC GROUP`.
 
-It is what `manage.py consume` and `manage.py relay` run, with a handler that a message can tell to be slow,
-or to take the process down.
+It is what `manage.py consume` and `manage.py relay` run, with a handler that a message can tell to be slow, to answer,
+or to take the process down. `both` is what a service with an outbox runs; in `dying`, `stuck` and `deaf` its relay is
+what the word says.
 """
 
 import os
@@ -9,8 +10,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import timedelta
+from typing import NoReturn
 
 import django
 
@@ -20,12 +22,12 @@ from django.conf import settings  # noqa: E402 - Django first
 
 from shared.contracts import BY_TYPE  # noqa: E402
 from shared.contracts.topics import Topic  # noqa: E402
-from shared.messaging import dead_letters, kafka, ledger, process  # noqa: E402
+from shared.messaging import dead_letters, kafka, ledger, outbox, process, relay  # noqa: E402
 from shared.messaging.consumer import Consumer  # noqa: E402
 from shared.messaging.dead_letters import DeadLetterQueue  # noqa: E402
 from shared.messaging.envelope import Received  # noqa: E402
 from shared.messaging.postgresql import PostgresOutbox  # noqa: E402
-from shared.messaging.relay import Relay  # noqa: E402
+from shared.telemetry.probe import Pulse  # noqa: E402
 from tests.shared.messaging.lab import GIVES_UP_AFTER, WORD_WITHIN, Note, write  # noqa: E402
 
 SHORT_LEASE = timedelta(seconds=1)
@@ -37,15 +39,18 @@ def obey(batch: Sequence[Received[Note]]) -> None:
     for received in batch:
         note = received.message
         write(note.about, note.text)
-        while note.text == "until asked to stop" and not asked_to_stop.is_set():
+        while note.text.endswith("until asked to stop") and not asked_to_stop.is_set():
             time.sleep(0.1)
         if note.text.startswith("slow"):
             time.sleep(float(note.text.removeprefix("slow ")))
+        if note.text.startswith("question"):
+            answer = Note(about=note.about, text=note.text.replace("question", "answer"))
+            outbox.publish(answer, cause=received)
         if note.text == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def consume(group: str) -> None:
+def consume(group: str, *beside: process.Loop) -> None:
     """As `manage.py consume`."""
     ledger.LEASE = SHORT_LEASE
     dead_letters.TIMEOUT = WORD_WITHIN
@@ -59,17 +64,55 @@ def consume(group: str) -> None:
         ),
     )
 
+    finish = consumer.stop
+
     def stop() -> None:
         asked_to_stop.set()
-        consumer.stop()
+        finish()
 
-    process.run(consumer.run, stop, consumer.pulse)
+    consumer.stop = stop  # type: ignore[method-assign]
+    process.run(consumer, *beside)
 
 
-def relay() -> None:
+class Dying(PostgresOutbox):
+    """Fails in a way that nobody has thought of."""
+
+    def take(self, limit: int, sent: Sequence[Hashable] = ()) -> NoReturn:
+        raise RuntimeError("the relay dies")
+
+
+class Stuck(PostgresOutbox):
+    """Never comes back."""
+
+    def take(self, limit: int, sent: Sequence[Hashable] = ()) -> NoReturn:
+        while True:
+            time.sleep(60)
+
+
+def stuck() -> relay.Relay:
+    """Soon taken for dead."""
+    made = relay.Relay(Stuck(), kafka.producer(settings.ENVIRONMENT.kafka, "lab"))
+    made.pulse = Pulse(limit=3)
+    return made
+
+
+def deaf() -> relay.Relay:
+    """Goes by a wire on which Kafka does not hear it."""
+    kafka.STATISTICS_MS, kafka.DEAF_AFTER, kafka.ANSWER_SECONDS = 1_000, 3.0, 5.0
+    return relay.Relay(PostgresOutbox(), kafka.producer(sys.argv[4], "deaf"))
+
+
+BESIDE = {
+    "both": relay.of_this_service,
+    "dying": lambda: relay.Relay(Dying(), kafka.producer(settings.ENVIRONMENT.kafka, "lab")),
+    "stuck": stuck,
+    "deaf": deaf,
+}
+
+
+def carry() -> None:
     """As `manage.py relay`."""
-    made = Relay(PostgresOutbox(), kafka.producer(settings.ENVIRONMENT.kafka, "lab"))
-    process.run(made.run, made.stop, made.pulse)
+    process.run(relay.of_this_service())
 
 
 def say_so(*_: object) -> None:
@@ -90,7 +133,9 @@ if __name__ == "__main__":
     BY_TYPE[Note.TYPE] = Note
     if sys.argv[1] == "consume":
         consume(sys.argv[3])
+    elif sys.argv[1] in BESIDE:
+        consume(sys.argv[3], BESIDE[sys.argv[1]]())
     elif sys.argv[1] == "stay":
         stay(sys.argv[3])
     else:
-        relay()
+        carry()

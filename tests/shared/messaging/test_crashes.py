@@ -24,7 +24,7 @@ MODULE = "tests.shared.messaging.lab_process"
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
-def environment() -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
     """What a process needs to work on this test's database."""
     db = connection.settings_dict
     address = f"{db['HOST']}:{db['PORT']}/{db['NAME']}"
@@ -33,6 +33,7 @@ def environment() -> dict[str, str]:
         **os.environ,
         "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
         "MICROCOMMERCE_DATABASE_URL": url,
+        **more,
     }
 
 
@@ -41,9 +42,12 @@ def start(lab: Lab) -> Iterator[Start]:
     """Starts consumers and relays of the laboratory; none is left at the end."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(role: str = "consume") -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", MODULE, role, lab.topic.name, lab.group]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment()))
+    def begin(role: str = "consume", *more: str, **variables: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", MODULE, role, lab.topic.name, lab.group, *more]
+        # A crash point kills its whole group, which shall not be the tests'.
+        started.append(
+            subprocess.Popen(command, cwd=ROOT, env=environment(**variables), start_new_session=True)
+        )
         return started[-1]
 
     yield begin

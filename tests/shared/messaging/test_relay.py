@@ -17,7 +17,7 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from shared.messaging import kafka, outbox
+from shared.messaging import kafka, outbox, postgresql
 from shared.messaging import relay as engine
 from shared.messaging.envelope import decode, encode
 from shared.messaging.models import InboxMessage, OutboxMessage
@@ -37,13 +37,12 @@ class Counting(PostgresOutbox):
 
     looks = marks = 0
 
-    def take(self, limit: int) -> Sequence[engine.OutboxRow]:
-        self.looks += 1
-        return super().take(limit)
-
-    def mark_sent(self, ids: Sequence[Hashable]) -> None:
-        self.marks += 1
-        super().mark_sent(ids)
+    def take(self, limit: int, sent: Sequence[Hashable] = ()) -> Sequence[engine.OutboxRow]:
+        if sent:
+            self.marks += 1
+        else:
+            self.looks += 1
+        return super().take(limit, sent)
 
 
 @contextmanager
@@ -164,7 +163,12 @@ def test_what_is_rolled_back_is_never_sent(lab: Lab) -> None:
     assert texts(lab) == ["after"]
 
 
-def test_a_commit_wakes_the_relay(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_a_commit_wakes_the_relay(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, where: str
+) -> None:
+    if where == "elsewhere":
+        request.getfixturevalue("elsewhere")
     monkeypatch.setattr(engine, "IDLE_WAIT", 30.0)
     with relaying(relay := relay_of(lab)):
         publish("first")
@@ -172,10 +176,18 @@ def test_a_commit_wakes_the_relay(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
         time.sleep(0.5)
         publish("second")
         eventually(lambda: unsent() == 0, 20)  # less than it waits by itself
+        stopped = time.monotonic()
         relay.stop()
-        publish("the end")  # wakes it once more, so that it sees that it shall stop
+    assert time.monotonic() - stopped < 20  # woken once more, so that it sees that it shall stop
 
 
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every relay were another process's."""
+    monkeypatch.setattr(postgresql, "activate", lambda _: None)
+
+
+@pytest.mark.usefixtures("elsewhere")
 def test_a_commit_waits_for_nobody_and_the_relay_is_woken_after_it(lab: Lab) -> None:
     """NOTIFY inside a transaction is a lock of the whole server, kept until the disk has the commit. Red with a trigger."""
     source = PostgresOutbox()
@@ -211,18 +223,42 @@ def test_a_batch_costs_one_look_and_one_mark(lab: Lab) -> None:
     assert (source.looks, source.marks, unsent()) == (1, 1, 0)
 
 
-def test_many_wake_ups_are_one(lab: Lab) -> None:
-    """What has come while the relay was busy says one thing. Red when `wait` leaves all but the first for later."""
+def test_a_mark_brings_the_next_batch_along(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under load a batch is one round trip. Red when what comes with the mark is left, or sent again."""
+    monkeypatch.setattr(engine, "BATCH", 10)
+    publish(*(str(number) for number in range(30)))
+    relay = relay_of(lab, source := Counting())
+    for _ in range(3):
+        relay.turn()
+    relay.source.reconnect()
+    assert (source.looks, source.marks, unsent()) == (1, 3, 0)
+    assert len(texts(lab)) == 30
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_many_wake_ups_are_one(lab: Lab, request: pytest.FixtureRequest, where: str) -> None:
+    """What was said before the look says nothing after it, and what was said since is one. Red without `_read_notifies`
+    or `clear` in `take`, and when `wait` leaves all but the first for later.
+    """
+    if where == "elsewhere":
+        request.getfixturevalue("elsewhere")
     source = PostgresOutbox()
     source.acquire()
     for number in range(20):
         publish(str(number))
-    assert len(source.take(100)) == 20
-    source.wait(10)
+    time.sleep(0.5)  # PostgreSQL passes a NOTIFY on as soon as it comes to it
+    rows = source.take(100)
+    assert len(rows) == 20
     started = time.monotonic()
     source.wait(0.5)
-    source.reconnect()
     assert time.monotonic() - started >= 0.5
+    for number in range(20):
+        publish(str(number))
+    source.wait(10)
+    assert len(source.take(100, [row.id for row in rows])) == 20
+    source.wait(0.5)
+    source.reconnect()
+    assert 1 <= time.monotonic() - started < 10
 
 
 def test_marks_do_not_wait_for_the_disk_and_the_messages_of_others_do(lab: Lab) -> None:
@@ -290,8 +326,10 @@ def test_killed_between_delivery_and_mark_the_same_id_is_sent_again(lab: Lab) ->
         pass
 
     class Forgetful(PostgresOutbox):
-        def mark_sent(self, ids: object) -> None:
-            raise Killed
+        def take(self, limit: int, sent: Sequence[Hashable] = ()) -> Sequence[engine.OutboxRow]:
+            if sent:
+                raise Killed
+            return super().take(limit)
 
     publish("twice")
     relay = relay_of(lab, Forgetful())

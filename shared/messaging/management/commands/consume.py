@@ -1,4 +1,4 @@
-"""`manage.py consume`: handle what comes on Kafka with this service's `handlers.py`."""
+"""`manage.py consume`: handle what comes on Kafka with this service's `handlers.py`, and carry its outbox, if it has one."""
 
 from importlib import import_module
 from typing import Any
@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils.module_loading import import_string
 
 from shared.contracts.topics import REPLAYS
-from shared.messaging import kafka, process
+from shared.messaging import kafka, process, relay
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import SEND_TIMEOUT_MS, DeadLetterQueue
 from shared.telemetry.probe import Pulse
@@ -36,4 +36,5 @@ class Command(BaseCommand):
             pulse=Pulse(),
             after_turn=getattr(table, "AFTER_TURN", None),
         )
-        process.run(consumer.run, consumer.stop, consumer.pulse)
+        beside = [relay.of_this_service()] if settings.MESSAGING_OUTBOX else []
+        process.run(consumer, *beside)

@@ -1,22 +1,23 @@
 """`manage.py relay`: carry this service's outbox to Kafka."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
-from django.utils.module_loading import import_string
+from django.core.management.base import BaseCommand, CommandError
 
-from shared.messaging import kafka, process
-from shared.messaging.relay import Relay
+from shared.messaging import process, relay
 
 
 class Command(BaseCommand):
-    """Runs one relay until SIGTERM; a second one stands by."""
+    """Runs one relay until SIGTERM; a second one stands by. For a service that handles no messages of others."""
 
     help = "Carry this service's outbox to Kafka until told to stop."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Build the relay for this service's store and run it."""
-        source = import_string(settings.MESSAGING_OUTBOX)()
-        relay = Relay(source, kafka.producer(settings.ENVIRONMENT.kafka, settings.SERVICE_NAME))
-        process.run(relay.run, relay.stop, relay.pulse)
+        if find_spec(f"{settings.SERVICE_PACKAGE}.handlers"):
+            raise CommandError(
+                "`manage.py consume` carries the outbox of this service: start one more of those."
+            )
+        process.run(relay.of_this_service())
