@@ -3,6 +3,10 @@
 from shared.http.problems import Problem
 
 
+class Unwritable(Exception):
+    """PostgreSQL did not take a batch of sagas; the transaction is lost."""
+
+
 class SagaFinished(Problem):
     """There is nothing to wake."""
 

@@ -6,15 +6,17 @@ woken once for whatever a batch leaves.
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from apps.saga import orchestrator
 from apps.saga.dead_letters import collect, outlived
+from apps.saga.errors import Unwritable
 from apps.saga.models import Saga
 from apps.saga.placement import PLACEMENT
 from apps.saga.tasks import wake
@@ -22,10 +24,12 @@ from shared import contracts
 from shared.contracts.message import AboutOrder
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
+from shared.messaging.ledger import TryAgain
 from shared.messaging.periodic import Periodic
 from shared.messaging.purge import EVERY, Purge
 
 Events = Sequence[Received[AboutOrder]]
+M = TypeVar("M", bound=AboutOrder)
 Submitted = Sequence[Received[contracts.OrderSubmitted]]
 
 
@@ -41,10 +45,15 @@ class Event:
     message: AboutOrder
 
 
+# Ids of messages whose sagas PostgreSQL did not take: written down when they come again, in a transaction that is new.
+_unwritable: set[str] = set()
+
+
 def start(batch: Submitted) -> None:
     """A new saga for each order that was submitted, and its first command."""
-    sagas = {received.message.order_id: _saga(received) for received in batch}
-    begun = orchestrator.begin(list(sagas.values()), _by_order(batch))
+    with _once_more_where_unwritable(batch) as able:
+        sagas = {received.message.order_id: _saga(received) for received in able}
+        begun = orchestrator.begin(list(sagas.values()), _by_order(able))
     if left := [received for received in batch if received.message.order_id not in begun]:
         start_later(left)
 
@@ -57,9 +66,22 @@ def start_later(batch: Submitted) -> None:
 
 def move(batch: Events) -> None:
     """Each event moves its saga, or waits for a worker; raises UnknownSaga."""
-    moved = orchestrator.move_at_once(_by_order(batch))
+    with _once_more_where_unwritable(batch) as able:
+        moved = orchestrator.move_at_once(_by_order(able))
     if left := [received for received in batch if received.message.order_id not in moved]:
         move_later(left)
+
+
+@contextmanager
+def _once_more_where_unwritable(batch: Sequence[Received[M]]) -> Iterator[list[Received[M]]]:
+    """What of `batch` may be tried. Raises TryAgain where PostgreSQL does not take it: then none of it may."""
+    try:
+        yield [received for received in batch if received.id not in _unwritable]
+    except Unwritable as error:
+        _unwritable.update(received.id for received in batch)
+        raise TryAgain from error
+    if _unwritable:
+        transaction.on_commit(lambda: _unwritable.difference_update(received.id for received in batch))
 
 
 # One parameter for all rows, and no look for their sagas before: an event of none is not among what comes back.

@@ -10,7 +10,8 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +24,7 @@ from prometheus_client import Counter
 
 from apps.saga import engine, updates
 from apps.saga.definition import Definition
-from apps.saga.errors import OfLaterRelease
+from apps.saga.errors import OfLaterRelease, Unwritable
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import DEFINITIONS
 from apps.saga.step_report import say_moved
@@ -93,46 +94,46 @@ FREE = f"""
 def begin(sagas: Sequence[Saga], events: Events) -> set[UUID]:
     """Write each of `sagas` that is not there yet, with its first events applied; returns the orders of those.
 
-    One that fails is not among them, and not written. Belongs into the transaction that takes the events.
+    One that fails is not among them, and not written. Belongs into the transaction that takes the events. Raises Unwritable.
     """
-
-    def write(turn: "Turn") -> set[UUID]:
-        begun = updates.insert(sorted(turn.moved, key=lambda saga: saga.order_id))
-        turn.keep(begun)
-        return begun
-
-    return _at_once(sagas, events, write)
+    turn = _decide(sagas, events)
+    turn.moved.sort(key=lambda saga: saga.order_id)  # two who insert the same do not wait for each other
+    with _writing(turn):
+        begun = updates.insert(turn.moved, turn.commands)
+    turn.moved = [saga for saga in turn.moved if saga.order_id in begun]
+    turn.say()
+    return begun
 
 
 def move_at_once(events: Events) -> set[UUID]:
     """Apply these events to their sagas; returns the orders of those that moved.
 
     Not among them: a saga that somebody else has locked, that failed (it is put off), or that has older events
-    waiting. Belongs into the transaction that takes the events.
+    waiting. Belongs into the transaction that takes the events. Raises Unwritable.
     """
-    sagas = list(Saga.objects.raw(FREE, {**_now(), "orders": list(events)}))
-
-    def write(turn: "Turn") -> set[UUID]:
+    if not events:
+        return set()
+    turn = _decide(list(Saga.objects.raw(FREE, {**_now(), "orders": list(events)})), events)
+    with _writing(turn):
         if turn.failed:
             _put_off(turn.failed, turn.now)
-        updates.update(turn.moved)
-        return {saga.order_id for saga in turn.moved}
+        if turn.moved:
+            updates.move(turn.moved, turn.commands)
+    turn.say()
+    return {saga.order_id for saga in turn.moved}
 
-    return _at_once(sagas, events, write) if sagas else set()
 
-
-def _at_once(sagas: Sequence[Saga], events: Events, write: Callable[["Turn"], set[UUID]]) -> set[UUID]:
-    turn = _decide(sagas, events)
+@contextmanager
+def _writing(turn: "Turn") -> Iterator[None]:
     try:
-        with transaction.atomic():  # where it cannot be written, the events still can be
-            moved = write(turn)
-            turn.publish()
+        yield
     except STORE_AWAY:
         raise
-    except Exception:
-        logger.exception("A batch of %d sagas cannot be written: their events wait for a worker", len(sagas))
-        return set()
-    return moved
+    except Exception as error:
+        logger.exception(
+            "A batch of %d sagas cannot be written: their events wait for a worker", len(turn.moved)
+        )
+        raise Unwritable from error
 
 
 def drain(seconds: float) -> bool:
@@ -240,7 +241,8 @@ def _advance(sagas: Sequence[Saga]) -> int:
         applied = [event.pk for saga in turn.moved for event in waiting[saga.order_id]]
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM saga_sagaevent WHERE id = ANY(%s)", [applied])
-        turn.publish()
+        outbox.publish_all([each for saga in turn.moved for each in turn.outgoing[saga.order_id]])
+        turn.say()
     return len(turn.moved) + len(turn.failed)
 
 
@@ -253,17 +255,16 @@ class Turn:
     failed: list[Saga] = field(default_factory=list)
     outgoing: dict[UUID, list[Outgoing]] = field(default_factory=dict)  # by order
 
-    def keep(self, orders: set[UUID]) -> None:
-        """The other sagas did not move."""
-        self.moved = [saga for saga in self.moved if saga.order_id in orders]
+    @property
+    def commands(self) -> list[tuple[Saga, outbox.Row]]:
+        """What those that moved send, as the outbox keeps it."""
+        return [(saga, outbox.row(*each)) for saga in self.moved for each in self.outgoing[saga.order_id]]
 
-    def publish(self) -> None:
-        """Send the commands of those that moved, and say so when that is committed."""
-        if not self.moved:
-            return
-        outbox.publish_all([each for saga in self.moved for each in self.outgoing[saga.order_id]])
-        transaction.on_commit(partial(say_moved, self.moved))
-        crash_point("saga.written")
+    def say(self) -> None:
+        """Those that moved are written: say so when that is committed."""
+        if self.moved:
+            transaction.on_commit(partial(say_moved, self.moved))
+            crash_point("saga.written")
 
 
 def _decide(sagas: Sequence[Saga], events: Events) -> Turn:

@@ -31,7 +31,7 @@ PASSED_BY: Mapping[str, tuple[str, ...]] = {
     "product-relay": RELAY,
     "order-consumer": CONSUMER + OUTBOX + RELAY,
     "stock-consumer": CONSUMER + OUTBOX + RELAY,
-    "saga-consumer": (*CONSUMER, "saga.written", *OUTBOX, *WAKE_UP, *RELAY),
+    "saga-consumer": (*CONSUMER, "saga.written", "outbox.committed", *WAKE_UP, *RELAY),
     "notification-consumer": CONSUMER + PUSH,
     "basket-consumer": CONSUMER,
     "saga-api": ("replay.sent",),

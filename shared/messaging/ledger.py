@@ -8,7 +8,7 @@ import logging
 import select
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F
@@ -22,6 +22,7 @@ from shared.messaging.parking import Parked, from_row, to_row
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Dispatch = Callable[[Sequence[Received[Message]]], None]
 
 # A claimed message is not tried by anybody else for this long; longer than any statement may take.
@@ -42,6 +43,10 @@ CLAIM = f"""
         ORDER BY starts, id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING {", ".join(f"messaging_parkedmessage.{field.column}" for field in ParkedMessage._meta.concrete_fields)}
 """  # noqa: S608 - names of our own
+
+
+class TryAgain(Exception):
+    """A handler wants its transaction to begin anew: it has noted what it will do otherwise then."""
 
 
 class Ledger(Protocol):
@@ -84,14 +89,7 @@ class SqlLedger:
     def handle(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
         """One transaction: the ids that are new, and what they bring about."""
         _leave_closed_connection()
-        for _ in range(COLLISIONS):
-            try:
-                return self._handle_once(batch, dispatch)
-            except OperationalError as error:
-                if not is_collision(error):
-                    raise
-                logger.info("Another transaction was in the way, once more: %s", error)
-        return self._handle_once(batch, dispatch)
+        return _again_after_collisions(lambda: self._handle_once(batch, dispatch))
 
     @transaction.atomic
     def _handle_once(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
@@ -125,9 +123,13 @@ class SqlLedger:
 
     def handle_parked(self, parked: Parked, message: Received[Message], dispatch: Dispatch) -> None:
         """The effect, the id and the end of waiting are one transaction."""
-        with transaction.atomic():
+
+        @transaction.atomic
+        def handle() -> None:
             self._handle([message], dispatch)
             ParkedMessage.objects.filter(pk=parked.id).delete()
+
+        _again_after_collisions(handle)
 
     def put_off(self, parked: Parked, seconds: float, error: str) -> None:
         """Committed apart from the try, which was rolled back."""
@@ -150,6 +152,19 @@ class SqlLedger:
             connections.close_all()
             connection.ensure_connection()
         return True
+
+
+def _again_after_collisions(transact: Callable[[], T]) -> T:
+    for _ in range(COLLISIONS):
+        try:
+            return transact()
+        except TryAgain:
+            logger.info("A handler wants its transaction to begin anew")
+        except OperationalError as error:
+            if not is_collision(error):
+                raise
+            logger.info("Another transaction was in the way, once more: %s", error)
+    return transact()
 
 
 def _leave_closed_connection() -> None:

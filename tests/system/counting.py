@@ -21,10 +21,9 @@ TOLD = (("log_statement", "all"), ("log_line_prefix", f"{MARK} %d "))
 STATEMENT = re.compile(rf"^{MARK} (\w+) LOG:  (?:statement|execute [^:]*): ", re.MULTILINE)
 # A back end that has nothing to do tells what it has done after ten seconds at the latest (PGSTAT_IDLE_INTERVAL).
 TOLD_WITHIN = 11.0
-DONE = """
-    SELECT datname, xact_commit, tup_inserted + tup_updated + tup_deleted, sessions
-    FROM pg_stat_database WHERE datname = ANY(%s)
-"""
+DONE = "SELECT datname, xact_commit, sessions FROM pg_stat_database WHERE datname = ANY(%s)"
+# Of the services' own tables: autovacuum writes into PostgreSQL's when it likes.
+ROWS = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint FROM pg_stat_user_tables"
 
 
 class Counters:
@@ -32,6 +31,11 @@ class Counters:
 
     def __init__(self, urls: dict[str, str], log: Path) -> None:
         self._postgres = psycopg.connect(urls["postgres"], autocommit=True)
+        # Opened before anything is counted, and kept: a connection is counted, too.
+        self._databases = {
+            owner: psycopg.connect(f"{urls['postgres'].rpartition('/')[0]}/{owner}", autocommit=True)
+            for owner in ON_POSTGRESQL
+        }
         self._redis: Redis = Redis.from_url(urls["redis"], decode_responses=True)
         self._kafka = Consumer({"bootstrap.servers": urls["kafka"], "group.id": "counting"})
         self._log, self._read_until = log, 0
@@ -48,7 +52,8 @@ class Counters:
             self._set(*(f"ALTER SYSTEM RESET {name}" for name, _ in TOLD))
             self._kafka.close()
             self._redis.close()
-            self._postgres.close()
+            for each in (self._postgres, *self._databases.values()):
+                each.close()
 
     def _set(self, *statements: str) -> None:
         for statement in statements:
@@ -70,9 +75,11 @@ class Counters:
 
     def _of_postgres(self) -> Counts:
         found = Counts()
-        for name, commits, rows, sessions in self._postgres.execute(DONE, [list(ON_POSTGRESQL)]):
-            found[f"{name} commits"], found[f"{name} rows"] = commits, rows
+        for name, commits, sessions in self._postgres.execute(DONE, [list(ON_POSTGRESQL)]):
+            found[f"{name} commits"] = commits
             found["postgres connections"] += sessions
+        for name, database in self._databases.items():
+            ((found[f"{name} rows"],),) = database.execute(ROWS).fetchall()
         return found
 
     def _of_redis(self) -> Counts:
