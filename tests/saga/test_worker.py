@@ -249,11 +249,11 @@ def _has_asked(commands: int) -> bool:
 
 
 def _end_other_sessions() -> None:
-    """As a PostgreSQL that starts anew does."""
+    """As a PostgreSQL that starts anew does; autovacuum, which may be at work, is nobody's session."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
 
 
