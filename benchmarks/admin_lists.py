@@ -20,7 +20,7 @@ from typing import Any
 
 import psycopg
 import requests
-from bson import ObjectId
+from bson import Decimal128, ObjectId
 from pymongo import MongoClient
 
 from benchmarks import results
@@ -30,6 +30,7 @@ from launcher.services import environment
 from launcher.system import service
 
 TRIES = 7
+KINDS = ("mug", "cup", "kettle", "grinder", "filter", "scale", "spoon", "jar", "tray", "towel")
 AT_ONCE = 5_000  # products in one insert
 PAGES = (
     "/admin/order/order/",
@@ -135,7 +136,10 @@ def fill(instance: Instance, rows: int) -> None:
     url = _store("product", instance)
     client: MongoClient[Any] = MongoClient(url)
     database = client.get_default_database()
-    for name, documents in (("product_product", _products(rows)), ("history_change", _changes(rows))):
+    for name, documents in (
+        ("product_product", (made_up_product(number) for number in range(rows))),
+        ("history_change", _changes(rows)),
+    ):
         began = time.perf_counter()
         while batch := list(islice(documents, AT_ONCE)):
             database[name].insert_many(batch, ordered=False)
@@ -159,30 +163,26 @@ def _changes(rows: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _products(rows: int) -> Iterator[dict[str, Any]]:
-    from bson.decimal128 import Decimal128
-
-    kinds = ("mug", "cup", "kettle", "grinder", "filter", "scale", "spoon", "jar", "tray", "towel")
-    for number in range(rows):
-        kind = kinds[number % len(kinds)]
-        name = f"Made-up {kind} {number}"
-        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
-        yield {
-            "_id": ObjectId(),
-            "name": name,
-            "slug": f"made-up-{number}",
-            "description": "",
-            "price": Decimal128("12.50"),
-            "currency": "EUR",
-            "categories": [],
-            "image": "",
-            "is_active": True,
-            "version": 1,
-            "words": ["made", "up", kind, str(number)],
-            "name_key": name.lower(),
-            "created_at": moment,
-            "updated_at": moment,
-        }
+def made_up_product(number: int) -> dict[str, Any]:
+    """A product as the catalogue keeps it, with its number for an id."""
+    kind = KINDS[number % len(KINDS)]
+    moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+    return {
+        "_id": ObjectId(f"{number:024x}"),
+        "name": f"Made-up {kind} {number}",
+        "slug": f"made-up-{number}",
+        "description": "",
+        "price": Decimal128("12.50"),
+        "currency": "EUR",
+        "categories": [],
+        "image": "",
+        "is_active": True,
+        "version": 1,
+        "words": ["made", "up", kind, str(number)],
+        "name_key": f"made-up {kind} {number}",
+        "created_at": moment,
+        "updated_at": moment,
+    }
 
 
 def measure(instance: Instance, managers: Sequence[int]) -> Iterator[results.Row]:

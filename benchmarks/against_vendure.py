@@ -35,7 +35,6 @@ from benchmarks.orders import (
 )
 from benchmarks.peers.vendure.buyer import Buyer
 from benchmarks.peers.vendure.shop import Vendure, require_node, running
-from launcher.errors import LauncherError
 from launcher.instance import Instance
 
 
@@ -133,7 +132,7 @@ def main() -> None:
     parser.add_argument("--by-basket", action="store_true", help="ours PUT the basket first")
     chosen = parser.parse_args()
     instance, rounds = Instance(chosen.port_offset), results.whole_numbers(chosen.buyers)
-    try:
+    with results.in_one_line():
         require_node()
         with_users(instance, max(rounds))
         with running(partial(print, flush=True)) as shop:
@@ -141,8 +140,6 @@ def main() -> None:
             for buyers in rounds:
                 load = results.load()
                 rows.append(compared(buyers, list(in_turn(instance, shop, buyers, chosen)), load))
-    except LauncherError as error:
-        raise SystemExit(str(error)) from error
     results.save(chosen.json, rows)
     sys.exit(check(instance))
 

@@ -27,9 +27,8 @@ from benchmarks import results
 from benchmarks.orders import check, cpu_seconds, of_family
 from benchmarks.peers import beside
 from benchmarks.peers.vendure.shop import require_node
-from benchmarks.reads import UNSHARED, own_gateway, require_wrk, token, wait, wrk
+from benchmarks.reads import UNSHARED, in_rounds, own_gateway, require_wrk, token, wait, wrk
 from launcher.addresses import keycloak_url
-from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.stores.base import environment
 from launcher.supervisor.specification import Probe, Specification
@@ -204,14 +203,10 @@ def _refuses_strangers(doors: Mapping[str, Door]) -> None:
 
 def main() -> None:
     """Start all of them, measure in turn, print."""
-    parser = results.options(__doc__)
-    parser.add_argument("--connections", default="32", help="how many at once, some rounds for each")
-    parser.add_argument("--pairs", type=int, default=5, help="rounds")
-    parser.add_argument("--seconds", type=int, default=4, help="how long each measurement takes")
-    chosen = parser.parse_args()
+    chosen = in_rounds(__doc__, connections="32").parse_args()
     instance, rows = Instance(chosen.port_offset), list[results.Row]()
     require_wrk()
-    try:
+    with results.in_one_line():
         require_node()
         with peers(instance, partial(print, flush=True)) as (upstream, others), ExitStack() as stack:
             ours = {f"ours, {count}": _ours(instance, stack, upstream, count) for count in (1, WORKERS)}
@@ -222,8 +217,6 @@ def main() -> None:
                 load = results.load()
                 rounds = list(in_turn(instance, doors, connections, chosen))
                 rows += compared(connections, rounds, load)
-    except LauncherError as error:
-        raise SystemExit(str(error)) from error
     results.save(chosen.json, rows)
     sys.exit(check(instance))
 

@@ -16,20 +16,18 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
 
 import psycopg
 import requests
-from bson import ObjectId
-from bson.decimal128 import Decimal128
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from redis import Redis
 
 from benchmarks import results
+from benchmarks.admin_lists import made_up_product
 from benchmarks.orders import Shop, check, cpu_seconds, measure, of_our_own, run, with_users
 from benchmarks.reads import token
 from launcher.addresses import gateway_url, mongodb_url, port_of, postgres_url
@@ -41,7 +39,6 @@ from launcher.system import STORES, service
 CUSTOMERS = 100_000
 AT_ONCE = 5_000  # products in one insert
 TRIES = 60  # of each page
-KINDS = ("mug", "cup", "kettle", "grinder", "filter", "scale", "spoon", "jar", "tray", "towel")
 MIB = 1024 * 1024
 PAGES = {
     "products": "/api/products/?min_price=0.{try_number:02d}",  # another address each time: none is a shared answer
@@ -124,7 +121,7 @@ def fill(instance: Instance, rows: int) -> None:
     client: MongoClient[dict[str, Any]]
     with MongoClient(mongodb_url(instance, "product")) as client:
         products: Collection[dict[str, Any]] = client["product"]["product_product"]
-        documents = _products(rows)
+        documents = (made_up_product(number) for number in range(1, rows + 1))
         while batch := list(islice(documents, AT_ONCE)):
             products.insert_many(batch, ordered=False)
     _say("products", rows, began)
@@ -139,28 +136,6 @@ def fill(instance: Instance, rows: int) -> None:
 
 def _say(what: str, rows: int, began: float) -> None:
     print(f"{what}: {rows:,} in {time.perf_counter() - began:.0f} s", flush=True)
-
-
-def _products(rows: int) -> Iterator[dict[str, Any]]:
-    for number in range(1, rows + 1):
-        kind = KINDS[number % len(KINDS)]
-        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
-        yield {
-            "_id": ObjectId(f"{number:024x}"),
-            "name": f"Made-up {kind} {number}",
-            "slug": f"made-up-{number}",
-            "description": "",
-            "price": Decimal128("12.50"),
-            "currency": "EUR",
-            "categories": [],
-            "image": "",
-            "is_active": True,
-            "version": 1,
-            "words": ["made", "up", kind, str(number)],
-            "name_key": f"made-up {kind} {number}",
-            "created_at": moment,
-            "updated_at": moment,
-        }
 
 
 def look(instance: Instance, chosen: argparse.Namespace) -> State:

@@ -302,15 +302,13 @@ def main() -> None:
     chosen = parser.parse_args()
     instance = Instance(chosen.port_offset)
     with_users(instance, chosen.buyers)
-    try:
+    with results.in_one_line():
         pgbench = str(postgres.program("pgbench"))
         load = results.load()
         anatomy = taken_apart(instance)
         counts = {name: len(found) for name, found in anatomy.statements.items()}
         print(f"one order: statements {counts}, {len(anatomy.messages)} messages", flush=True)
         row = compared(anatomy, list(in_turn(instance, anatomy, pgbench, chosen)), load)
-    except LauncherError as error:
-        raise SystemExit(str(error)) from error
     results.save(chosen.json, [row])
     sys.exit(check(instance))
 

@@ -34,7 +34,6 @@ import psutil
 
 from benchmarks import results
 from launcher.addresses import gateway_url, keycloak_url
-from launcher.errors import LauncherError
 from launcher.instance import ROOT, Instance
 from launcher.managers import Administrator
 from launcher.platform import processes
@@ -422,10 +421,8 @@ def check(instance: Instance) -> int:
 
 def with_users(instance: Instance, buyers: int) -> None:
     """As `make_users`; who runs a command is told what is wrong in one line."""
-    try:
+    with results.in_one_line():
         make_users(instance, buyers)
-    except LauncherError as error:
-        raise SystemExit(str(error)) from error
 
 
 def row(buyers: int, seen: Seen[Any], load: float, **more: float) -> results.Row:

@@ -7,6 +7,7 @@ the catalogue for three seconds. Prints requests a second, percentiles, the CPU 
 /proc) and the machine's load. Needs `wrk` on the PATH, which takes its part of the two cores.
 """
 
+import argparse
 import contextlib
 import os
 import re
@@ -94,6 +95,15 @@ def main() -> None:
                     for connections in results.whole_numbers(chosen.connections):
                         rows.append(_measure(instance, page, connections, chosen.seconds, port, process))
     results.save(chosen.json, rows)
+
+
+def in_rounds(about: str | None, *, connections: str) -> argparse.ArgumentParser:
+    """The options of a benchmark that asks several by wrk, in turn."""
+    parser = results.options(about)
+    parser.add_argument("--connections", default=connections, help="how many at once, some rounds for each")
+    parser.add_argument("--pairs", type=int, default=5, help="rounds")
+    parser.add_argument("--seconds", type=int, default=4, help="how long each measurement takes")
+    return parser
 
 
 def require_wrk() -> None:

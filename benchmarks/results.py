@@ -5,11 +5,13 @@ import json
 import os
 import statistics
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from launcher.errors import LauncherError
 from launcher.instance import ROOT
 
 Row = Mapping[str, str | float]
@@ -61,6 +63,15 @@ def about() -> dict[str, Any]:
     )
     moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
     return {"taken_at": moment, "commit": said.stdout.strip(), "cores": os.cpu_count()}
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Who runs a command is told in one line what keeps it from measuring."""
+    try:
+        yield
+    except LauncherError as error:
+        raise SystemExit(str(error)) from error
 
 
 def save(file: Path | None, rows: Sequence[Row]) -> None:

@@ -48,7 +48,6 @@ from benchmarks.orders import (
 from benchmarks.peers import beside
 from benchmarks.peers.sagas.statements import CONFIRMED, SCHEMA, STEPS
 from launcher.addresses import kafka_address, postgres_url, redis_url
-from launcher.errors import LauncherError
 from launcher.instance import ROOT, Instance
 from launcher.stores import postgres, redis
 from launcher.stores.base import environment
@@ -354,12 +353,9 @@ def main() -> None:
     instance = Instance(chosen.port_offset)
     wanted = [each for each in PEERS if each in chosen.peers.split(",")]
     load = results.load()
-    try:
-        with peers(wanted, partial(print, flush=True)) as others:
-            ours = Ours(instance, chosen.at_once, chosen.seconds)
-            rows = compared(chosen.at_once, list(in_turn(ours, others, chosen)), load)
-    except LauncherError as error:
-        raise SystemExit(str(error)) from error
+    with results.in_one_line(), peers(wanted, partial(print, flush=True)) as others:
+        ours = Ours(instance, chosen.at_once, chosen.seconds)
+        rows = compared(chosen.at_once, list(in_turn(ours, others, chosen)), load)
     results.save(chosen.json, rows)
     sys.exit(check(instance))
 

@@ -134,13 +134,11 @@ def main() -> None:
     instance, counts = Instance(chosen.port_offset), results.whole_numbers(chosen.buyers)
     with_users(instance, max(counts))
     rows = []
-    try:
+    with results.in_one_line():
         for role in chosen.roles.split(","):
             for buyers in counts:
                 load = results.load()
                 rows.append(compared(role, buyers, list(in_turn(instance, role, buyers, chosen)), load))
-    except LauncherError as error:
-        raise SystemExit(str(error)) from error
     results.save(chosen.json, rows)
     sys.exit(check(instance))
 

@@ -17,8 +17,7 @@ import requests
 
 from benchmarks import results
 from benchmarks.peers.vendure.shop import FOLDER, Vendure, require_node, running
-from benchmarks.reads import PAGES, SHARED, UNSHARED, Page, own_gateway, require_wrk, token, wrk
-from launcher.errors import LauncherError
+from benchmarks.reads import PAGES, SHARED, UNSHARED, Page, in_rounds, own_gateway, require_wrk, token, wrk
 from launcher.instance import Instance
 
 SHOWN = 20
@@ -84,14 +83,10 @@ def _shows_a_page(shop: Vendure, port: int) -> None:
 
 def main() -> None:
     """Start Vendure and two gateways, measure in turn, print."""
-    parser = results.options(__doc__)
-    parser.add_argument("--connections", default="8", help="how many at once, some rounds for each")
-    parser.add_argument("--pairs", type=int, default=5, help="rounds")
-    parser.add_argument("--seconds", type=int, default=4, help="how long each measurement takes")
-    chosen = parser.parse_args()
+    chosen = in_rounds(__doc__, connections="8").parse_args()
     instance, rows = Instance(chosen.port_offset), list[results.Row]()
     require_wrk()
-    try:
+    with results.in_one_line():
         require_node()
         with running(partial(print, flush=True)) as shop, ExitStack() as stack:
             ports = {
@@ -103,8 +98,6 @@ def main() -> None:
                 load = results.load()
                 rounds = list(in_turn(instance, shop, ports, connections, chosen))
                 rows += compared(connections, rounds, load)
-    except LauncherError as error:
-        raise SystemExit(str(error)) from error
     results.save(chosen.json, rows)
 
 
