@@ -1,4 +1,4 @@
-"""What the processes of several services import, and `launcher.supervisor.nursery` once for all of them.
+"""What the processes of several services import, and `launcher.supervisor.fork_server` once for all of them.
 
 Nothing of our own, which may have changed when a process is started again, and nothing that needs Django's settings
 or makes an event loop when it is imported (daphne does). A name more or less changes memory and seconds, nothing else.

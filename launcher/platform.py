@@ -60,7 +60,7 @@ def processes(instance: Instance) -> list[dict[str, Any]]:
 
 
 def own_processes(instance: Instance) -> list[int]:
-    """The pids of the supervisor itself, of its guardian, and of the nurseries that fork what it keeps."""
+    """The pids of the supervisor itself, of its guardian, and of the fork servers that fork what it keeps."""
     try:
         return list(ask(instance.state, {"do": "status"}, timeout=10).get("own", ()))
     except SupervisorAwayError:
@@ -128,8 +128,8 @@ def _marked(instance: Instance, specifications: Iterable[Specification]) -> list
 
 
 def _marked_one(specification: Specification, mark: Mapping[str, str]) -> Specification:
-    nursery = specification.nursery and _marked_one(specification.nursery, mark)
-    return replace(specification, environment={**specification.environment, **mark}, nursery=nursery)
+    fork_server = specification.fork_server and _marked_one(specification.fork_server, mark)
+    return replace(specification, environment={**specification.environment, **mark}, fork_server=fork_server)
 
 
 def stop(instance: Instance, names: Collection[str]) -> None:

@@ -77,20 +77,20 @@ def _specification(owner: Service, role: str, instance: Instance) -> Specificati
         live=Probe("http", port, "/health/live"),
         stop_seconds=STOP_SECONDS,
         labels=("service",),
-        nursery=_nursery(instance),
+        fork_server=_fork_server(instance),
     )
 
 
-def _nursery(instance: Instance) -> Specification:
+def _fork_server(instance: Instance) -> Specification:
     """The process that forks them all. Another version of a package makes another one of it."""
     installed = hashlib.sha256((instance.root / "requirements" / "run.txt").read_bytes()).hexdigest()
     return Specification(
-        name="nursery",
-        service="nursery",
+        name="fork-server",
+        service="fork-server",
         port=0,
-        command=(sys.executable, "-m", "launcher.supervisor.nursery", *MODULES),
+        command=(sys.executable, "-m", "launcher.supervisor.fork_server", *MODULES),
         environment=base_environment(PYTHONUNBUFFERED="1", REQUIREMENTS=installed),
         directory=str(instance.root),
-        log=str(instance.logs / "nursery.log"),
+        log=str(instance.logs / "fork-server.log"),
         ready=Probe("tcp", 0),  # it says so itself, to the supervisor
     )

@@ -15,7 +15,7 @@ from apps.order.baskets import Basket, read_basket
 from apps.order.checkout import Quote, check_expectation, quote
 from apps.order.errors import BasketAlreadyOrdered, IdempotencyKeyReused
 from apps.order.models import LONGEST_EMAIL, LONGEST_NAME, Order, Status
-from apps.order.placing import DESK
+from apps.order.placing import WRITER
 from shared import contracts
 from shared.auth import Principal
 from shared.history.record import compared, record
@@ -46,7 +46,7 @@ def _place(customer: Principal, body: dict[str, Any], key: str | None, fingerpri
     found = quote(body["items"] if basket is None else basket.items)
     check_expectation(found, body.get("expected_total"))
     order = _new_order(customer, body, found, basket, key, fingerprint)
-    if not DESK.place(order, event(contracts.OrderSubmitted, order)):
+    if not WRITER.place(order, event(contracts.OrderSubmitted, order)):
         # Somebody was quicker: with this key, then theirs is the answer, or with this basket.
         raise BasketAlreadyOrdered
     return order

@@ -65,8 +65,8 @@ class _Waiting:
     is_placed: bool | None = None
 
 
-class Desk:
-    """Where the threads of a process hand in their orders."""
+class OrderWriter:
+    """Writes the orders that the threads of a process hand in."""
 
     def __init__(self) -> None:
         self._waiting: deque[_Waiting] = deque()
@@ -146,4 +146,4 @@ def _line(line: OrderLine) -> dict[str, Any]:
     }
 
 
-DESK = Desk()
+WRITER = OrderWriter()

@@ -26,7 +26,7 @@ NEW = {
     "created_at": "timestamptz", **MOVED,
 }  # fmt: skip
 # The commands of `sagas`, in order, each with the order that it is about.
-TOLD = f"""
+INSERT_COMMANDS = f"""
     {outbox.INTO} SELECT message_id, topic, key, headers, payload, clock_timestamp()
     FROM ROWS FROM (json_to_recordset(%s::json) AS (about uuid, {outbox.FIELDS})) WITH ORDINALITY AS message
 """  # noqa: S608 - texts of our own
@@ -50,7 +50,7 @@ def move(sagas: Sequence[Saga], commands: Commands) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH moved AS ({_update(MOVED)}) {TOLD} ORDER BY ordinality",
+            f"WITH moved AS ({_update(MOVED)}) {INSERT_COMMANDS} ORDER BY ordinality",
             [_rows(sagas, ("id", *MOVED)), _messages(commands)],
         )
     outbox.written()
@@ -68,7 +68,7 @@ def insert(sagas: Sequence[Saga], commands: Commands) -> set[UUID]:
                 INSERT INTO saga_saga ({names})
                 SELECT {names} FROM json_to_recordset(%s::json) AS new ({types})
                 ON CONFLICT (order_id) DO NOTHING RETURNING order_id
-            ), told AS ({TOLD} JOIN placed ON placed.order_id = message.about ORDER BY ordinality)
+            ), told AS ({INSERT_COMMANDS} JOIN placed ON placed.order_id = message.about ORDER BY ordinality)
             SELECT order_id FROM placed
             """,  # noqa: S608 - texts of our own
             [_rows(sagas, NEW), _messages(commands)],

@@ -14,8 +14,8 @@ import psutil
 
 from launcher.supervisor.child import Child
 from launcher.supervisor.control import listen
+from launcher.supervisor.fork_server import ForkServer, ForkServerError
 from launcher.supervisor.logs import keep_small
-from launcher.supervisor.nursery import Nursery, NurseryError
 from launcher.supervisor.spawn import PR_SET_CHILD_SUBREAPER, prctl, spawn
 from launcher.supervisor.specification import Specification
 
@@ -36,7 +36,7 @@ class Supervisor:
         """`directory` is where the socket lies."""
         self._directory = directory
         self._children: dict[str, Child] = {}
-        self._nurseries: dict[str, Nursery] = {}
+        self._fork_servers: dict[str, ForkServer] = {}
         self._done = asyncio.Event()
         self._closing = False
 
@@ -59,7 +59,7 @@ class Supervisor:
             case {"do": "status"}:
                 return {
                     "processes": [child.describe() for child in self._children.values()],
-                    "own": [os.getppid(), os.getpid(), *(each.pid for each in self._nurseries.values())],
+                    "own": [os.getppid(), os.getpid(), *(each.pid for each in self._fork_servers.values())],
                 }
             case {"do": "start" | "restart"} if self._closing:
                 return {"error": "the platform is being stopped"}
@@ -91,27 +91,27 @@ class Supervisor:
             child.start()
 
     async def _begin(self, specification: Specification) -> int:
-        """Start a process: forked by its nursery, or, where that is not to be had, as a program of its own."""
-        if specification.nursery:
+        """Start a process: forked by its fork server, or, where that is not to be had, as a program of its own."""
+        if specification.fork_server:
             try:
-                return await self._nursery(specification.nursery).bear(specification)
-            except (NurseryError, OSError) as error:
+                return await self._fork_server(specification.fork_server).fork(specification)
+            except (ForkServerError, OSError) as error:
                 say(f"{specification.name} is not forked, but started: {error}")
-                self._end_nursery(specification.nursery.name)
+                self._end_fork_server(specification.fork_server.name)
         return spawn(specification)
 
-    def _nursery(self, wanted: Specification) -> Nursery:
+    def _fork_server(self, wanted: Specification) -> ForkServer:
         """The one that is as wanted; one that is not, because what is installed has changed, ends."""
-        known = self._nurseries.get(wanted.name)
+        known = self._fork_servers.get(wanted.name)
         if known and known.specification == wanted:
             return known
-        self._end_nursery(wanted.name)
-        self._nurseries[wanted.name] = Nursery(wanted)
-        return self._nurseries[wanted.name]
+        self._end_fork_server(wanted.name)
+        self._fork_servers[wanted.name] = ForkServer(wanted)
+        return self._fork_servers[wanted.name]
 
-    def _end_nursery(self, name: str) -> None:
-        if nursery := self._nurseries.pop(name, None):
-            nursery.end()
+    def _end_fork_server(self, name: str) -> None:
+        if fork_server := self._fork_servers.pop(name, None):
+            fork_server.end()
 
     def _unwatch(self, children: Iterable[Child], seconds: float) -> None:
         for child in children:
@@ -128,8 +128,8 @@ class Supervisor:
         """Services first, together; then the stores that they finish their work with."""
         for wave in ("service", "server", "store"):
             await self._stop(child for child in self._children.values() if wave in child.specification.labels)
-        for name in list(self._nurseries):
-            self._end_nursery(name)
+        for name in list(self._fork_servers):
+            self._end_fork_server(name)
 
     def _reap(self) -> None:
         by_pid = {child.pid: child for child in self._children.values() if child.pid}
@@ -137,9 +137,9 @@ class Supervisor:
             while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
                 if child := by_pid.pop(ended[0], None):
                     child.reaped(ended[1])
-                for name in [name for name, each in self._nurseries.items() if each.pid == ended[0]]:
-                    self._end_nursery(name)
-        self._kill_strays({*by_pid, *(each.pid for each in self._nurseries.values())})
+                for name in [name for name, each in self._fork_servers.items() if each.pid == ended[0]]:
+                    self._end_fork_server(name)
+        self._kill_strays({*by_pid, *(each.pid for each in self._fork_servers.values())})
 
     def _kill_strays(self, known: set[int]) -> None:
         """What a dead child had started falls to us, whatever group it is in, and ends too.

@@ -45,8 +45,8 @@ class Specification:
     start_seconds: float = 90
     labels: tuple[str, ...] = field(default=())
     first_environment: Mapping[str, str] = field(default_factory=dict)  # on top, for the first start only
-    nursery: "Specification | None" = (
-        None  # a program that forks it (`launcher.supervisor.nursery`); None: it is started
+    fork_server: "Specification | None" = (
+        None  # a program that forks it (`launcher.supervisor.fork_server`); None: it is started
     )
 
     def for_first_start(self) -> Self:
@@ -66,5 +66,5 @@ class Specification:
         values["ready"] = Probe(**values["ready"])
         values["live"] = Probe(**values["live"]) if values.get("live") else None
         values["run_as"] = RunAs(**values["run_as"]) if values.get("run_as") else None
-        values["nursery"] = cls.from_json(values["nursery"]) if values.get("nursery") else None
+        values["fork_server"] = cls.from_json(values["fork_server"]) if values.get("fork_server") else None
         return cls(**values)

@@ -50,7 +50,7 @@ def run(first: Loop, *others: Loop) -> None:
     env = settings.ENVIRONMENT
     pulses = [each.pulse for each in (first, *others)]
     server = probe.serve(env.probe_host, env.probe_port, *pulses) if env.probe_port else None
-    beside = [_Beside(each, first.stop) for each in others]
+    beside = [_BackgroundLoop(each, first.stop) for each in others]
     try:
         for each in beside:
             each.start()
@@ -67,7 +67,7 @@ def run(first: Loop, *others: Loop) -> None:
             raise each.error
 
 
-class _Beside(threading.Thread):
+class _BackgroundLoop(threading.Thread):
     """A loop on a thread of its own: `error` is what ended it, and `at_end` is called when it ends."""
 
     def __init__(self, loop: Loop, at_end: Callable[[], None]) -> None:

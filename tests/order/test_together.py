@@ -32,7 +32,7 @@ class Door:
 
     def order(self, body: Any = BODY, key: str | None = None) -> "Future[Any]":
         """One more order that waits."""
-        waiting = len(placing.DESK._waiting)
+        waiting = len(placing.WRITER._waiting)
 
         def one() -> Any:
             client = self._client_for(ALICE)
@@ -43,7 +43,9 @@ class Door:
                 return place(client, body, key)
 
         answer = self._threads.submit(one)
-        eventually(lambda: len(placing.DESK._waiting), lambda now: now == waiting + 1, what="one that waits")
+        eventually(
+            lambda: len(placing.WRITER._waiting), lambda now: now == waiting + 1, what="one that waits"
+        )
         return answer
 
 
@@ -61,7 +63,7 @@ def door(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 
         @contextmanager
         def held() -> Iterator[Door]:
-            with placing.DESK._turn:
+            with placing.WRITER._turn:
                 yield door
 
         yield held

@@ -1,6 +1,6 @@
 """A Python that has imported what many processes import, and forks each of them: they share those pages of memory.
 
-Half of it is in the supervisor: `Nursery`. The other half is a program, `python -m launcher.supervisor.nursery MODULE…`,
+Half of it is in the supervisor: `ForkServer`. The other half is a program, `python -m launcher.supervisor.fork_server MODULE…`,
 whose standard input is the socket between the two. A request is a specification, the answer the pid of the process, which
 is the supervisor's own child: whoever forked it has ended at once, and orphans fall to the supervisor.
 """
@@ -27,20 +27,20 @@ from launcher.supervisor.spawn import settle, spawn
 from launcher.supervisor.specification import Specification
 
 READY_SECONDS = 60.0  # imports take a second; more on a busy machine
-BIRTH_SECONDS = 5.0  # the supervisor waits for it, and does nothing else meanwhile
+FORK_SECONDS = 5.0  # the supervisor waits for it, and does nothing else meanwhile
 LARGEST_REQUEST = 1 << 17
 READY = b"ready"
 
 
-class NurseryError(Exception):
+class ForkServerError(Exception):
     """It does not do what it is for: the process can still be started as a program."""
 
 
-class Nursery:
+class ForkServer:
     """The supervisor's half: a running program, and what it is asked for."""
 
     def __init__(self, specification: Specification) -> None:
-        """Start it; raises OSError. It imports for a while: `bear` waits for that."""
+        """Start it; raises OSError. It imports for a while: `fork` waits for that."""
         self.specification = specification
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -50,8 +50,8 @@ class Nursery:
             asyncio.get_running_loop().sock_recv(self._control, LARGEST_REQUEST)
         )
 
-    async def bear(self, specification: Specification) -> int:
-        """The pid of a new process of this specification; raises NurseryError.
+    async def fork(self, specification: Specification) -> int:
+        """The pid of a new process of this specification; raises ForkServerError.
 
         From the request to the return nothing else runs in the supervisor: nobody takes the child for a stray before its
         pid is known.
@@ -59,12 +59,12 @@ class Nursery:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 if await asyncio.shield(self._ready) != READY:
-                    raise NurseryError("it ended while it imported")
-            self._control.settimeout(BIRTH_SECONDS)
-            self._control.sendall(json.dumps(replace(specification, nursery=None).to_json()).encode())
+                    raise ForkServerError("it ended while it imported")
+            self._control.settimeout(FORK_SECONDS)
+            self._control.sendall(json.dumps(replace(specification, fork_server=None).to_json()).encode())
             return int(self._control.recv(LARGEST_REQUEST))
         except (OSError, TimeoutError, ValueError) as error:
-            raise NurseryError(repr(error)) from error
+            raise ForkServerError(repr(error)) from error
 
     def end(self) -> None:
         """Kill it; those it bore live on."""
@@ -109,13 +109,13 @@ def _serve(control: socket.socket) -> tuple[Specification, int]:
 
 
 def _await_parent(supervisor: int) -> None:
-    until = time.monotonic() + BIRTH_SECONDS
+    until = time.monotonic() + FORK_SECONDS
     while os.getppid() != supervisor and time.monotonic() < until:
         time.sleep(0.001)
 
 
 def _entitle(command: Sequence[str]) -> None:
-    """Let `ps` show this command in the place of the nursery's own, as far as that had room."""
+    """Let `ps` show this command in the place of the fork server's own, as far as that had room."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         begin, end = int(fields[45]), int(fields[46])  # arg_start and arg_end of proc(5)

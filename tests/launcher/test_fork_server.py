@@ -1,4 +1,4 @@
-"""Processes that a nursery forks: they are like those that are started, and share what it has imported."""
+"""Processes that a fork server forks: they are like those that are started, and share what it has imported."""
 
 import json
 import os
@@ -40,15 +40,15 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[-1])), Handler).serve_forever(
 """
 
 
-def nursery(instance: Instance, *modules: str, **environment: str) -> Specification:
+def fork_server(instance: Instance, *modules: str, **environment: str) -> Specification:
     return Specification(
-        name="nursery",
-        service="nursery",
+        name="fork-server",
+        service="fork-server",
         port=0,
-        command=(sys.executable, "-m", "launcher.supervisor.nursery", *(modules or (HEAVY,))),
+        command=(sys.executable, "-m", "launcher.supervisor.fork_server", *(modules or (HEAVY,))),
         environment={"PATH": os.environ["PATH"], **environment},
         directory=str(ROOT),
-        log=str(instance.logs / "nursery.log"),
+        log=str(instance.logs / "fork-server.log"),
         ready=Probe("tcp", 0),
     )
 
@@ -59,7 +59,7 @@ def forked(instance: Instance, program: str = TELL + SERVE, **more: Any) -> Spec
     (instance.root / "program.py").write_text(program)
     command = (sys.executable, "program.py", "--port", str(made.port))
     described_so = {"directory": str(instance.root), "environment": {"TOLD": "so"}, "command": command}
-    return replace(made, nursery=nursery(instance), **{**described_so, **more})
+    return replace(made, fork_server=fork_server(instance), **{**described_so, **more})
 
 
 def told(instance: Instance) -> list[dict[str, Any]]:
@@ -139,7 +139,7 @@ def test_it_stops_when_asked(instance: Instance) -> None:
     assert "did not stop" not in said(instance)
 
 
-def test_a_killed_nursery_takes_nobody_with_it_and_the_next_one_forks(instance: Instance) -> None:
+def test_a_killed_fork_server_takes_nobody_with_it_and_the_next_one_forks(instance: Instance) -> None:
     platform.start(instance, [forked(instance)])
     first, of_first = running(instance), own(instance)[-1]
     os.kill(of_first, signal.SIGKILL)
@@ -152,11 +152,11 @@ def test_a_killed_nursery_takes_nobody_with_it_and_the_next_one_forks(instance: 
 
 
 @pytest.mark.parametrize("broken", ["import nothing.there", "deaf"])
-def test_where_no_nursery_comes_to_life_it_is_started(instance: Instance, broken: str) -> None:
+def test_where_no_fork_server_starts_it_is_started(instance: Instance, broken: str) -> None:
     """Red when `Supervisor._begin` lets the failure through: the process would never start."""
     program = (sys.executable, "-c", "raise SystemExit(1)" if broken != "deaf" else DEAF)
     made = forked(instance)
-    platform.start(instance, [replace(made, nursery=replace(nursery(instance), command=program))])
+    platform.start(instance, [replace(made, fork_server=replace(fork_server(instance), command=program))])
     running(instance)
     assert [each["shared"] for each in told(instance)] == [False]
     assert "server is not forked, but started" in said(instance)
@@ -172,20 +172,20 @@ time.sleep(600)
 
 def test_a_module_that_cannot_be_imported_is_not_in_the_way(instance: Instance) -> None:
     made = forked(instance)
-    platform.start(instance, [replace(made, nursery=nursery(instance, "no.such.module", HEAVY))])
+    platform.start(instance, [replace(made, fork_server=fork_server(instance, "no.such.module", HEAVY))])
     running(instance)
     assert told(instance)[0]["shared"]
     assert "no.such.module" not in said(instance)
-    assert "No module named 'no'" in (instance.logs / "nursery.log").read_text()
+    assert "No module named 'no'" in (instance.logs / "fork-server.log").read_text()
 
 
-def test_another_edition_makes_another_nursery(instance: Instance) -> None:
-    """Red when `Supervisor._nursery` keeps the first: a new version of a package would never be imported."""
+def test_another_edition_makes_another_fork_server(instance: Instance) -> None:
+    """Red when `Supervisor._fork_server` keeps the first: a new version of a package would never be imported."""
     made = forked(instance)
     platform.start(instance, [made])
     running(instance)
     first = own(instance)[-1]
-    platform.restart(instance, [replace(made, nursery=nursery(instance, EDITION="2"))])
+    platform.restart(instance, [replace(made, fork_server=fork_server(instance, EDITION="2"))])
     running(instance)
     assert own(instance)[-1] != first
     eventually(lambda: not psutil.pid_exists(first))
@@ -252,7 +252,8 @@ def test_forked_processes_share_their_memory(instance: Instance) -> None:
     collect = "import gc, time; gc.collect(); gc.collect()\n"
     made = forked(instance, program=collect + TELL + SERVE)
     platform.start(
-        instance, [replace(made, nursery=nursery(instance, "unittest.mock", "asyncio", "email.message"))]
+        instance,
+        [replace(made, fork_server=fork_server(instance, "unittest.mock", "asyncio", "email.message"))],
     )
     pid = running(instance)["pid"]
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
