@@ -265,6 +265,9 @@ def test_a_second_submission_changes_nothing() -> None:
     take(submitted(order_id))
     before = Saga.objects.values("steps", "step", "deadline").get()
     take(submitted(order_id), submitted(new))
+    assert Saga.objects.get(order_id=new).step == "reserve-stock", (
+        "its neighbour did not have to wait for a worker"
+    )
     orchestrator.drain(SECONDS)
     assert Saga.objects.values("steps", "step", "deadline").get(order_id=order_id) == before
     assert [row.key for row in OutboxMessage.objects.order_by("id")] == [str(order_id), str(new)]
