@@ -34,7 +34,7 @@ def test_each_takes_the_options_that_are_listed(benchmark: Benchmark) -> None:
 
 def test_every_script_that_measures_is_listed() -> None:
     scripts = {
-        path.stem for path in (ROOT / "benchmarks").glob("*.py") if "results.options(" in path.read_text()
+        path.stem for path in (ROOT / "benchmarks").glob("*.py") if "results.save(" in path.read_text()
     }
     assert scripts == {each.name for each in MEASURING}
 

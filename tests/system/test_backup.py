@@ -18,7 +18,8 @@ from tests.system.waiting import HEAL, eventually
 
 BUYERS = 3
 ORDERS_BEFORE = 10
-PIECES = 1000
+PIECES = 100_000  # more than three buyers can get however fast the shop is: nobody may be refused here
+PAUSE = 0.05  # seconds between two orders of a buyer; each is looked at afterwards
 
 
 def test_orders_go_on_around_a_backup_and_it_keeps_the_promises(
@@ -109,7 +110,7 @@ def _ordering(buyers: list[Shopper], piece: Product) -> Iterator[list[tuple[Shop
     enough = threading.Event()
 
     def order(buyer: Shopper) -> None:
-        while not enough.is_set():
+        while not enough.wait(PAUSE):
             placed.append((buyer, buyer.place((piece, 1))))
 
     with ThreadPoolExecutor(len(buyers)) as pool:
