@@ -520,7 +520,8 @@ def run_tests(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Suites: a service, shared, launcher, simulation, unit (all of these), system, static. None: all."
+            help="Suites: a service, shared, launcher, simulation, unit (all of these), system, faults, static, k8s. "
+            "None: all but the last two and faults; static checks come with them."
         ),
     ] = None,
     keyword: Annotated[
@@ -529,13 +530,17 @@ def run_tests(
     keep: Annotated[
         bool, typer.Option(help="Leave the platform under test running, for a quick next run.")
     ] = False,
+    coverage: Annotated[
+        bool,
+        typer.Option("--coverage", help="Say how much of the suites' own code the tests run; takes longer."),
+    ] = False,
 ) -> None:
     """Run the tests, on ports and data of their own. What is not known here is passed on to pytest: `-x`, `-v`."""
     from launcher.testing.run import run
 
     names = list(takewhile(lambda each: not each.startswith("-"), what or ()))
     arguments = [*(what or ())[len(names) :], *(["-k", keyword] if keyword else [])]
-    if not run(names, arguments, keep=keep):
+    if not run(names, arguments, keep=keep, coverage=coverage):
         raise typer.Exit(1)
 
 

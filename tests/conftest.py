@@ -1,6 +1,14 @@
 """Fixtures that every test may ask for."""
 
+import os
+import sys
+
 import pytest
+
+if not {"DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER"} & os.environ.keys():
+    from tests import by_hand
+
+    by_hand.prepare(sys.argv[1:])  # before any other conftest: those import what needs a service's settings
 
 pytest_plugins = ("shared.testing.fixtures",)
 

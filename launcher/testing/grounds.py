@@ -38,7 +38,7 @@ def grounds(*, keep: bool) -> Iterator[Instance]:
         finally:
             if not keep:
                 forget(instance)
-                if instance.offset == _kept():
+                if instance.offset == kept():
                     KEPT.unlink()
 
 
@@ -59,11 +59,12 @@ def _reserved() -> Iterator[Instance]:
 
 
 def _candidates() -> Iterator[int]:
-    kept = _kept()
-    return chain([] if kept is None else [kept], OFFSETS)
+    first = kept()
+    return chain([] if first is None else [first], OFFSETS)
 
 
-def _kept() -> int | None:
+def kept() -> int | None:
+    """The offset of the test platform that was left up, as far as anybody knows."""
     return int(json.loads(KEPT.read_text())["offset"]) if KEPT.exists() else None
 
 

@@ -1,4 +1,4 @@
-"""Run suites with pytest, measure their coverage, count what they came to."""
+"""Run suites with pytest, measure their coverage where that is wanted, count what they came to."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -31,10 +31,22 @@ class Result:
 
 
 class Runs:
-    """One pytest run for each suite. Without any test a run has failed, unless `arguments` choose some of them."""
+    """One pytest run for each suite. Without any test a run has failed, unless `arguments` choose some of them.
 
-    def __init__(self, instance: Instance, arguments: Sequence[str]) -> None:
+    Suites that need Keycloak are the last ones of their lane, and wait until `keycloak` is done.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        arguments: Sequence[str],
+        *,
+        coverage: bool = False,
+        keycloak: "Future[None] | None" = None,
+    ) -> None:
         self._instance = instance
+        self._coverage = coverage
+        self._keycloak = keycloak
         self._arguments = arguments
         self._showing = threading.Lock()
         self._under_way: set[subprocess.Popen[bytes]] = set()
@@ -42,7 +54,8 @@ class Runs:
 
     def run(self, suites: Sequence[Suite]) -> list[Result]:
         """All of `suites`. Where they are of two lanes, what a suite says is shown when it has ended."""
-        lanes = [[each for each in suites if each.lane == lane] for lane in sorted({s.lane for s in suites})]
+        ordered = sorted(suites, key=lambda suite: suite.needs == "keycloak")
+        lanes = [[each for each in ordered if each.lane == lane] for lane in sorted({s.lane for s in suites})]
         if len(lanes) < 2:  # noqa: PLR2004 - nothing to mix up
             return [self._shown_at_once(suite) for suite in suites]
         with ThreadPoolExecutor(len(lanes)) as pool:
@@ -71,13 +84,13 @@ class Runs:
         return result
 
     def _run(self, suite: Suite, output: IO[bytes] | None) -> Result:
+        if suite.needs == "keycloak" and self._keycloak:
+            self._keycloak.result()
         began = time.monotonic()
         report = self._instance.state / f"pytest-{suite.name}.xml"
         report.unlink(missing_ok=True)
-        data = coverage_file(self._instance, suite.name)
-        counting = ["-m", "coverage", "run", f"--data-file={data}"] if suite.measured else []
-        pytest = ["-m", "pytest", suite.directory, f"--junitxml={report}", *self._arguments]
-        command = [sys.executable, *counting, *pytest]
+        options = [*suite.options(self._arguments), f"--junitxml={report}", *self._arguments]
+        command = [sys.executable, *self._counting(suite), "-m", "pytest", *options]
         environment = suite.environment(self._instance)
         with subprocess.Popen(
             command, cwd=self._instance.root, env=environment, stdout=output, stderr=output
@@ -89,6 +102,11 @@ class Runs:
         if status != 0 and failed == 0 and not (self._arguments and status == NOTHING_COLLECTED):
             failed = 1  # pytest itself failed: an error while collecting, or no test
         return Result(suite.name, passed, failed, time.monotonic() - began, status != NOTHING_COLLECTED)
+
+    def _counting(self, suite: Suite) -> list[str]:
+        if not (self._coverage and suite.measured):
+            return []
+        return ["-m", "coverage", "run", f"--data-file={coverage_file(self._instance, suite.name)}"]
 
 
 def coverage_file(instance: Instance, name: str) -> Path:

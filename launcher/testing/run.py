@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -18,44 +18,48 @@ from launcher.system import STORES
 from launcher.testing.grounds import grounds
 from launcher.testing.pytest_runs import Result, Runs
 from launcher.testing.static import Outcome, run_all
-from launcher.testing.suites import chosen
+from launcher.testing.suites import Suite, chosen
 from launcher.topics import empty_topics
 from launcher.up import Parts, bring_up, specification_of
 
-# Most unit tests make their own tokens: they need no Keycloak, which takes the longest to start, and no mails of it.
+# Most unit tests make their own tokens: they do not wait for Keycloak, which takes the longest to start.
 STORES_ONLY = Parts(
     stores=tuple(each for each in STORES if each.name not in {"keycloak", "mail"}), services=()
 )
 WITH_KEYCLOAK = Parts(services=())
 
 
-def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool) -> bool:
+def run(names: Sequence[str], arguments: Sequence[str], *, keep: bool, coverage: bool = False) -> bool:
     """Run what `names` mean and print the summary; whether all of it passed."""
     suites = chosen(names)
     static = "static" in names or not (names or arguments)
+    of_services = [suite for suite in suites if suite.needs != "everything"]
+    of_the_platform = [suite for suite in suites if suite.needs == "everything"]
     results: list[Result] = []
-    with ThreadPoolExecutor(2) as pool, grounds(keep=keep) if suites else nullcontext(Instance()) as instance:
+    with ThreadPoolExecutor(3) as pool, grounds(keep=keep) if suites else nullcontext(Instance()) as instance:
         instance.make_directories()
         checks = pool.submit(run_all, instance) if static else None
-        needs = {suite.needs for suite in suites}
-        if "everything" in needs and not arguments:
+        if checks:  # shown when they are there: the tests need not wait
+            checks.add_done_callback(lambda done: _show(done.result()))
+        if of_the_platform and not arguments:
             pool.submit(
                 chromium
             )  # while the platform starts; the tests that use it say what kept it from coming
+        needs = {suite.needs for suite in of_services}
         if needs - {"nothing"}:
-            parts = WITH_KEYCLOAK if needs & {"keycloak", "everything"} else STORES_ONLY
-            _bring_up(instance, replace(parts, tied=not keep))
-        outcomes = _outcomes(checks)
-        runs = Runs(instance, arguments)
-        results += runs.run([suite for suite in suites if suite.needs != "everything"])
-        if "everything" in needs:
+            _bring_up(instance, replace(STORES_ONLY, tied=not keep))
+        keycloak = pool.submit(_bring_up, instance, WITH_KEYCLOAK) if "keycloak" in needs else None
+        runs = Runs(instance, arguments, coverage=coverage, keycloak=keycloak)
+        results += runs.run(of_services)
+        if of_the_platform:
             if results and not keep:
                 # Some unit tests speak of products that no catalogue has; the platform's services would hear of them.
                 empty_topics(instance)
             _bring_up(instance, Parts(tied=not keep))
-            results += runs.run([suite for suite in suites if suite.needs == "everything"])
-        if results:
-            _report_coverage(instance, every_file=not names)
+            results += runs.run(of_the_platform)
+        if results and coverage:
+            _report_coverage(instance, suites)
+        outcomes = checks.result() if checks else []
     require_any(results, arguments)
     passed = _summarise(outcomes, results) if outcomes or results else True
     return (_on_a_cluster(arguments) and passed) if "k8s" in names else passed
@@ -92,26 +96,25 @@ def _bring_up(instance: Instance, parts: Parts) -> None:
         platform.wait_until_running(instance, names, 120)
 
 
-def _outcomes(checks: Future[list[Outcome]] | None) -> list[Outcome]:
-    if checks is None:
-        return []
-    outcomes = checks.result()
+def _show(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         console.print(f"  {'[green]✓[/]' if outcome.passed else '[red]✗[/]'} {outcome.name}")
         if not outcome.passed:
             console.print(outcome.output, markup=False, soft_wrap=True)
-    return outcomes
 
 
-def _report_coverage(instance: Instance, *, every_file: bool) -> None:
+def _report_coverage(instance: Instance, suites: Sequence[Suite]) -> None:
+    """Of the code that these suites are about; of all of it where one is about everything."""
     directory = instance.state / "coverage"
     if not directory.exists():
         return
     console.rule("coverage in per cent")
     total = instance.root / ".coverage"
     coverage = [sys.executable, "-m", "coverage"]
+    about = {suite.code for suite in suites}
+    only = [] if "" in about else [f"--include={','.join(sorted(about))}"]
     combine = [*coverage, "combine", "--quiet", f"--data-file={total}", str(directory)]
-    report = [*coverage, "report", f"--data-file={total}", *([] if every_file else ["--format=total"])]
+    report = [*coverage, "report", f"--data-file={total}", *only]
     for command in (combine, report):
         subprocess.run(command, cwd=instance.root, check=False)
 

@@ -18,11 +18,12 @@ import psutil
 from django.conf import settings
 
 from tests.gateway.client import PATIENCE, Answer, Headers, call
+from tests.worker import NUMBER
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 STOP_SECONDS = 30
-TEST_DATABASE = 15  # of Redis: nothing else uses it
+TEST_DATABASE = 15 - NUMBER  # of Redis: nothing else uses it, nor 14 and 13
 
 
 def redis_url() -> str:

@@ -20,10 +20,11 @@ from launcher.ports import all_ports, is_free
 from launcher.selection import VARIABLE
 from launcher.testing.pytest_runs import Result
 from launcher.testing.run import require_any
+from tests.worker import NUMBER
 
 OFFSET = next(
     offset
-    for offset in range(23_000, 24_000, 10)
+    for offset in range(23_000 + 200 * NUMBER, 24_000, 10)
     if all(is_free(port) for _, port in all_ports(Instance(offset)))
 )
 NOBODY_USES = str(OFFSET)

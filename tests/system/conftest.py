@@ -58,7 +58,7 @@ class Sizes:
     chaos_minutes: float = 1.0
     flushes: int = 2
     sleep: float = 15.0  # seconds: longer than a relay's lease and a consumer's session
-    store_away: float = 8.0  # seconds
+    store_away: float = 3.0  # seconds, in which everything is asked at least once
     drawn: int = 15  # requests of each operation for each caller, beside those that schemathesis always sends
 
 

@@ -1,7 +1,8 @@
 """The platform under test: where its parts are and which processes it has.
 
 It is the one whose port offset `MICROCOMMERCE_PORT_OFFSET` names; without that the one that `manage_all.py up`
-has started. Everything is learned from `manage_all.py status --json`, as any script would.
+has started. Addresses are learned from `manage_all.py status --json`, as any script would; the processes, which tests
+look at again and again, from the supervisor that this command asks.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from launcher import platform as launched
 from launcher.faults import inject
 from launcher.instance import Instance
 from tests.system.waiting import HEAL, eventually
@@ -55,7 +57,7 @@ class Platform:
 
     def processes(self) -> dict[str, Process]:
         """Every process by its name, as it is now."""
-        return {each["name"]: Process(**each) for each in self._status()["processes"]}
+        return {each["name"]: Process(**each) for each in launched.processes(INSTANCE)}
 
     def process(self, name: str) -> Process:
         """One process, as it is now."""

@@ -22,6 +22,7 @@ PIECES = 100_000  # more than three buyers can get however fast the shop is: nob
 PAUSE = 0.05  # seconds between two orders of a buyer; each is looked at afterwards
 
 
+@pytest.mark.faults
 def test_orders_go_on_around_a_backup_and_it_keeps_the_promises(
     platform: Platform,
     shop: Shop,

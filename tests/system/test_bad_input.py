@@ -4,6 +4,7 @@ What each wrong request is, is in `bad_values.py` and `bad_addresses.py`.
 """
 
 import http.client
+import itertools
 import json
 import re
 import time
@@ -26,6 +27,7 @@ from tests.system.problems import problem
 from tests.system.records import Records
 from tests.system.shop import Shop
 from tests.system.shopper import ADDRESS, Shopper
+from tests.system.tables import cells, in_turn
 from tests.system.waiting import eventually
 
 Places = dict[str, str]
@@ -127,8 +129,18 @@ def _is_refused(wrong: Wrong, caller: Shopper, places: Places) -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", BROKEN)
-@pytest.mark.parametrize(("method", "path"), WITH_BODIES)
+# In every run of the tests: each at each service, and each look-up at one list.
+BROKEN_IN_EVERY_RUN = {
+    (*row.split(), kind)
+    for row, kind in in_turn(list(BROKEN), map(" ".join, WITH_BODIES), lambda row: row.split("/")[2])
+}
+LOOK_UPS_IN_EVERY_RUN = in_turn(LOOK_UPS, LISTS, lambda _: "all")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    cells(((*each, kind) for each in WITH_BODIES for kind in BROKEN), BROKEN_IN_EVERY_RUN),
+)
 def test_a_body_that_is_broken(method: str, path: str, kind: str, manager: Shopper, places: Places) -> None:
     """Refused before anybody looks at its fields. Red at a 5xx, or when a parser is more lenient than JSON."""
     content, status = BROKEN[kind]
@@ -162,8 +174,7 @@ def test_a_query_that_means_nothing(path: str, query: str, status: int, manager:
     refused(manager.send("GET", f"{path}?{query}"), status)
 
 
-@pytest.mark.parametrize("query", LOOK_UPS)
-@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize(("path", "query"), cells(itertools.product(LISTS, LOOK_UPS), LOOK_UPS_IN_EVERY_RUN))
 def test_a_query_is_no_door_to_the_tables(path: str, query: str, manager: Shopper, customer: Shopper) -> None:
     """Names of columns mean nothing outside. Red when a query that nobody documented narrows or widens a list."""
     caller = manager if path == "/api/dead-letters/" else customer

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+import pytest
 
 from launcher import platform
 from launcher.addresses import database_url
@@ -29,6 +30,22 @@ HELD_SECONDS = 15.0  # a saga at most, where the consumer that is to write its e
 Round = dict[str, str]  # process -> where it dies
 GIVEN_UP, REPLAYED = "dead-letter.sent", "replay.sent"
 POISON, REPLAYED_TO = "negative quantity", "order.commands"
+# A point of each kind, at any of the processes that pass it: for every run of the tests. `test faults` takes all points.
+ONE_OF_EACH_KIND: tuple[Round, ...] = (
+    {
+        "product-api": "outbox.written",
+        "product-relay": "relay.sent",
+        "order-api": "outbox.committed",
+        "order-consumer": "ledger.committed",
+        "stock-consumer": GIVEN_UP,
+        "saga-api": REPLAYED,
+        "saga-consumer": "saga.before-wake",
+        "saga-worker": "saga.written",
+        "notification-consumer": "notification.before-push",
+        "basket-consumer": "parked.claimed",
+    },
+    {"order-consumer": "consumer.committed", "stock-consumer": "relay.taken"},
+)
 
 
 @dataclass
@@ -133,6 +150,13 @@ def test_no_point_was_forgotten() -> None:
     """Red when a point is added that no process is said to pass."""
     assert {point for points in PASSED_BY.values() for point in points} == set(POINTS)
     assert {point for each in rounds(every_process=False) for point in each.values()} == set(POINTS)
+    passed = [(process, point) for each in ONE_OF_EACH_KIND for process, point in each.items()]
+    assert all(point in PASSED_BY[process] for process, point in passed)
+    assert {_kind(point) for _, point in passed} == {_kind(point) for point in POINTS}
+
+
+def _kind(point: str) -> str:
+    return point.partition(".")[0]
 
 
 def restarts() -> dict[str, int]:
@@ -140,8 +164,17 @@ def restarts() -> dict[str, int]:
     return {each["name"]: each["restarts"] for each in platform.processes(INSTANCE)}
 
 
+@pytest.mark.parametrize(
+    "which", ["a point of each kind", pytest.param("every point", marks=pytest.mark.faults)]
+)
 def test_what_dies_at_any_line_is_finished_once(
-    shop: Shop, shopper: Shopper, topics: Topics, letters: DeadLetters, settle: Settle, sizes: Sizes
+    shop: Shop,
+    shopper: Shopper,
+    topics: Topics,
+    letters: DeadLetters,
+    settle: Settle,
+    sizes: Sizes,
+    which: str,
 ) -> None:
     """Orders, prices and counts go on meanwhile, and each ends as if nothing had been; poison is given up, and replayed.
 
@@ -153,7 +186,8 @@ def test_what_dies_at_any_line_is_finished_once(
     held_up.prepare()
     on_hand = shop.stock(ordered)[0]
     placed: list[str] = []
-    for points in rounds(every_process=sizes.every_crash_point):
+    every_point = rounds(every_process=sizes.every_crash_point)
+    for points in every_point if which == "every point" else ONE_OF_EACH_KIND:
         before = restarts()
         arm(INSTANCE, points)
         until = (

@@ -65,6 +65,7 @@ def test_everything_once_more(everything: list[Message], topics: Topics, records
         topics.wait_until_handled()
 
 
+@pytest.mark.faults
 def test_everything_three_times_in_any_order(
     everything: list[Message], topics: Topics, records: Records
 ) -> None:
@@ -74,6 +75,7 @@ def test_everything_three_times_in_any_order(
         topics.wait_until_handled()
 
 
+@pytest.mark.faults
 def test_everything_with_offsets_that_were_lost(
     platform: Platform,
     everything: list[Message],

@@ -18,6 +18,8 @@ from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.window import Window
 
+pytestmark = pytest.mark.faults
+
 SEED = 20261122
 LAST = 12  # lines
 SERVERS = [name for name in PROCESSES if name.endswith("-api") or name == "gateway"]

@@ -18,6 +18,8 @@ from tests.system.shopper import Shopper
 from tests.system.signer import KEY_PROVIDER
 from tests.system.waiting import eventually
 
+pytestmark = pytest.mark.faults
+
 PUBLISHED_BEFORE = 31  # seconds; shared.auth.keys.MIN_INTERVAL and one
 PAUSE = 0.1  # seconds between two requests of one caller
 DOORS = {

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
@@ -68,6 +69,7 @@ INVALID = "SELECT relname FROM pg_class JOIN pg_index ON indexrelid = pg_class.o
 Rows = set[tuple[Any, ...]]
 
 
+@pytest.mark.faults
 def test_the_next_release_s_databases_come_and_go_while_buyers_order(settle: Settle, tmp_path: Path) -> None:
     """Expand, orders on it, contract: no call fails for it, and nothing is left of it.
 
@@ -98,6 +100,7 @@ def test_the_next_release_s_databases_come_and_go_while_buyers_order(settle: Set
     assert not broken, broken
 
 
+@pytest.mark.faults
 def test_a_migration_that_cannot_have_its_table_gives_up_and_nobody_waits_for_long(
     shop: Shop, shopper: Shopper
 ) -> None:

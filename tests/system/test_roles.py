@@ -1,5 +1,6 @@
 """Who may do what, at the gateway and again at each service's own port (contract, 2 and 3)."""
 
+import itertools
 import uuid
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from tests.system.records import Records
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.signer import Signer
+from tests.system.tables import cells, in_turn
 from tests.system.topics import Topics
 
 CALLERS = (
@@ -127,9 +129,26 @@ def nothing_changes(places: Places, settle: Settle, records: Records) -> Iterato
         yield
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("caller", CALLERS)
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
+# In every run of the tests: at a service's own port whatever differs from endpoint to endpoint; at the gateway, whose
+# table its own tests try in full, and of callers whom the token alone makes what they are, each at each service.
+OF_EACH_ENDPOINT = ("nobody", "owner", "other", "manager")
+IN_EVERY_RUN = {
+    *((str(endpoint), caller, "own port") for endpoint in ENDPOINTS for caller in OF_EACH_ENDPOINT),
+    *(
+        (row, caller, door)
+        for row, caller in in_turn(CALLERS, ENDPOINTS, lambda each: each.service)
+        for door in DOORS
+    ),
+}
+REFUSED_IN_EVERY_RUN = {
+    *((str(endpoint), caller, "own port") for endpoint, caller in REFUSED),
+    *((row, caller, "gateway") for row, caller in in_turn(("nobody", "other"), EFFECTIVE, str)),
+}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "caller", "door"), cells(itertools.product(ENDPOINTS, CALLERS, DOORS), IN_EVERY_RUN)
+)
 def test_who_may_do_what(
     endpoint: Endpoint, caller: str, door: str, callers: Callers, places: Places, platform: Platform
 ) -> None:
@@ -137,8 +156,10 @@ def test_who_may_do_what(
     _try(endpoint, caller, door, callers, places, platform)
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize(("endpoint", "caller"), REFUSED, ids=str)
+@pytest.mark.parametrize(
+    ("endpoint", "caller", "door"),
+    cells(((*refused, door) for refused in REFUSED for door in DOORS), REFUSED_IN_EVERY_RUN),
+)
 def test_whoever_is_refused_changes_nothing(
     endpoint: Endpoint, caller: str, door: str, callers: Callers, places: Places, platform: Platform
 ) -> None:

@@ -138,6 +138,7 @@ def _told_in_time(ask: Callable[[], Told], store: str) -> Told:
     return told
 
 
+@pytest.mark.faults
 def test_nobody_signs_in_while_keycloak_hangs(
     platform: Platform, new_window: OpenWindow, shopper: Shopper
 ) -> None:
@@ -160,6 +161,7 @@ def test_nobody_signs_in_while_keycloak_hangs(
     window.page.context.close()
 
 
+@pytest.mark.faults
 def test_redis_is_emptied_of_baskets_and_sessions(
     shopper: Shopper,
     piece: Product,
@@ -208,6 +210,7 @@ def test_redis_is_emptied(shopper: Shopper, other: Shopper, piece: Product, lett
     shopper.basket_becomes({})
 
 
+@pytest.mark.faults
 def test_redis_is_killed(platform: Platform, shopper: Shopper, piece: Product) -> None:
     """A basket is on the disk a second after it was filled. Red without `appendonly` in launcher/stores/redis.py."""
     shopper.put_in_basket(piece, 3)
@@ -216,6 +219,7 @@ def test_redis_is_killed(platform: Platform, shopper: Shopper, piece: Product) -
     assert shopper.basket() == {piece.id: 3}
 
 
+@pytest.mark.faults
 def test_keycloak_is_away_and_every_service_starts(
     platform: Platform, shopper: Shopper, piece: Product
 ) -> None:

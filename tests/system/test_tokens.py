@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import itertools
 import time
 import uuid
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from tests.system.records import Records
 from tests.system.shopper import Shopper
 from tests.system.signer import Signer
 from tests.system.sockets import PROTOCOL, address, close_code
+from tests.system.tables import cells, in_turn
 
 KINDS = (
     "not a token",
@@ -97,8 +99,10 @@ def nothing_changes(settle: Settle, records: Records) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
+IN_EVERY_RUN = {(kind, row) for row, kind in in_turn(KINDS, ENDPOINTS, lambda each: each.service)}
+
+
+@pytest.mark.parametrize(("kind", "endpoint"), cells(itertools.product(KINDS, ENDPOINTS), IN_EVERY_RUN))
 def test_a_token_that_is_not_good(
     kind: str, endpoint: Endpoint, forged: dict[str, str], platform: Platform
 ) -> None:
