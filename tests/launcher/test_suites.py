@@ -6,7 +6,6 @@ from functools import cache
 
 import pytest
 
-from launcher.faults.schedule import PROCESSES
 from launcher.instance import ROOT
 from launcher.selection import VARIABLE
 from launcher.testing.suites import FAULTS, SUITES, Suite, chosen
@@ -34,7 +33,7 @@ def collected(marks: str) -> list[str]:
 
 
 KEPT = [
-    *(f"test_killing.py::test_killed_in_mid_order[{name}]" for name in PROCESSES),
+    "test_killing.py::test_each_is_killed_while_orders_go_on",
     "test_killing.py::test_an_order_that_timed_out_was_placed_all_the_same",
     "test_crash_points.py::test_what_dies_at_any_line_is_finished_once[a point of each kind]",
     *(

@@ -3,9 +3,10 @@
 import itertools
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -28,6 +29,7 @@ PROCESSES = [
 INFRASTRUCTURE = {"postgres", "mongod", "redis", "kafka", "keycloak", "mail"}
 STOCK = 10_000
 BETWEEN_ORDERS = 0.2  # seconds
+MANY_ORDERS = 1000  # that is, for as long as processes are killed
 ENDS = {"confirmed": "completed", "rejected": "compensated"}
 PRICES = (f"{euros}.00" for euros in itertools.count(20))
 
@@ -43,6 +45,14 @@ def test_no_process_was_forgotten(platform: Platform) -> None:
     assert set(platform.processes()) == {*PROCESSES, *INFRASTRUCTURE}
 
 
+def test_each_is_killed_while_orders_go_on(
+    platform: Platform, shop: Shop, pieces: list[Product], shopper: Shopper
+) -> None:
+    """One after another, not waiting for the one before: as below, all in one, for every run of the tests."""
+    _ends_as_if_nothing_had_been(platform, shop, pieces, shopper, PROCESSES, MANY_ORDERS)
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize("name", PROCESSES)
 def test_killed_in_mid_order(
     platform: Platform, shop: Shop, pieces: list[Product], shopper: Shopper, sizes: Sizes, name: str
@@ -52,14 +62,32 @@ def test_killed_in_mid_order(
     Red when an order hangs, is told twice or not at all, when stock is lost, a basket keeps what was bought, a
     price change is lost, or when the process does not come back.
     """
+    _ends_as_if_nothing_had_been(platform, shop, pieces, shopper, [name], sizes.orders_around_a_kill)
+
+
+def _ends_as_if_nothing_had_been(
+    platform: Platform,
+    shop: Shop,
+    pieces: list[Product],
+    shopper: Shopper,
+    names: Sequence[str],
+    at_most: int,
+) -> None:
     on_hand = [shop.stock(piece)[0] for piece in pieces]
     shopper.put_in_basket(pieces[1], 2)
-    with _ordering(shopper, pieces[0], sizes.orders_around_a_kill) as placed:
-        victim = platform.kill(name)
-        price = next(PRICES)
-        shop.change(pieces[0], price=price)
+    victims, price = [], ""
+    with _ordering(shopper, pieces[0], at_most) as placed:
+        for name in names:
+            before = len(placed)
+            victims.append(platform.kill(name))
+            price = next(PRICES)
+            shop.change(pieces[0], price=price)
+            eventually(
+                partial(_more_than, before, placed, at_most), within=HEAL, what=f"an order after {name}"
+            )
         from_basket = shopper.place()
-        platform.wait_until_back(victim)
+        for victim in victims:
+            platform.wait_until_back(victim)
     outcomes = shopper.outcomes([*placed, from_basket], HEAL)
     for order_id, status in outcomes.items():
         shopper.told(order_id, f"order.{status}", HEAL)
@@ -90,6 +118,10 @@ def test_an_order_that_timed_out_was_placed_all_the_same(
     order_id = shopper.place((pieces[0], 1), key=key)
     assert shopper.outcome(order_id)["status"] == "confirmed"
     assert [each["id"] for each in shopper.read_all("/api/orders/")] == [order_id]
+
+
+def _more_than(before: int, placed: list[str], at_most: int) -> bool:
+    return len(placed) > before or len(placed) == at_most
 
 
 @contextmanager
