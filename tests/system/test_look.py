@@ -1,16 +1,17 @@
 """Every page as people see it: on a phone and at a desk, in light and in dark; what axe finds, and a picture of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.system.accessibility import VIEWS, is_too_wide, look, violations
+from tests.system.accessibility import DARK_PHONE, DESKTOP, VIEWS, View, is_too_wide, look, violations
 from tests.system.conftest import NewShopper, OpenWindow
 from tests.system.keycloak import Account
 from tests.system.screens import PAGES, keep, open_page
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
+from tests.system.tables import FULL_TABLE
 from tests.system.test_back_office import PLACES
 from tests.system.window import Window
 
@@ -34,10 +35,14 @@ def alice(new_window: OpenWindow) -> Iterator[Window]:
     window.page.context.close()
 
 
-def found_on(page: Page, name: str) -> list[str]:
+# In every run: each window and all colours once, that is all rules at a desk in light, those of colours and width beside it.
+IN_EVERY_RUN = (DESKTOP, DARK_PHONE)
+
+
+def found_on(page: Page, name: str, views: Sequence[View] = VIEWS) -> list[str]:
     """What is wrong with the page that is open, in each window and its colours; pictures of it are kept."""
     found = []
-    for view in VIEWS:
+    for view in views:
         look(page, view)
         keep(page, name, view)
         found += [f"{view.name}: {each}" for each in violations(page, view)]
@@ -51,15 +56,28 @@ def test_no_place_of_the_back_office_is_left_out() -> None:
     assert set(PLACES) <= set(PAGES.values())
 
 
+@pytest.mark.parametrize(
+    "views",
+    [
+        pytest.param(IN_EVERY_RUN, id="desk and phone"),
+        pytest.param(
+            [view for view in VIEWS if view not in IN_EVERY_RUN],
+            id="the same in other colours",
+            marks=FULL_TABLE,
+        ),
+    ],
+)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_for_everybody(name: str, mia: Window, known: dict[str, str]) -> None:
+def test_a_page_is_for_everybody(
+    name: str, views: Sequence[View], mia: Window, known: dict[str, str]
+) -> None:
     """Nothing is serious or critical for axe, and nothing is wider than a phone.
 
     Red with Django's own grey on grey (`--ink-soft` lighter), with smaller targets, with a table that is not in a frame.
     """
-    look(mia.page, VIEWS[0])
+    look(mia.page, DESKTOP)
     open_page(mia, name, known)
-    assert found_on(mia.page, name) == []
+    assert found_on(mia.page, name, views) == []
 
 
 def test_a_question_before_many_are_changed_is_for_everybody(mia: Window, known: dict[str, str]) -> None:
