@@ -54,10 +54,9 @@ class Runs:
 
     def run(self, suites: Sequence[Suite]) -> list[Result]:
         """All of `suites`. Where they are of two lanes, what a suite says is shown when it has ended."""
-        ordered = sorted(suites, key=lambda suite: suite.needs == "keycloak")
-        lanes = [[each for each in ordered if each.lane == lane] for lane in sorted({s.lane for s in suites})]
+        lanes = in_lanes(suites)
         if len(lanes) < 2:  # noqa: PLR2004 - nothing to mix up
-            return [self._shown_at_once(suite) for suite in suites]
+            return [self._shown_at_once(suite) for lane in lanes for suite in lane]
         with ThreadPoolExecutor(len(lanes)) as pool:
             try:
                 return [result for lane in pool.map(self._lane, lanes) for result in lane]
@@ -107,6 +106,12 @@ class Runs:
         if not (self._coverage and suite.measured):
             return []
         return ["-m", "coverage", "run", f"--data-file={coverage_file(self._instance, suite.name)}"]
+
+
+def in_lanes(suites: Sequence[Suite]) -> list[list[Suite]]:
+    """Suites that run one after another, in that order: whoever waits for Keycloak comes last."""
+    ordered = sorted(suites, key=lambda suite: suite.needs == "keycloak")
+    return [[each for each in ordered if each.lane == lane] for lane in sorted({s.lane for s in suites})]
 
 
 def coverage_file(instance: Instance, name: str) -> Path:

@@ -8,6 +8,7 @@ import pytest
 
 from launcher.instance import ROOT
 from launcher.selection import VARIABLE
+from launcher.testing.pytest_runs import in_lanes
 from launcher.testing.suites import FAULTS, SUITES, Suite, chosen
 from tests import by_hand
 
@@ -55,6 +56,20 @@ def test_one_fault_of_each_kind_is_in_every_run(test: str) -> None:
 
 def test_the_long_ones_are_not() -> None:
     assert "test_faults_under_load.py::test_everybody_sleeps_and_wakes" in collected(FAULTS.chosen_by)
+
+
+def test_suites_on_one_database_run_one_after_another() -> None:
+    """Red when one makes the database anew that another works on."""
+    for owner in {suite.runs_as for suite in SUITES if suite.runs_as}:
+        assert len({suite.lane for suite in SUITES if suite.runs_as == owner}) == 1, owner
+
+
+def test_whoever_waits_for_keycloak_is_the_last_of_its_lane() -> None:
+    """Red when all of a lane waits for what one of its suites needs."""
+    lanes = in_lanes(chosen(["unit"]))
+    assert sorted(suite.name for lane in lanes for suite in lane) == sorted(s.name for s in chosen(["unit"]))
+    (with_gateway,) = (lane for lane in lanes if any(suite.needs == "keycloak" for suite in lane))
+    assert [suite.needs for suite in with_gateway].index("keycloak") == len(with_gateway) - 1
 
 
 def test_tests_that_somebody_chose_run_in_one_process() -> None:
