@@ -3,9 +3,10 @@
     .venv/bin/python -m benchmarks.large [--rows 1000000] [--buyers 32] [--seconds 15] [--keep-rows] [--port-offset N]
 
 Takes a platform that may be thrown away (`up --port-offset N`, afterwards `reset`). Measures orders a second, the median of each
-page that customers see and the memory of everything; fills the stores as if so many orders had been placed and confirmed (each
-with its line, saga, reservation, movement and notification; every product in each copy), a table in one statement; and measures
-the same again. What was filled in holds together: at the end the shop is held to its promises.
+page that customers see (those of the catalogue as after a change of it, when no process has kept them) and the memory of
+everything; fills the stores as if so many orders had been placed and confirmed (each with its line, saga, reservation, movement
+and notification; every product in each copy), a table in one statement; and measures the same again. What was filled in holds
+together: at the end the shop is held to its promises.
 """
 
 # ruff: noqa: S608 - the statements are made of this file's own text alone
@@ -22,6 +23,7 @@ from typing import Any
 
 import psycopg
 import requests
+from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from redis import Redis
@@ -41,7 +43,8 @@ AT_ONCE = 5_000  # products in one insert
 TRIES = 60  # of each page
 MIB = 1024 * 1024
 PAGES = {
-    "products": "/api/products/?min_price=0.{try_number:02d}",  # another address each time: none is a shared answer
+    # Another address each time: none is a shared answer.
+    "products": "/api/products/?min_price=0.{try_number:02d}",
     "search": "/api/products/?search=kettle&ordering=price&min_price=0.{try_number:02d}",
     "page 3": "/api/products/?page=3&min_price=0.{try_number:02d}",
     "stock": "/api/stock/",
@@ -158,10 +161,18 @@ def look(instance: Instance, chosen: argparse.Namespace) -> State:
 
 
 def _pages(instance: Instance) -> Iterator[tuple[str, float]]:
+    _forget_pages(instance)
     with requests.Session() as http:
         http.headers["Authorization"] = f"Bearer {token(instance)}"
         for name, path in PAGES.items():
             yield name, round(statistics.median(_times(http, gateway_url(instance) + path)), 1)
+
+
+def _forget_pages(instance: Instance) -> None:
+    """As any change of the catalogue does: its pages are written anew, and its lists counted anew."""
+    client: MongoClient[dict[str, Any]]
+    with MongoClient(mongodb_url(instance, "product")) as client:
+        client["product"]["product_revision"].update_one({}, {"$set": {"token": ObjectId()}})
 
 
 def _times(http: requests.Session, address: str) -> Iterator[float]:
@@ -207,7 +218,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="how long the buyers buy")
     parser.add_argument("--products", type=int, default=10, help="how many are bought in turn")
     parser.add_argument(
-        "--keep-rows", action="store_true", help="measure once, with the rows of an earlier run"
+        "--keep-rows", action="store_true", help="fill in nothing, measure the rows of an earlier run once"
     )
     chosen = parser.parse_args()
     instance, load = Instance(chosen.port_offset), results.load()

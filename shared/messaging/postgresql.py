@@ -18,6 +18,9 @@ from shared.messaging.relay import OutboxRow, SourceAway
 from shared.messaging.wake_up import WakeUp, activate, deactivate
 
 LOCK = 0x6F7574626F78  # "outbox": one active relay per database
+# Seconds that a mark waits for the next message, whose look it then shares. As long as that a relay that is killed may
+# leave sent messages without their mark, which are sent again with their ids.
+MARK_WAIT = 0.05
 
 TAKE = """
     SELECT id, topic, key, headers, payload FROM messaging_outboxmessage
@@ -61,8 +64,10 @@ class PostgresOutbox:
         return self._locked
 
     def take(self, limit: int, sent: Sequence[Hashable] = ()) -> Sequence[OutboxRow]:
-        """The oldest rows without `sent_at`; `sent` get theirs in the same round trip."""
+        """The oldest rows without `sent_at`; `sent` get theirs in the same round trip, for which they wait a moment."""
         ids = list(sent)
+        if 0 < len(ids) < limit:  # as many as that, and there are more
+            self.wait(MARK_WAIT)
         query, params = (MARK_AND_TAKE, [ids, ids, limit]) if ids else (TAKE, [limit])
         with _away(), self._connected().cursor(row_factory=class_row(OutboxRow)) as cursor:
             # Before the look, which finds whatever was committed until it begins: who says so later is heard by `wait`.

@@ -235,6 +235,33 @@ def test_a_mark_brings_the_next_batch_along(lab: Lab, monkeypatch: pytest.Monkey
     assert len(texts(lab)) == 30
 
 
+def test_a_mark_waits_a_moment_for_the_next_message(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the two share a round trip, and for no longer. Red without `wait` in `PostgresOutbox.take`."""
+    source = PostgresOutbox()
+    source.acquire()
+    publish("first")
+    first = source.take(10)
+    started = time.monotonic()
+    assert source.take(10, [row.id for row in first]) == []
+    assert postgresql.MARK_WAIT <= time.monotonic() - started < postgresql.MARK_WAIT + 5
+    assert unsent() == 0
+    publish("second")
+    second = source.take(10)
+    monkeypatch.setattr(postgresql, "MARK_WAIT", 30.0)
+
+    def publish_later() -> None:
+        publish("third")
+        connections.close_all()
+
+    threading.Timer(0.5, publish_later).start()
+    (third,) = source.take(10, [row.id for row in second])
+    assert "third" in third.payload
+    source.take(1, [third.id])  # as many as it may take: there are more, and it does not wait
+    source.reconnect()
+    assert time.monotonic() - started < 20
+    assert unsent() == 0
+
+
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
 def test_many_wake_ups_are_one(lab: Lab, request: pytest.FixtureRequest, where: str) -> None:
     """What was said before the look says nothing after it, and what was said since is one. Red without `_read_notifies`
