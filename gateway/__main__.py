@@ -13,7 +13,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that share the port, one core each")
     options = parser.parse_args()
 
-    from gateway.server import run  # reads the settings
+    from gateway.http.server import run  # reads the settings
 
     run(options.host, options.port, options.workers)
 

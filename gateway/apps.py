@@ -4,8 +4,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from gateway.route_types import HERE
 from gateway.routes import ROUTES
-from gateway.table import HERE
 
 
 class GatewayConfig(AppConfig):

@@ -9,8 +9,8 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 django_application: Any = get_asgi_application()
 
-from gateway.building import Building  # noqa: E402 - reads the settings that the line above has set up
-from gateway.exchange import Receive, Scope, Send  # noqa: E402
+from gateway.composition import Composition  # noqa: E402 - reads the settings that the line above has set up
+from gateway.http.exchange import Receive, Scope, Send  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class Gateway:
     """Speaks ASGI: `lifespan` builds and closes, `http` and `websocket` go through the front door."""
 
     def __init__(self) -> None:
-        self._building: Building | None = None
+        self._building: Composition | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope."""
@@ -36,7 +36,7 @@ class Gateway:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._building = Building(django_application)
+        self._building = Composition(django_application)
         self._building.open()
         logger.info("The gateway is open.")
         await send({"type": "lifespan.startup.complete"})

@@ -8,7 +8,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 RETRY_AFTER = (b"retry-after", b"2")  # seconds: a process that was restarted is back by then
 
 
-class Refusal(Exception):
+class HttpProblem(Exception):
     """A request that gets a problem document instead of an answer.
 
     `slug` names the kind in the document's `type`; `detail` says what is wrong and the way out; `headers` go
@@ -33,7 +33,7 @@ class Refusal(Exception):
         return self.title or HTTPStatus(self.status).phrase
 
 
-class Elsewhere(Exception):
+class MovedTo(Exception):
     """What is asked for stands at `address`, the same with a slash at its end."""
 
     def __init__(self, address: bytes) -> None:
@@ -41,13 +41,13 @@ class Elsewhere(Exception):
         self.address = address
 
 
-class BadRequest(Refusal):
+class BadRequest(HttpProblem):
     """The request breaks HTTP's own rules, or could be read in two ways."""
 
     is_final = True
 
 
-class MalformedPath(Refusal):
+class MalformedPath(HttpProblem):
     """The path is one that two programs might read differently."""
 
     slug = "malformed-path"
@@ -57,7 +57,7 @@ class MalformedPath(Refusal):
     )
 
 
-class UnknownHost(Refusal):
+class UnknownHost(HttpProblem):
     """The request is meant for another site."""
 
     slug = "unknown-host"
@@ -65,21 +65,21 @@ class UnknownHost(Refusal):
     detail = "This is not the host that the request names."
 
 
-class NoSuchAddress(Refusal):
+class NoSuchAddress(HttpProblem):
     """No row of the route table has this path."""
 
     status, slug = 404, "not-found"
     detail = "There is nothing at this address. /api/docs/ lists what there is."
 
 
-class MethodNotAllowed(Refusal):
+class MethodNotAllowed(HttpProblem):
     """The path exists, but no row lets anyone do this there."""
 
     status, slug = 405, "method-not-allowed"
     detail = "This cannot be done here: the Allow header says what can."
 
 
-class UpgradeRequired(Refusal):
+class UpgradeRequired(HttpProblem):
     """The address speaks WebSocket only, or another version of it than the client."""
 
     status, slug = 426, "upgrade-required"
@@ -91,7 +91,7 @@ class UpgradeRequired(Refusal):
     )
 
 
-class NotAuthenticated(Refusal):
+class NotAuthenticated(HttpProblem):
     """The caller must say who they are, and did not."""
 
     status, slug = 401, "not-authenticated"
@@ -99,7 +99,7 @@ class NotAuthenticated(Refusal):
     headers = ((b"www-authenticate", b"Bearer"),)
 
 
-class BadToken(Refusal):
+class BadToken(HttpProblem):
     """The caller sent a token that is not good."""
 
     status, slug = 401, "not-authenticated"
@@ -107,13 +107,13 @@ class BadToken(Refusal):
     headers = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
 
 
-class Forbidden(Refusal):
+class Forbidden(HttpProblem):
     """The caller is known and may not do this."""
 
     status, slug = 403, "forbidden"
 
 
-class PreconditionFailed(Refusal):
+class PreconditionFailed(HttpProblem):
     """What is there is not what the request is about (RFC 9110, section 13)."""
 
     status = 412
@@ -122,27 +122,27 @@ class PreconditionFailed(Refusal):
     detail = "What is there is not what If-Match asks for. Read it again and repeat with its new ETag."
 
 
-class SlowRequest(Refusal):
+class SlowRequest(HttpProblem):
     """The client began a request and did not finish it in time."""
 
     status, slug, is_final = 408, "request-timeout", True
     detail = "The request did not arrive in time. Send it again, faster."
 
 
-class ContentTooLarge(Refusal):
+class ContentTooLarge(HttpProblem):
     """The body is over the route's limit."""
 
     status, slug, is_final = 413, "content-too-large", True
 
 
-class UriTooLong(Refusal):
+class UriTooLong(HttpProblem):
     """The request line is over the limit."""
 
     status, slug, is_final = 414, "uri-too-long", True
     detail = "The address is too long."
 
 
-class UnsupportedEncoding(Refusal):
+class UnsupportedEncoding(HttpProblem):
     """The body is compressed, and this address takes none that is."""
 
     status, slug = 415, "unsupported-media-type"
@@ -150,13 +150,13 @@ class UnsupportedEncoding(Refusal):
     headers = ((b"accept-encoding", b"identity"),)
 
 
-class TooManyRequests(Refusal):
+class TooManyRequests(HttpProblem):
     """The caller has used up their share for now."""
 
     status, slug = 429, "too-many-requests"
 
 
-class TooManyConnections(Refusal):
+class TooManyConnections(HttpProblem):
     """The caller's address has as many connections open as one may have."""
 
     status, slug, is_final = 429, "too-many-connections", True
@@ -165,14 +165,14 @@ class TooManyConnections(Refusal):
     headers = (RETRY_AFTER,)
 
 
-class HeadersTooLarge(Refusal):
+class HeadersTooLarge(HttpProblem):
     """More headers, or larger ones, than anyone needs."""
 
     status, slug, is_final = 431, "headers-too-large", True
     detail = "The request has too many headers, or too large ones."
 
 
-class ServiceBroke(Refusal):
+class ServiceBroke(HttpProblem):
     """The service began and did not finish, or answered something that is not HTTP."""
 
     status, slug = 502, "service-broke"
@@ -182,7 +182,7 @@ class ServiceBroke(Refusal):
     )
 
 
-class ServiceUnavailable(Refusal):
+class ServiceUnavailable(HttpProblem):
     """The service cannot be reached; the request did not get to it."""
 
     status, slug = 503, "service-unavailable"
@@ -192,7 +192,7 @@ class ServiceUnavailable(Refusal):
     headers = (RETRY_AFTER,)
 
 
-class Overloaded(Refusal):
+class Overloaded(HttpProblem):
     """The gateway holds as many connections, or as much of what comes in on them, as it may."""
 
     status, slug, is_final = 503, "overloaded", True
@@ -201,7 +201,7 @@ class Overloaded(Refusal):
     headers = (RETRY_AFTER,)
 
 
-class IdentityUnavailable(Refusal):
+class IdentityUnavailable(HttpProblem):
     """No key of the realm is known, so whether the token is good cannot be told; the caller should keep it."""
 
     status, slug = 503, "identity-unavailable"
@@ -209,7 +209,7 @@ class IdentityUnavailable(Refusal):
     headers = (RETRY_AFTER,)
 
 
-class ServiceTimeout(Refusal):
+class ServiceTimeout(HttpProblem):
     """The service took the request and did not answer in time."""
 
     status, slug = 504, "service-timeout"

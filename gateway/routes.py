@@ -8,7 +8,7 @@ for its HEAD and its OPTIONS. `customer` means any signed-in customer: that an o
 notification is their own is for the service to judge, and a manager may do whatever a customer may.
 """
 
-from gateway.table import (
+from gateway.route_types import (
     BACK_OFFICE,
     FORM,
     HERE,

@@ -135,6 +135,6 @@ OIDC_USE_PKCE = True
 OIDC_PKCE_CODE_CHALLENGE_METHOD = "S256"
 OIDC_TIMEOUT = 4  # seconds; whoever comes back from Keycloak with a code is answered within five
 LOGIN_REDIRECT_URL = "/"
-# The hot path does for every answer what Django has middleware for: headers (protection.py), proof against CSRF (guard.py),
+# The hot path does for every answer what Django has middleware for: headers (security/security_headers.py), CSRF (signin/csrf.py),
 # no plain HTTP in production (the address must be https).
 SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003", "security.W008"]

@@ -4,20 +4,21 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-from gateway.signin import views
+from gateway.pages import views as pages
+from gateway.signin import views as signin
 
 urlpatterns = [
-    path("", views.home),
-    path("admin/", views.back_office),
-    path("api/docs/", views.api_docs),
-    path("login/", views.SignIn.as_view()),
-    path("register/", views.Register.as_view()),
-    path("oidc/callback/", views.Callback.as_view(), name="oidc_authentication_callback"),
+    path("", pages.home),
+    path("admin/", pages.back_office),
+    path("api/docs/", pages.api_docs),
+    path("login/", signin.SignIn.as_view()),
+    path("register/", signin.Register.as_view()),
+    path("oidc/callback/", signin.Callback.as_view(), name="oidc_authentication_callback"),
     path("favicon.ico", RedirectView.as_view(url=static("gateway/icon.svg"), permanent=True)),
-    path("logout/", views.sign_out),
-    path("session/", views.session),
-    path("oidc/backchannel-logout/", views.back_channel_sign_out),
-    path("oidc/frontchannel-logout/", views.front_channel_sign_out),
+    path("logout/", signin.sign_out),
+    path("session/", signin.session),
+    path("oidc/backchannel-logout/", signin.back_channel_sign_out),
+    path("oidc/frontchannel-logout/", signin.front_channel_sign_out),
 ]
 
 handler400 = "shared.http.problems.bad_request"

@@ -9,7 +9,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
-from gateway.signin import realm
+from gateway.signin import oidc_endpoints
 from gateway.signin.tokens import Tokens
 from shared.auth.keys import SIGNING
 from shared.auth.verifier import verifier
@@ -48,7 +48,7 @@ class RealmBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
         return claims
 
     def store_tokens(self, access_token: str, id_token: str) -> None:
-        """Nothing goes into Django's session: see `keeping`."""
+        """Nothing goes into Django's session: see `session_store`."""
 
     def get_or_create_user(self, access_token: str, id_token: str, payload: dict[str, Any]) -> Visitor:
         """The visitor with their tokens; `payload` are the claims of the id token."""
@@ -74,9 +74,9 @@ def _judge(claims: dict[str, Any]) -> None:
     audience = claims.get("aud")
     if claims.get("iss") != settings.ENVIRONMENT.issuer:
         raise BadIdToken("The token comes from another issuer.")
-    if realm.CLIENT not in (audience if isinstance(audience, list) else [audience]):
+    if oidc_endpoints.CLIENT not in (audience if isinstance(audience, list) else [audience]):
         raise BadIdToken("The token is meant for another client.")
-    if claims.get("azp", realm.CLIENT) != realm.CLIENT:
+    if claims.get("azp", oidc_endpoints.CLIENT) != oidc_endpoints.CLIENT:
         raise BadIdToken("The token was made for another client.")
     if not isinstance(claims.get("exp"), int | float) or claims["exp"] + LEEWAY <= time.time():
         raise BadIdToken("The token has expired.")

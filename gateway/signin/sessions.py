@@ -15,9 +15,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.errors import ServiceUnavailable
-from gateway.http1 import ServiceError
-from gateway.signin import realm
-from gateway.signin.recent import recent
+from gateway.proxy.http_client import ServiceError
+from gateway.proxy.upstream import Call, Upstream
+from gateway.signin import oidc_endpoints
+from gateway.signin.session_cache import recent
 from gateway.signin.tokens import (
     DELETE_IF_EQUAL,
     Tokens,
@@ -27,7 +28,6 @@ from gateway.signin.tokens import (
     record_name,
     user_name,
 )
-from gateway.upstream import Call, Upstream
 
 logger = logging.getLogger(__name__)
 
@@ -152,13 +152,13 @@ class Sessions:
     async def _ask(self, refresh_token: str) -> tuple[int, bytes]:
         form = {
             "grant_type": "refresh_token",
-            "client_id": realm.CLIENT,
+            "client_id": oidc_endpoints.CLIENT,
             "client_secret": self._secret,
             "refresh_token": refresh_token,
         }
         body = urlencode(form).encode()
         head = (
-            f"POST {realm.path('token')} HTTP/1.1\r\nhost: {self._keycloak.host}:{self._keycloak.port}\r\n"
+            f"POST {oidc_endpoints.path('token')} HTTP/1.1\r\nhost: {self._keycloak.host}:{self._keycloak.port}\r\n"
             f"content-type: application/x-www-form-urlencoded\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         async with asyncio.timeout(RENEWAL_SECONDS):

@@ -8,14 +8,13 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.cache import never_cache
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView, OIDCAuthenticationRequestView
 from requests.exceptions import RequestException
 
-from gateway.signin import keeping, pending, proof, realm
+from gateway.signin import csrf, oidc_endpoints, pending, session_store
 from gateway.signin.backend import BadIdToken, Visitor, signed_claims
 from gateway.signin.tokens import cookie_name
-from shared.admin.site import ADMINS
 
 logger = logging.getLogger(__name__)
 
@@ -71,21 +70,21 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
     def login_success(self) -> HttpResponse:
         """From now on this browser is signed in."""
         if before := session_key_of(self.request):
-            keeping.end(before)
-        key = keeping.begin(self.user.tokens)
+            session_store.end(before)
+        key = session_store.begin(self.user.tokens)
         pending.write_again(self.request.session)
         answer = HttpResponseRedirect(self.success_url)
         answer.set_cookie(
             cookie_name(),
             key,
-            max_age=keeping.LONGEST_SECONDS,
+            max_age=session_store.LONGEST_SECONDS,
             secure=settings.SESSION_COOKIE_SECURE,
             samesite="Lax",  # the way back from Keycloak is a link from another site
             httponly=True,
         )
         answer.set_cookie(
-            proof.COOKIE,
-            proof.token(key),
+            csrf.COOKIE,
+            csrf.token(key),
             secure=settings.SESSION_COOKIE_SECURE,
             samesite="Lax",
             httponly=False,
@@ -122,10 +121,10 @@ def _failed(request: HttpRequest, status: HTTPStatus) -> HttpResponse:
 def sign_out(request: HttpRequest) -> HttpResponse:
     """POST: end the session here, then with Keycloak."""
     key = session_key_of(request)
-    tokens = keeping.end(key) if key else None
-    answer = HttpResponseRedirect(realm.end_of_session(tokens.id) if tokens else "/")
+    tokens = session_store.end(key) if key else None
+    answer = HttpResponseRedirect(oidc_endpoints.end_of_session(tokens.id) if tokens else "/")
     answer.delete_cookie(cookie_name())
-    answer.delete_cookie(proof.COOKIE)
+    answer.delete_cookie(csrf.COOKIE)
     return answer
 
 
@@ -141,7 +140,7 @@ def session(request: HttpRequest) -> JsonResponse:
             "is_signed_in": True,
             "username": principal.username,
             "is_manager": principal.is_manager,
-            "csrf_token": proof.token(key),
+            "csrf_token": csrf.token(key),
         }
     )
 
@@ -154,7 +153,7 @@ def back_channel_sign_out(request: HttpRequest) -> HttpResponse:
     except BadIdToken as error:
         logger.warning("A sign-out was refused: %s", error)
         return JsonResponse({"error": "invalid_request", "error_description": str(error)}, status=400)
-    keeping.end_realm_session(ended)
+    session_store.end_realm_session(ended)
     return HttpResponse()
 
 
@@ -169,26 +168,5 @@ def _ended_session(logout_token: str) -> str:
 def front_channel_sign_out(request: HttpRequest) -> HttpResponse:
     """GET in a frame of Keycloak's sign-out page: the same; the session's unguessable id is all it takes."""
     if request.GET.get("iss") == settings.ENVIRONMENT.issuer and request.GET.get("sid"):
-        keeping.end_realm_session(request.GET["sid"])
+        session_store.end_realm_session(request.GET["sid"])
     return HttpResponse()
-
-
-@cache_control(private=True, no_store=True)
-def home(request: HttpRequest) -> HttpResponse:
-    """Where a visitor arrives."""
-    principal = request.scope.get("principal")  # type: ignore[attr-defined]
-    return render(request, "gateway/home.html", {"principal": principal})
-
-
-@cache_control(private=True, no_store=True)
-def api_docs(request: HttpRequest) -> HttpResponse:
-    """The API's description as a page; what is tried out there is done as whoever is signed in."""
-    principal = request.scope.get("principal")  # type: ignore[attr-defined]
-    return render(request, "gateway/api_docs.html", {"principal": principal})
-
-
-@cache_control(private=True, no_store=True)
-def back_office(request: HttpRequest) -> HttpResponse:
-    """What needs doing today; the numbers load by themselves (`backoffice/home.js`)."""
-    principal = request.scope.get("principal")  # type: ignore[attr-defined]
-    return render(request, "gateway/back_office.html", {"principal": principal, "admins": ADMINS})

@@ -47,7 +47,7 @@ TAGS = {
     "media": "Pictures of products (product service).",
 }
 
-# A development machine's; the gateway that serves the document writes its own realm there (gateway/document.py).
+# A development machine's; the gateway that serves the document writes its own realm there (gateway/pages/openapi_view.py).
 REALM = "http://localhost:8080/realms/microcommerce/protocol/openid-connect"
 SCOPE = "openid"
 SECURITY_SCHEMES: Json = {

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from gateway.table import Role, Route
+from gateway.route_types import Role, Route
 from shared.http.documents import CONTENT_TYPE, problem_type
 
 Json = dict[str, Any]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from gateway.route_types import HERE, WEBSOCKET, Role, Route
 from gateway.routes import ROUTES
-from gateway.table import HERE, WEBSOCKET, Role, Route
 from launcher.contract import about
 from launcher.contract.failures import refusals, responses, share
 from launcher.contract.parts import Part

@@ -64,9 +64,9 @@ def _problems() -> Iterator[Json]:
 
 
 def _refusals() -> Iterator[Json]:
-    from gateway.errors import Refusal
+    from gateway.errors import HttpProblem
 
-    for kind in (Refusal, *_below(Refusal)):
+    for kind in (HttpProblem, *_below(HttpProblem)):
         detail = kind.__dict__.get("detail") or (getdoc(kind) or "").split("\n")[0]
         title = kind.title or kind(detail).heading
         yield {"slug": kind.slug, "status": kind.status, "title": title, "detail": detail, "members": {}}

@@ -2,7 +2,7 @@
 
 No cookie goes in or out. The caller is whom the access token names, as everywhere on the platform. What Django's admin
 keeps between two pages (its messages) lies in the service's cache under the caller's id. Cross-site requests are the
-gateway's business, where the only cookie is (gateway/signin/proof.py): a request that reaches a service carries its
+gateway's business, where the only cookie is (gateway/signin/csrf.py): a request that reaches a service carries its
 token in a header, which no other site's page can send.
 """
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from gateway.router import Router
 from gateway.routes import ROUTES
-from gateway.routing import Routing
 from tests.product.commands import outbox
 from tests.product.uploads import saved, two_halves
 
@@ -94,7 +94,7 @@ def test_who_may(
 
 def test_the_gateway_lets_a_picture_through_and_no_other_long_form() -> None:
     """Red when the general row of the admin is found first."""
-    routing = Routing(ROUTES)
+    routing = Router(ROUTES)
     for path, body in (
         (b"a/picture/", 10 * 1024 * 1024 + 64 * 1024),
         (b"a/change/", 512 * 1024),

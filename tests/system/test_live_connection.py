@@ -37,7 +37,7 @@ def test_two_windows_hear_the_same_and_nobody_else_does(
 
 
 def test_the_server_speaks_the_protocol_that_was_offered(platform: Platform, shopper: Shopper) -> None:
-    """A browser drops a connection whose protocol is not answered. Red without `PROTOCOL` in `gateway.websocket._accept`."""
+    """A browser drops a connection whose protocol is not answered. Red without `PROTOCOL` in `gateway.proxy.websocket_proxy._accept`."""
     assert shopper.log_in
     offered = [Subprotocol(PROTOCOL), Subprotocol(f"bearer.{shopper.log_in.token}")]
     with opened(address(platform.urls["gateway"]), subprotocols=offered) as connection:

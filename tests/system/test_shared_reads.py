@@ -49,7 +49,7 @@ def _price(caller: Shopper, piece: Product) -> str:
 
 
 def test_a_new_price_is_seen_as_soon_as_the_manager_has_the_answer(shop: Shop, anybody: Shopper) -> None:
-    """However many have just read the old one. Red without `self.empty()` in `Sharing._change`."""
+    """However many have just read the old one. Red without `self.empty()` in `CachingProxy._change`."""
     piece = shop.product(stock=1, price="10.00")
     path = f"/api/products/{piece.id}/"
     for price in ("11.00", "12.00", "13.00"):
@@ -64,7 +64,7 @@ def test_a_new_price_is_seen_as_soon_as_the_manager_has_the_answer(shop: Shop, a
 
 
 def test_a_customer_shares_what_anybody_is_shown(shop: Shop, shopper: Shopper, other: Shopper) -> None:
-    """And a manager does not. Red without `for_anyone` in `Sharing._fetch`, or where a customer's reads are not shared."""
+    """And a manager does not. Red without `for_anyone` in `CachingProxy._fetch`, or where a customer's reads are not shared."""
     piece = shop.product(stock=1, price="10.00")
     path = f"/api/products/{piece.id}/"
     first, second = shopper.send("GET", path), other.send("GET", path)

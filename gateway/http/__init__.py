@@ -1,0 +1,1 @@
+"""HTTP as clients speak it: the server, one connection, one request and its response."""

@@ -1,0 +1,53 @@
+"""What the gateway itself refuses: problem documents (RFC 9457) for programs, the same as a page for people."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from gateway.errors import HttpProblem
+from gateway.http.request_response import STATUS_LINES
+from gateway.security.header_filter import Header
+from gateway.security.security_headers import SECURITY_HEADERS
+from shared.http.documents import CONTENT_TYPE, problem_document
+from shared.telemetry import trace
+
+PAGE_TYPE = "text/html; charset=utf-8"
+
+
+def document(refusal: HttpProblem, path: bytes, hop: trace.TraceParent) -> bytes:
+    """The problem document of `refusal` for the request at `path`."""
+    return json.dumps(_problem(refusal, path, hop)).encode()
+
+
+def page(refusal: HttpProblem, account: dict[str, Any], path: bytes, hop: trace.TraceParent) -> bytes:
+    """The same for somebody with a browser; who has to sign in first is led there and back."""
+    context = {"problem": _problem(refusal, path, hop), **account}
+    return render_to_string("gateway/problem.html", context).encode()
+
+
+def _problem(refusal: HttpProblem, path: bytes, hop: trace.TraceParent) -> dict[str, Any]:
+    instance = path.decode("ascii", "backslashreplace")
+    with trace.use(hop):
+        return problem_document(
+            settings.GATEWAY_URL, refusal.slug, refusal.status, refusal.detail, instance, refusal.heading
+        )
+
+
+def headers(refusal: HttpProblem, body: bytes, content_type: str = CONTENT_TYPE) -> list[Header]:
+    """The headers that go with it."""
+    return [
+        *refusal.headers,
+        (b"content-type", content_type.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"vary", b"Accept"),
+    ]
+
+
+def raw(refusal: HttpProblem) -> bytes:
+    """The whole answer, for what was never a request."""
+    body = document(refusal, b"", trace.start())
+    lines = [b"%b: %b\r\n" % header for header in (*headers(refusal, body), *SECURITY_HEADERS)]
+    return b"".join([STATUS_LINES[refusal.status], *lines, b"connection: close\r\n\r\n", body])
