@@ -1,1 +1,1 @@
-"""The front door: the only part of the platform that clients reach."""
+"""The API gateway: the only part of the platform that clients reach."""

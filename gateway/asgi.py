@@ -1,4 +1,4 @@
-"""The gateway's ASGI application: the front door, with Django behind it for the pages."""
+"""The gateway's ASGI application, with Django behind it for the pages."""
 
 import logging
 import os
@@ -16,32 +16,32 @@ logger = logging.getLogger(__name__)
 
 
 class Gateway:
-    """Speaks ASGI: `lifespan` builds and closes, `http` and `websocket` go through the front door."""
+    """Speaks ASGI: `lifespan` composes and closes, `http` and `websocket` are admitted or refused."""
 
     def __init__(self) -> None:
-        self._building: Composition | None = None
+        self._composition: Composition | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif self._building is None:
+        elif self._composition is None:
             raise RuntimeError(
                 "The server did not run the ASGI lifespan: start the gateway with `python -m gateway`."
             )
         elif scope["type"] == "http":
-            await self._building.front.http(scope, receive, send)
+            await self._composition.app.http(scope, receive, send)
         else:
-            await self._building.sockets.websocket(scope, receive, send)
+            await self._composition.websockets.websocket(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._building = Composition(django_application)
-        self._building.open()
+        self._composition = Composition(django_application)
+        self._composition.open()
         logger.info("The gateway is open.")
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self._building.close()
+        await self._composition.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 KIB = 1024
 HERE = "gateway"  # answered by the gateway's own Django pages
 WEBSOCKET = "WEBSOCKET"  # stands where a method stands
+SAFE = {"GET", "HEAD", "OPTIONS"}  # RFC 9110, section 9.2.1
 
 
 class Role(Enum):

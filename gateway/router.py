@@ -29,30 +29,30 @@ class RouteMatch:
 class _Node:
     named: dict[bytes, "_Node"] = field(default_factory=dict)
     any: "_Node | None" = None
-    place: RouteMatch | None = None
+    match: RouteMatch | None = None
 
 
 class Router:
-    """Finds the place of a path."""
+    """Finds the row of the table for a path."""
 
     def __init__(self, table: Iterable[Route]) -> None:
         self._root = _Node()
         self._prefixes: dict[bytes, RouteMatch] = {}
-        for place in _matches(table):
-            if place.path.endswith("...}"):
-                self._prefixes[place.path.rpartition("{")[0].encode()] = place
+        for match in _matches(table):
+            if match.path.endswith("...}"):
+                self._prefixes[match.path.rpartition("{")[0].encode()] = match
             else:
-                self._plant(place)
+                self._plant(match)
 
     def find(self, path: bytes) -> RouteMatch | None:
-        """The place at `path`, which must be plain (`gateway.security.paths`), or None."""
+        """What the table has at `path`, which must be plain (`gateway.security.paths`), or None."""
         node = self._root
         for piece in path.split(b"/"):
             child = node.named.get(piece) or (node.any if piece else None)
             if child is None:
                 return self._find_prefix(path)
             node = child
-        return node.place
+        return node.match
 
     def matches(self) -> Iterable[RouteMatch]:
         """Every address of the table."""
@@ -60,19 +60,19 @@ class Router:
         while waiting:
             node = waiting.pop()
             waiting += [*node.named.values(), *([node.any] if node.any else [])]
-            if node.place:
-                yield node.place
+            if node.match:
+                yield node.match
         yield from self._prefixes.values()
 
     def _find_prefix(self, path: bytes) -> RouteMatch | None:
-        for prefix, place in self._prefixes.items():
+        for prefix, match in self._prefixes.items():
             if path.startswith(prefix) and path != prefix:
-                return place
+                return match
         return None
 
-    def _plant(self, place: RouteMatch) -> None:
+    def _plant(self, match: RouteMatch) -> None:
         node = self._root
-        for piece in place.path.split("/"):
+        for piece in match.path.split("/"):
             parent = node
             if piece.startswith("{"):
                 node = parent.any = parent.any or _Node()
@@ -80,9 +80,9 @@ class Router:
                 node = parent.named.setdefault(piece.encode(), _Node())
             if parent.any and parent.named.keys() - {b""}:
                 raise InvalidRouteTable(
-                    f"{place.path}: a fixed word and a {{name}} cannot stand at the same depth."
+                    f"{match.path}: a fixed word and a {{name}} cannot stand at the same depth."
                 )
-        node.place = place
+        node.match = match
 
 
 def _matches(table: Iterable[Route]) -> list[RouteMatch]:

@@ -21,7 +21,7 @@ ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")  # as browsers write it (RFC 6
 
 
 class GatewayEnvironment(Environment):
-    """The environment of a gateway process: the shared one, and what only the front door has."""
+    """The environment of a gateway process: the shared one, and what only the gateway has."""
 
     allowed_hosts: list[str] = Field(default=[], description="host names besides that of GATEWAY_URL")
     cors_origins: list[str] = Field(
@@ -100,7 +100,7 @@ INSTALLED_APPS = [
     "shared.admin",
     "drf_spectacular_sidecar",  # Swagger UI, for the page of the API's description
 ]
-# The front door has done what the services' middleware does: trace, request id, access line, metrics, host.
+# The gateway has done what the services' middleware does: trace, request id, access line, metrics, host.
 MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

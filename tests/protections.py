@@ -228,7 +228,7 @@ PROTECTIONS = (
 
     # The gateway
     Protection("test_refused_at_the_door.py::test_what_no_rule_allows_reaches_no_service", "gateway", "gateway/app.py",
-        "        judge_role(route, principal)\n"),
+        "        check_role(route, principal)\n"),
     Protection("test_shared_reads.py::test_a_new_price_is_seen_as_soon_as_the_manager_has_the_answer", "gateway",
         "gateway/proxy/caching_proxy.py",
         "        finally:  # also where it failed: whether it took effect is not known then\n            self.empty()",
@@ -238,9 +238,9 @@ PROTECTIONS = (
         "chosen = PROTOCOL if PROTOCOL in offered else None",
         "chosen = None"),
     Protection("test_live_connection.py::test_a_page_of_another_site_does_not_ride_on_a_cookie", "gateway",
-        "gateway/proxy/websocket_proxy.py",
-        "            raise ForeignOrigin\n",
-        "            pass\n"),
+        "gateway/security/admission.py",
+        "        raise ForeignOrigin\n",
+        "        pass\n"),
     Protection("test_bad_input.py::test_another_host", "gateway", "gateway/security/admission.py",
         "            raise UnknownHost\n",
         "            pass\n"),

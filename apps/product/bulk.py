@@ -184,7 +184,7 @@ def carry_out(rows: Sequence[Row]) -> int:
     """Do what is to be done to each row; returns how many were done. Why others were not is in their `errors`.
 
     Some at a time share a transaction; where one of them is refused, each of them gets its own. A store that is
-    away ends it, as does the time that the front door waits: the rows from there on say so.
+    away ends it, as does the time that the gateway waits: the rows from there on say so.
     """
     give_up_at = time.monotonic() + SECONDS
     todo = [row for row in rows if row.is_to_do]

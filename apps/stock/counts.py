@@ -15,7 +15,7 @@ from shared.http.preconditions import PreconditionFailed
 from shared.http.problems import Problem, is_store_away
 
 COLUMNS = ("product_id", "on_hand")
-MOST = 2000  # rows of one file: each is a transaction, and the front door waits half a minute for all of them
+MOST = 2000  # rows of one file: each is a transaction, and the gateway waits half a minute for all of them
 DIGITS = re.compile(r"[0-9]{1,10}")
 SHOWN = 40  # characters of a cell that is no number
 SALT = "stock.count"

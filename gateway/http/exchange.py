@@ -14,7 +14,7 @@ from gateway.errors import HttpProblem
 from gateway.http import problem_responses
 from gateway.http.request_body import Body
 from gateway.http.request_head import expects_continue
-from gateway.route_types import Route
+from gateway.route_types import WEBSOCKET, Route
 from gateway.security.header_filter import ClientHeaders, Header, sort
 from gateway.security.rate_limit import Allowance
 from gateway.security.security_headers import SECURITY_HEADERS
@@ -31,6 +31,7 @@ LINGER_SECONDS = (
     1.0  # so long is a refused body read and thrown away: the client must get to read the refusal
 )
 MAX_ID = 128
+CLIENT_CLOSED_REQUEST = 499  # the status that is logged where the client went away; it is never sent
 FORMATS = {b"api": True, b"json": False}  # values of `format`, and whether a page is asked for
 _ID_CHARACTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-")
 
@@ -39,14 +40,15 @@ class Exchange:
     """A request and its answer. `status` is 0 until an answer began."""
 
     __slots__ = (
-        "address", "allowance", "body", "cors", "headers", "hop", "is_identified", "method", "path", "principal", "query",
+        "address", "allowance", "body", "cors", "headers", "hop", "is_identified", "method", "opens_websocket", "path", "principal", "query",
         "receive", "request_id", "route", "scope", "send", "session_key", "started", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.started = time.perf_counter()
         self.scope, self.receive, self.send = scope, receive, send
-        self.method: str = scope.get("method", "GET")
+        self.opens_websocket: bool = scope["type"] == "websocket"
+        self.method: str = WEBSOCKET if self.opens_websocket else scope["method"]
         self.path: bytes = scope["raw_path"]
         self.query: bytes = scope["query_string"]
         self.headers: ClientHeaders = sort(scope["headers"])

@@ -17,8 +17,7 @@ from gateway.http.metrics import Metrics
 from gateway.proxy.http_client import Connection, ServiceError
 from gateway.proxy.http_proxy import HttpProxy, as_told_to
 from gateway.proxy.response_cache import CachedResponse, Key, ResponseCache, seconds_good
-from gateway.proxy.upstream import SAFE
-from gateway.route_types import Route
+from gateway.route_types import SAFE, Route
 from gateway.security.header_filter import from_service
 
 LONGEST_KEY = 1000  # bytes of an address and Accept: nobody asks a longer one twice
@@ -30,23 +29,20 @@ GOES_WITH_304 = {b"etag", b"vary", b"cache-control", b"age"}  # RFC 9110, sectio
 
 
 class CachingProxy:
-    """Forwards requests, or answers them from what is kept for `seconds`; `services` are those with SHARED rows."""
+    """Forwards requests to services with SHARED rows, or answers them from what is kept for `seconds`."""
 
-    def __init__(self, proxy: HttpProxy, services: frozenset[str], seconds: float, metrics: Metrics) -> None:
+    def __init__(self, proxy: HttpProxy, seconds: float, metrics: Metrics) -> None:
         self._proxy = proxy
-        self._services = services if seconds else frozenset()
         self._seconds = seconds
         self._metrics = metrics
         self._under_way: dict[Key, asyncio.Future[CachedResponse | None]] = {}
         self._loop = asyncio.get_running_loop()
-        self.keep = ResponseCache()
+        self.cache = ResponseCache()
         self._revision = b""
 
     async def forward(self, exchange: Exchange, route: Route) -> None:
         """Answer the request of `exchange`."""
-        if route.to not in self._services:
-            await self._proxy.forward(exchange, route)
-        elif exchange.method not in SAFE:
+        if exchange.method not in SAFE:
             await self._change(exchange, route)
         elif route.limits.shared and (key := _key(exchange)) is not None:
             await self._read(exchange, route, key)
@@ -55,7 +51,7 @@ class CachingProxy:
 
     def empty(self) -> None:
         """Something changed: whoever asks from now on is told what is so now."""
-        self.keep.empty()
+        self.cache.empty()
         self._under_way.clear()
 
     async def _change(self, exchange: Exchange, route: Route) -> None:
@@ -66,7 +62,7 @@ class CachingProxy:
         await self._proxy.finish(answer, exchange, route)
 
     async def _read(self, exchange: Exchange, route: Route, key: Key) -> None:
-        kept = self.keep.find(key, self._loop.time())
+        kept = self.cache.find(key, self._loop.time())
         if kept is None and (under_way := self._under_way.get(key)) is not None:
             kept = await asyncio.shield(under_way)
         if kept is not None:
@@ -82,7 +78,7 @@ class CachingProxy:
     async def _fetch(self, exchange: Exchange, route: Route, key: Key) -> None:
         """Ask the service for all who want the same meanwhile."""
         under_way = self._under_way[key] = self._loop.create_future()
-        kept, emptied = None, self.keep.emptied
+        kept, emptied = None, self.cache.emptied
         failure: HttpProblem | None = None
         asked = exchange.headers.kept
         # Others may not know what this caller knows: the whole is asked for.
@@ -106,18 +102,18 @@ class CachingProxy:
         if kept is None:
             await self._show_unshared(answer, exchange, route)
             return
-        if emptied == self.keep.emptied:
-            self.keep.put(key, kept)
+        if emptied == self.cache.emptied:
+            self.cache.put(key, kept)
         await self._show(exchange, kept)
 
     def _heed(self, answer: Connection, emptied: int) -> int:
         """Let go of what shows another state than `answer`, unless that is the older one; returns the count to go by."""
         revision = dict(answer.headers).get(REVISION, self._revision)
-        if revision == self._revision or emptied != self.keep.emptied:
+        if revision == self._revision or emptied != self.cache.emptied:
             return emptied
         self._revision = revision
         self.empty()
-        return self.keep.emptied
+        return self.cache.emptied
 
     async def _take(self, answer: Connection, route: Route, seconds: float) -> CachedResponse:
         pieces = []

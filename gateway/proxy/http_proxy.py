@@ -9,8 +9,8 @@ from gateway.errors import HttpProblem, ServiceBroke, ServiceTimeout, ServiceUna
 from gateway.http.exchange import Exchange
 from gateway.http.request_body import BodyReader, ClientDisconnected
 from gateway.proxy.http_client import BODILESS, Connection, ServiceError, TimedOut, Unreachable
-from gateway.proxy.upstream import SAFE, Call, Upstream
-from gateway.route_types import Route
+from gateway.proxy.upstream import Call, Upstream
+from gateway.route_types import SAFE, Route
 from gateway.security.header_filter import Header, from_service
 from shared.auth import Principal
 

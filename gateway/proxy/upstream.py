@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from gateway.proxy.circuit_breaker import CircuitBreaker
 from gateway.proxy.http_client import Connection, Stale, TimedOut, Unreachable
+from gateway.route_types import SAFE
 
 CONNECT_SECONDS = 2.0
 IDLE_SECONDS = 20.0  # shorter than the 30 s after which granian closes a connection that asks nothing
 MAX_CONNECTIONS = 256  # to one service, from one process
-SAFE = {"GET", "HEAD", "OPTIONS"}  # RFC 9110, section 9.2.1
 
 
 @dataclass(slots=True)

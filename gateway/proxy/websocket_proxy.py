@@ -15,26 +15,25 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from gateway.app import CLIENT_CLOSED_REQUEST, GatewayApp
 from gateway.errors import (
     BadToken,
     Forbidden,
     HttpProblem,
-    NoSuchAddress,
     NotAuthenticated,
     ServiceUnavailable,
 )
 from gateway.http import problem_responses
-from gateway.http.exchange import Exchange, Receive, Scope, Send
+from gateway.http.access_log import AccessLog
+from gateway.http.exchange import CLIENT_CLOSED_REQUEST, Exchange, Receive, Scope, Send
+from gateway.http.metrics import Metrics
 from gateway.route_types import WEBSOCKET, Route
-from gateway.security.admission import check_framing, check_role
+from gateway.security.admission import Admission, ForeignOrigin
 from gateway.security.client_network import network
 from gateway.security.connection_limits import ConnectionLimits
 from gateway.security.security_headers import SECURITY_HEADERS
 from shared.auth import Principal
 
 PROTOCOL = "microcommerce.v1"
-TOKEN_PREFIX = "bearer."  # noqa: S105 - the word before a token
 UNAUTHENTICATED, FORBIDDEN = (
     4401,
     4403,
@@ -47,26 +46,27 @@ MAX_MESSAGE = 1024 * 1024  # bytes of one message from the service
 MAX_WAITING = 16  # messages for a slow client that wait here before the service is held back
 
 
-class ForeignOrigin(Forbidden):
-    """A page of another site opened the connection, and the browser added our cookie."""
-
-    slug = "foreign-origin"
-    detail = "A page of another site may not use this site's session."
-
-
 class WebSocketProxy:
-    """Opens connections to the services at `urls` (http://host:port) for clients that the front door lets in."""
+    """Opens connections to the services at `urls` (http://host:port) for clients that are admitted."""
 
-    def __init__(self, front: GatewayApp, urls: Mapping[str, str], limits: ConnectionLimits) -> None:
-        self._front = front
+    def __init__(
+        self,
+        admission: Admission,
+        urls: Mapping[str, str],
+        limits: ConnectionLimits,
+        access: AccessLog,
+        metrics: Metrics,
+    ) -> None:
+        self._admission = admission
         self._limits = limits
+        self._access = access
+        self._metrics = metrics
         self._urls = {name: url.replace("http", "ws", 1) for name, url in urls.items()}
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection until either side closes it."""
         await receive()
         exchange = Exchange(scope, receive, send)
-        exchange.method = WEBSOCKET
         try:
             await self._serve(exchange)
         except (BadToken, NotAuthenticated) as refusal:
@@ -82,10 +82,13 @@ class WebSocketProxy:
             raise
         finally:
             seconds = perf_counter() - exchange.started
-            self._front.access.add(exchange, WEBSOCKET, seconds)
+            self._access.add(exchange, WEBSOCKET, seconds)
 
     async def _serve(self, exchange: Exchange) -> None:
-        route, principal = await self._admit(exchange)
+        route = await self._admission.admit(exchange)
+        principal = exchange.principal
+        if principal is None:  # whoever the row is for: a connection lasts as long as its caller's token
+            raise NotAuthenticated
         counted_as = network(exchange.address)
         self._limits.enter(counted_as)
         try:
@@ -97,44 +100,13 @@ class WebSocketProxy:
         service = await self._open(exchange, route, principal)
         try:
             await _accept(exchange)
-            self._front.metrics.sockets += 1
+            self._metrics.sockets += 1
             try:
                 await _carry(exchange, service, principal.expires_at)
             finally:
-                self._front.metrics.sockets -= 1
+                self._metrics.sockets -= 1
         finally:
             service.transport.abort()
-
-    async def _admit(self, exchange: Exchange) -> tuple[Route, Principal]:
-        front = self._front
-        check_framing(exchange)
-        front.guard.check_host(exchange)
-        route = front.guard.find_match(exchange).routes.get(WEBSOCKET)
-        if route is None:
-            raise NoSuchAddress("This address does not speak WebSocket.")
-        exchange.route = route
-        exchange.allowance = await front.by_address.admit(network(exchange.address))
-        self._check_origin(exchange)
-        principal = exchange.principal = await self._identify(exchange)
-        check_role(route, principal)
-        if principal is None:
-            raise NotAuthenticated
-        return route, principal
-
-    def _check_origin(self, exchange: Exchange) -> None:
-        origin = exchange.headers.read.get(b"origin")
-        if (
-            origin
-            and b"cookie" in exchange.headers.read
-            and origin.decode("latin-1") != self._front.gateway_url
-        ):
-            raise ForeignOrigin
-
-    async def _identify(self, exchange: Exchange) -> Principal | None:
-        for offered in exchange.scope["subprotocols"]:
-            if offered.startswith(TOKEN_PREFIX):
-                return await self._front.guard.verify(offered.removeprefix(TOKEN_PREFIX))
-        return await self._front.guard.identify(exchange)
 
     async def _open(self, exchange: Exchange, route: Route, principal: Principal) -> ClientConnection:
         query = f"?{exchange.query.decode('latin-1')}" if exchange.query else ""

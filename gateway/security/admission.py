@@ -1,15 +1,17 @@
-"""Who is let through: the host, the framing, the address, the method, the token, the role, in this order."""
+"""What lets a request in, HTTP or the opening of a WebSocket: every check before anything is forwarded, in one order.
 
-import asyncio
-import logging
-from concurrent.futures import ThreadPoolExecutor
+Framing, host, address and method, rate limits, origin, caller, role. Whatever is refused raises an HttpProblem.
+"""
+
+import contextlib
+
+from django.conf import settings
 
 from gateway.errors import (
     BadRequest,
-    BadToken,
     ContentTooLarge,
     Forbidden,
-    IdentityUnavailable,
+    HttpProblem,
     MalformedPath,
     MethodNotAllowed,
     MovedTo,
@@ -21,19 +23,125 @@ from gateway.errors import (
 )
 from gateway.http.exchange import Exchange
 from gateway.http.request_body import too_large
-from gateway.proxy.upstream import SAFE
-from gateway.route_types import WEBSOCKET, Role, Route
+from gateway.route_types import SAFE, WEBSOCKET, Role, Route
 from gateway.router import RouteMatch, Router
+from gateway.security.authentication import Authentication
+from gateway.security.client_network import network
+from gateway.security.cors import Cors
 from gateway.security.paths import is_plain, is_trick
-from gateway.signin import csrf
-from gateway.signin.sessions import Sessions, SessionsUnavailable
-from shared.auth import InvalidToken, KeysUnavailable, Principal, TokenVerifier
+from gateway.security.rate_limit import RateLimits
+from shared.auth import Principal
 
-logger = logging.getLogger(__name__)
-
-BEARER = b"bearer "
 READS = {"GET", "HEAD"}
 PROBES = {b"/health/live", b"/health/ready"}  # whoever probes a pod knows its address and no name
+
+
+class ForeignOrigin(Forbidden):
+    """A page of another site opened the connection, and the browser added our cookie."""
+
+    slug = "foreign-origin"
+    detail = "A page of another site may not use this site's session."
+
+
+class Admission:
+    """Admits requests by the route table, the known `hosts`, the callers' `limits` and the realm's tokens."""
+
+    def __init__(
+        self,
+        router: Router,
+        hosts: frozenset[str],
+        limits: RateLimits,
+        authentication: Authentication,
+        cors: Cors,
+    ) -> None:
+        self._router = router
+        self._hosts = hosts
+        self._limits = limits
+        self._authentication = authentication
+        self._cors = cors
+
+    async def admit(self, exchange: Exchange) -> Route:
+        """The row of the route table under which this request goes on; `exchange` knows its caller then."""
+        check_framing(exchange)
+        self._check_host(exchange)
+        exchange.route = route = self._find_route(exchange)
+        if route.limits.counted:
+            exchange.allowance = await self._limits.address.admit(network(exchange.address))
+        if route.limits.sign_in:
+            exchange.allowance = await self._limits.sign_in.admit(network(exchange.address))
+        if exchange.opens_websocket:
+            check_origin(exchange)
+        exchange.principal = principal = await self._authentication.identify(exchange)
+        if principal is not None and route.limits.counted:
+            exchange.allowance = await self._limits.user.admit(principal.subject)
+        check_role(route, principal)
+        return route
+
+    async def admit_preflight(self, exchange: Exchange) -> RouteMatch:
+        """The address that a page of another site asks about: for anyone, the question comes without a token."""
+        check_framing(exchange)
+        self._check_host(exchange)
+        exchange.allowance = await self._limits.address.admit(network(exchange.address))
+        match = self.find_match(exchange)
+        self._cors.check_preflight(exchange)
+        check_no_body(exchange)
+        return match
+
+    async def identify_refused(self, exchange: Exchange) -> None:
+        """Find out who is signed in where the request was refused before anybody asked, for the page that says it.
+
+        That costs as much as any request, and counts as one. Whoever has sent too many is not asked.
+        """
+        with contextlib.suppress(HttpProblem):
+            if exchange.allowance is None:
+                exchange.allowance = await self._limits.address.admit(network(exchange.address))
+            exchange.principal = await self._authentication.identify(exchange)
+
+    def find_match(self, exchange: Exchange) -> RouteMatch:
+        """The address of the table that this request names."""
+        path = exchange.path
+        if not is_plain(path):
+            raise MalformedPath if is_trick(path) else NoSuchAddress
+        match = self._router.find(path)
+        if match is None:
+            raise self._missing(exchange)
+        return match
+
+    def _find_route(self, exchange: Exchange) -> Route:
+        match = self.find_match(exchange)
+        route = match.routes.get(exchange.method)
+        if exchange.opens_websocket:
+            if route is None:
+                raise NoSuchAddress("This address does not speak WebSocket.")
+            return route
+        if route is None and exchange.method == "GET" and exchange.is_for_people:
+            route = match.form
+        if route is not None and exchange.method != WEBSOCKET:
+            return route
+        if not match.allow:
+            raise UpgradeRequired
+        raise MethodNotAllowed(headers=((b"allow", match.allow),))
+
+    def _missing(self, exchange: Exchange) -> Exception:
+        """There is nothing at the address, or there is with a slash at its end: whoever reads is led there."""
+        there = exchange.path + b"/"
+        near = self._router.find(there)
+        if near is None:
+            return NoSuchAddress()
+        is_form = near.form and exchange.method == "GET" and exchange.is_for_people
+        is_there = exchange.method in near.routes or is_form
+        if exchange.method not in READS or not is_there:
+            return NoSuchAddress(f"There is nothing at this address. Did you mean {near.path}?")
+        return MovedTo(there + b"?" + exchange.query if exchange.query else there)
+
+    def _check_host(self, exchange: Exchange) -> None:
+        """Refuse a request that is meant for another host."""
+        name = exchange.headers.read[b"host"].decode("latin-1").lower()
+        if not name.endswith("]"):
+            host, _, port = name.rpartition(":")
+            name = host if host and port.isdigit() else name
+        if name not in self._hosts and exchange.path not in PROBES:
+            raise UnknownHost
 
 
 def check_framing(exchange: Exchange) -> None:
@@ -71,123 +179,12 @@ def check_encoding(exchange: Exchange) -> None:
         raise UnsupportedEncoding
 
 
-class Admission:
-    """Judges requests by the route table, the known hosts and the realm's tokens."""
-
-    def __init__(
-        self, routing: Router, hosts: frozenset[str], verifier: TokenVerifier, sessions: Sessions
-    ) -> None:
-        self._routing = routing
-        self._hosts = hosts
-        self._verifier = verifier
-        self._sessions = sessions
-        # One thread: whatever key ids arrive, one question to Keycloak at a time and no other work is held up.
-        self._asking = ThreadPoolExecutor(1, "keys")
-
-    def check_host(self, exchange: Exchange) -> None:
-        """Refuse a request that is meant for another host."""
-        name = exchange.headers.read[b"host"].decode("latin-1").lower()
-        if not name.endswith("]"):
-            host, _, port = name.rpartition(":")
-            name = host if host and port.isdigit() else name
-        if name not in self._hosts and exchange.path not in PROBES:
-            raise UnknownHost
-
-    def find_route(self, exchange: Exchange) -> Route:
-        """The row of the table that this request falls under."""
-        place = self.find_match(exchange)
-        route = place.routes.get(exchange.method)
-        if route is None and exchange.method == "GET" and exchange.is_for_people:
-            route = place.form
-        if route is not None and exchange.method != WEBSOCKET:
-            return route
-        if not place.allow:
-            raise UpgradeRequired
-        raise MethodNotAllowed(headers=((b"allow", place.allow),))
-
-    def find_match(self, exchange: Exchange) -> RouteMatch:
-        """The address of the table that this request names."""
-        path = exchange.path
-        if not is_plain(path):
-            raise MalformedPath if is_trick(path) else NoSuchAddress
-        place = self._routing.find(path)
-        if place is None:
-            raise self._missing(exchange)
-        return place
-
-    def _missing(self, exchange: Exchange) -> Exception:
-        """There is nothing at the address, or there is with a slash at its end: whoever reads is led there."""
-        there = exchange.path + b"/"
-        near = self._routing.find(there)
-        if near is None:
-            return NoSuchAddress()
-        is_form = near.form and exchange.method == "GET" and exchange.is_for_people
-        is_there = exchange.method in near.routes or is_form
-        if exchange.method not in READS or not is_there:
-            return NoSuchAddress(f"There is nothing at this address. Did you mean {near.path}?")
-        return MovedTo(there + b"?" + exchange.query if exchange.query else there)
-
-    async def identify(self, exchange: Exchange) -> Principal | None:
-        """The caller that the request's token or session names; None where it has neither.
-
-        A token that was sent must be good. A session that has ended is no session, and one whose token is no longer
-        good is renewed, or is none: a browser is never refused for what the gateway keeps for it.
-        """
-        given = exchange.headers.read.get(b"authorization")
-        if given is None:
-            return await self._identify_browser(exchange)
-        exchange.is_identified = True  # or refused: a token that is not good is nobody's
-        if not given[:7].lower() == BEARER:
-            raise BadToken("Only Bearer tokens are accepted.")
-        return await self.verify(given[7:].strip().decode("latin-1"))
-
-    async def _identify_browser(self, exchange: Exchange) -> Principal | None:
-        cookies = exchange.headers.read.get(b"cookie")
-        key = exchange.session_key = self._sessions.key(cookies) if cookies else None
-        if key is None:
-            exchange.is_identified = True
-            return None
-        try:
-            found = await self._identify_session(exchange, key)
-        except (SessionsUnavailable, IdentityUnavailable):
-            if exchange.route is None or exchange.route.who is not Role.ANYONE:
-                raise
-            csrf.judge(exchange, key)
-            return None
-        exchange.is_identified = True
-        return found
-
-    async def _identify_session(self, exchange: Exchange, key: str) -> Principal | None:
-        access = await self._sessions.access_token(key)
-        if access is None:
-            return None
-        csrf.judge(exchange, key)
-        try:
-            return await self.verify(access)
-        except BadToken as error:  # the realm's keys were exchanged, or the realm itself
-            logger.info("A session's access token is no longer good: %s", error)
-        access = await self._sessions.replace(key, access)
-        try:
-            return await self.verify(access) if access else None
-        except BadToken as error:
-            logger.warning("A session's new access token is not good either: %s", error)
-            self._sessions.distrust(key)
-            return None
-
-    async def verify(self, token: str) -> Principal:
-        """The caller that `token` names; raises BadToken, and IdentityUnavailable where nothing can be said of it."""
-        principal = self._verifier.recall(token)
-        if principal is not None:
-            return principal
-        try:
-            if self._verifier.needs_fetch(token):
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._asking, self._verifier.verify, token)
-            return self._verifier.verify(token)
-        except KeysUnavailable as error:
-            raise IdentityUnavailable from error
-        except InvalidToken as error:
-            raise BadToken(str(error)) from error
+def check_origin(exchange: Exchange) -> None:
+    """Refuse a WebSocket that a page of another site opens with our cookie; other requests prove it by `signin.csrf`."""
+    read = exchange.headers.read
+    origin = read.get(b"origin")
+    if origin and b"cookie" in read and origin.decode("latin-1") != settings.GATEWAY_URL:
+        raise ForeignOrigin
 
 
 def check_role(route: Route, principal: Principal | None) -> None:

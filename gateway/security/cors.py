@@ -55,10 +55,10 @@ class Cors:
             raise CorsRefused
 
     @staticmethod
-    def preflight_headers(place: RouteMatch) -> list[Header]:
+    def preflight_headers(match: RouteMatch) -> list[Header]:
         """The answer to the question of a page that is named."""
         return [
-            (b"access-control-allow-methods", place.allow),
+            (b"access-control-allow-methods", match.allow),
             (b"access-control-allow-headers", REQUEST_HEADERS),
             (b"access-control-max-age", PREFLIGHT_SECONDS),
         ]

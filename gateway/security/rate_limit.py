@@ -148,3 +148,12 @@ class RateLimiter:
             f"Wait {seconds} s; the RateLimit headers say what is left.",
             ((b"retry-after", b"%d" % seconds), *self.headers(0, seconds)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """The limits that a request may count against."""
+
+    address: RateLimiter
+    user: RateLimiter
+    sign_in: RateLimiter

@@ -12,9 +12,9 @@ from django.conf import settings
 
 from gateway.errors import Forbidden
 from gateway.http.exchange import Exchange
-from gateway.route_types import WEBSOCKET
+from gateway.route_types import SAFE, WEBSOCKET
 
-SAFE = {"GET", "HEAD", "OPTIONS", WEBSOCKET}  # RFC 9110, section 9.2.1; a socket has the rule of its origin
+UNCHECKED = {*SAFE, WEBSOCKET}  # a WebSocket has the rule of its origin (`security.admission.check_origin`)
 COOKIE = "csrftoken"
 
 
@@ -32,9 +32,9 @@ def token(session_key: str) -> str:
     return hmac.new(secret.encode(), f"csrf:{session_key}".encode(), hashlib.sha256).hexdigest()
 
 
-def judge(exchange: Exchange, session_key: str) -> None:
+def check(exchange: Exchange, session_key: str) -> None:
     """Refuse an unsafe request without a proof."""
-    if exchange.method in SAFE:
+    if exchange.method in UNCHECKED:
         return
     read = exchange.headers.read
     origin = read.get(b"origin")

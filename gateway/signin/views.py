@@ -102,7 +102,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
 
 
 def session_key_of(request: HttpRequest) -> str | None:
-    """The key of the browser's session, as the front door found it in the request's cookies."""
+    """The key of the browser's session, as the gateway found it in the request's cookies."""
     key: str | None = request.scope.get("session_key")  # type: ignore[attr-defined]
     return key
 

@@ -83,7 +83,7 @@ def up(overlay: Overlay = "local", lab: Lab = False) -> None:
 
     bring_up(overlay, say, in_lab=lab)
     console.print(
-        "\nEverything is up. The front door: kubectl -n microcommerce port-forward service/gateway 8000"
+        "\nEverything is up. The gateway: kubectl -n microcommerce port-forward service/gateway 8000"
     )
 
 

@@ -18,7 +18,7 @@ from shared.admin.history import Row, WithHistory
 from shared.http.problems import Problem, StoreUnavailable, is_store_away
 
 COUNTED = 10_000  # rows: a list is counted exactly up to here, as people read no further
-MOST = 1_000  # rows at once: the front door waits half a minute for all of them
+MOST = 1_000  # rows at once: the gateway waits half a minute for all of them
 SECONDS = 22.0  # then it ends, and says how many are left
 FAILURES_SHOWN = 5
 SHOWN_BEFORE = 50  # rows that are listed before something is done to all of them

@@ -14,7 +14,7 @@ from django.http import StreamingHttpResponse
 # (https://owasp.org/www-community/attacks/CSV_Injection).
 # The last four are the same signs in full width, which some take for the others.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-MOST_BYTES = 512 * 1024  # the front door lets no more through, either (gateway.route_types.BACK_OFFICE)
+MOST_BYTES = 512 * 1024  # the gateway lets no more through, either (gateway.route_types.BACK_OFFICE)
 
 
 class UnreadableFile(Exception):

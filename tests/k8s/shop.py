@@ -43,7 +43,7 @@ def eventually(look: Callable[[], T | None], what: str, seconds: float = HEAL) -
 
 @dataclass(frozen=True)
 class Shop:
-    """Where the front door and Keycloak answer: on their Services' addresses, or through kubectl."""
+    """Where the gateway and Keycloak answer: on their Services' addresses, or through kubectl."""
 
     gateway: str
     keycloak: str
@@ -173,7 +173,7 @@ class Shopper:
         assert eventually(is_decided, f"order {order} decided") == state
 
     def listen(self) -> ClientConnection:
-        """A live connection, through the front door."""
+        """A live connection, through the gateway."""
         host, _, port = self._shop.gateway.removeprefix("http://").partition(":")
         protocols = [Subprotocol("microcommerce.v1"), Subprotocol(f"bearer.{self.token()}")]
         address = "ws://localhost:8000/ws/notifications/"

@@ -1,4 +1,4 @@
-"""The way of one order through the cluster: front door, saga, stock, live push."""
+"""The way of one order through the cluster: gateway, saga, stock, live push."""
 
 import json
 
@@ -21,7 +21,7 @@ def test_an_order_is_bought_and_its_customer_hears_of_it_live(shop: Shop, alice:
 
 
 def test_metrics_are_not_for_clients(alice: Shopper) -> None:
-    """Red when the front door routes /metrics."""
+    """Red when the gateway routes /metrics."""
     assert alice.ask("GET", "/metrics").status_code == 404
 
 

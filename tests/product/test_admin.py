@@ -34,7 +34,7 @@ PRODUCTS, CATEGORIES = "/admin/product/product/", "/admin/product/category/"
 
 
 def signed_in(subject: str, *roles: str) -> Client:
-    """A browser behind the front door."""
+    """A browser behind the gateway."""
     return Client(headers={"authorization": f"Bearer {make_token(subject, roles)}"})
 
 

@@ -1,4 +1,4 @@
-"""The front door in a real browser: signing in and out, the browsable API, and what other sites' pages cannot do."""
+"""The gateway in a real browser: signing in and out, the browsable API, and what other sites' pages cannot do."""
 
 import json
 import secrets

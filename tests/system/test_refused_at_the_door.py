@@ -70,7 +70,7 @@ def _forbidden(nobody: Shopper, customer: Shopper, manager: Shopper) -> Iterator
 def test_what_no_rule_allows_reaches_no_service(
     platform: Platform, anybody: Shopper, shopper: Shopper, manager: Shopper
 ) -> None:
-    """Red without `judge_role` in `gateway/app.py`: the service refuses the same, but it was asked."""
+    """Red without `check_role` in `gateway/security/admission.py`: the service refuses the same, but it was asked."""
     refused, allowed = Marked(platform.urls["gateway"]), Marked(platform.urls["gateway"])
     for method, path, caller in _forbidden(anybody, shopper, manager):
         assert refused.send(method, path, caller) in REFUSED, f"{method} {path}"

@@ -1,4 +1,4 @@
-// Fills the placement of an order's page from the API, through the same front door and with the same sign-in.
+// Fills the placement of an order's page from the API, through the same gateway and with the same sign-in.
 const section = document.querySelector("[data-timeline-of]");
 
 async function fill() {
