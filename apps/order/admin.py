@@ -144,7 +144,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         """The address that Keycloak had of the customer; not proven to be theirs."""
         return order.customer_email
 
-    @admin.display(description="the customer's")
+    @admin.display(description="customer's pages")
     def customer_links(self, order: Order) -> SafeString:
         """What else there is of whoever ordered."""
         links = (

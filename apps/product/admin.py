@@ -207,22 +207,22 @@ class ProductAdmin(_ByOperations):
         """Take them off sale."""
         return self._preview(request, products, "archive")
 
-    @admin.action(description="Bring back…")
+    @admin.action(description="Restore…")
     def bring_back(self, request: HttpRequest, products: QuerySet[Product]) -> HttpResponse | None:
         """Sell them again."""
         return self._preview(request, products, "bring_back")
 
-    @admin.action(description="Change price by per cent…")
+    @admin.action(description="Change prices by percentage…")
     def change_price(self, request: HttpRequest, products: QuerySet[Product]) -> HttpResponse | None:
         """More or less."""
         return self._preview(request, products, "change_price")
 
-    @admin.action(description="Put into a category…")
+    @admin.action(description="Add to a category…")
     def put_into(self, request: HttpRequest, products: QuerySet[Product]) -> HttpResponse | None:
         """In addition to those that they are in."""
         return self._preview(request, products, "put_into")
 
-    @admin.action(description="Take out of a category…")
+    @admin.action(description="Remove from a category…")
     def take_out_of(self, request: HttpRequest, products: QuerySet[Product]) -> HttpResponse | None:
         """They stay in the others."""
         return self._preview(request, products, "take_out_of")
@@ -282,7 +282,7 @@ class ProductAdmin(_ByOperations):
     def import_file(self, request: HttpRequest) -> HttpResponse:
         """Products from a file: the form, what the file would do, and what it did."""
         page = {
-            "title": "Import from a CSV file",
+            "title": "Import products (CSV)",
             "importing": True,
             "columns": imports.COLUMNS,
             "most": options.MOST,

@@ -113,13 +113,13 @@ def _inside(product: Product, category_id: str) -> str:
 
 CHANGES = {
     "archive": BulkChange("Archive these products?", "archived", archive, _sold),
-    "bring_back": BulkChange("Bring these products back?", "brought back", bring_back, _sold),
+    "bring_back": BulkChange("Restore these products?", "restored", bring_back, _sold),
     "change_price": BulkChange(
-        "Change these prices?", "given another price", change_price, lambda each, _: price_of(each)
+        "Change these prices?", "repriced", change_price, lambda each, _: price_of(each)
     ),
-    "put_into": BulkChange("Put these products into a category?", "put into the category", put_into, _inside),
+    "put_into": BulkChange("Add these products to a category?", "added to the category", put_into, _inside),
     "take_out_of": BulkChange(
-        "Take these products out of a category?", "taken out of the category", take_out_of, _inside
+        "Remove these products from a category?", "removed from the category", take_out_of, _inside
     ),
 }
 

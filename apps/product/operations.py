@@ -336,7 +336,7 @@ def write_down(kind: type[ProductEvent], products: Sequence[Product]) -> None:
 def _done(kind: type[ProductEvent], was: Mapping[str, Any]) -> str:
     if kind is ProductCreated:
         return "created"
-    return "changed" if "is_active" not in was else "archived" if was["is_active"] else "brought back"
+    return "changed" if "is_active" not in was else "archived" if was["is_active"] else "restored"
 
 
 def _differences(

@@ -149,7 +149,7 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
             return found, False
         return found | queryset.filter(pk=exact) | queryset.filter(order_id=exact), False
 
-    @admin.action(description="Try again")
+    @admin.action(description="Retry")
     def retry_selected(self, request: HttpRequest, sagas: QuerySet[Saga]) -> None:
         """Ask the current step of each again."""
         for_each(request, sagas, retry, "tried again")
@@ -170,12 +170,12 @@ SETTLE: dict[str, tuple[Any, str, str]] = {
     "replay": (
         lambda letter: dead_letters.replay(letter.pk),
         "replayed",
-        "Send these messages again to the service that gave them up?",
+        "Replay these messages to the service that failed to handle them?",
     ),
     "discard": (
         lambda letter: dead_letters.discard(letter.pk),
         "discarded",
-        "Discard these messages for good?",
+        "Discard these messages permanently?",
     ),
 }
 

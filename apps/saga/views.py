@@ -69,7 +69,7 @@ class SagaViewSet(ReadOnlyModelViewSet[Saga]):
         return super().get_queryset().filter(Q() if caller.is_manager else Q(customer_id=caller.subject))
 
     @form(
-        "Try the current step again",
+        "Retry the current step",
         says="Asks the participant of the current step once more, whatever the step's retries say. Safe to repeat.",
         done="The step was asked again.",
         then="/api/sagas/{pk}/",
@@ -133,7 +133,7 @@ class DeadLetterViewSet(ReadOnlyModelViewSet[DeadLetter]):
     @form(
         "Discard this message",
         says="Settles it without sending it again: nobody will handle it. It stays on record.",
-        asks="Discard this message for good? No service will ever handle it.",
+        asks="Discard this message permanently? No service will handle it.",
         done="The message was discarded.",
         then="/api/dead-letters/{pk}/",
         body=None,

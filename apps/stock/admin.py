@@ -291,7 +291,7 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
     def _count_page(self, request: HttpRequest, report: dict[str, Any]) -> TemplateResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": "Count from a CSV file",
+            "title": "Import a count (CSV)",
             "opts": self.opts,
             "form": CountForm(),
             "columns": counts.COLUMNS,

@@ -44,7 +44,7 @@ def sections() -> dict[str, Section]:
 
 async def every_problem(exchange: Exchange) -> None:
     """All of them on one page."""
-    await _show(exchange, "Every kind of problem", list(sections().values()))
+    await _show(exchange, "Problem types", list(sections().values()))
 
 
 async def one_problem(exchange: Exchange) -> None:
@@ -52,7 +52,7 @@ async def one_problem(exchange: Exchange) -> None:
     slug = exchange.path.rpartition(b"/")[2].decode("ascii")
     section = sections().get(slug)
     if section is None:
-        raise NoSuchAddress("There is no such kind of problem. /problems/ lists those there are.")
+        raise NoSuchAddress("There is no such problem type. /problems/ lists them all.")
     await _show(exchange, slug, [section])
 
 

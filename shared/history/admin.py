@@ -23,7 +23,7 @@ PERSONS = 20
 class Person(admin.SimpleListFilter):
     """By who did it: those who did something lately, and whoever was asked for."""
 
-    title = "person"
+    title = "user"
     parameter_name = "actor_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -97,14 +97,14 @@ class ChangeAdmin(ReadOnlyAdmin[Change]):
     fields = ("when", "who", "actor_id", "source", "what", "changed", "object_id")
     readonly_fields = fields
 
-    @admin.display(description="when", ordering="-at")
+    @admin.display(description="time", ordering="-at")
     def when(self, change: Change) -> SafeString:
         """With its time zone."""
         return format_html(
             '<time datetime="{}">{}</time>', change.at.isoformat(), f"{change.at:%Y-%m-%d %H:%M:%S %Z}"
         )
 
-    @admin.display(description="who")
+    @admin.display(description="user")
     def who(self, change: Change) -> SafeString | str:
         """Their name, and all that they did."""
         if not change.actor_id:
@@ -123,7 +123,7 @@ class ChangeAdmin(ReadOnlyAdmin[Change]):
         address = reverse(name, args=[admin.utils.quote(change.object_id)])
         return format_html('{} <a href="{}">{}</a>', model._meta.verbose_name, address, change.object_name)
 
-    @admin.display(description="what was done")
+    @admin.display(description="change")
     def changed(self, change: Change) -> SafeString:
         """The action, its reason, each field's old and new value."""
         return render_to_string("admin/what_changed.html", {"change": change})

@@ -46,7 +46,7 @@ def test_a_customers_basket(mia: Client, filled: APIClient) -> None:
     assert all(text in page for text in ("Pen", "1.20", "Gone", "no: archived", "3.60 EUR", "UTC"))
     assert f'href="/admin/order/order/?q={ALICE}"' in page
     assert 'aria-current="true">Basket<' in page
-    assert "There is nothing in it" in text_of(mia.get(PAGE, {"customer": BOB}))
+    assert "The basket is empty" in text_of(mia.get(PAGE, {"customer": BOB}))
 
 
 def test_it_only_shows(mia: Client, filled: APIClient) -> None:
@@ -63,7 +63,7 @@ def test_what_is_no_customers_id_is_not_looked_up(mia: Client, redis: Any, typed
     """Redis has more than baskets below the same prefix. Red where the key is made of whatever was typed."""
     redis.set("basket:1:auth:jwks", "not a basket")
     page = text_of(mia.get(PAGE, {"customer": typed}))
-    assert "There is nothing in it" not in page or typed.strip() == ALICE
+    assert "The basket is empty" not in page or typed.strip() == ALICE
 
 
 def test_what_people_write_is_only_text(mia: Client, filled: APIClient) -> None:

@@ -362,7 +362,7 @@ def test_cancelling_is_asked_about_first(mia: Client, orders: list[Order]) -> No
     ):
         asked = mia.post(address, form).content.decode()
         assert "Cancel these orders?" in asked
-        assert f'href="{back}">No, go back' in asked
+        assert f'href="{back}">Cancel' in asked
         assert not Order.objects.filter(
             cancellation_requested_at__isnull=False, pk__in=[orders[1].pk]
         ).exists()

@@ -343,13 +343,13 @@ class TestMany:
         assert "2 products archived." in agree(mia, page)
         assert [(kind, data["is_active"]) for kind, data in outbox()] == [("product.archived.v1", False)] * 2
         page = ask(mia, "bring_back", goods["old"], goods["blue"])
-        assert "2 products brought back." in agree(mia, page)
+        assert "2 products restored." in agree(mia, page)
         assert set(Product.objects.filter(is_active=True).values_list("name", flat=True)) == {
             "Blue mug",
             "Old mug",
             "Kite",
         }
-        assert {line.action for line in by_mia()} == {"archived", "brought back"}
+        assert {line.action for line in by_mia()} == {"archived", "restored"}
 
     def test_prices_by_per_cent(self, mia: Client, goods: dict[str, Product]) -> None:
         """Half upwards, in the currency's own unit; nothing becomes free. Red with ROUND_HALF_EVEN."""
@@ -365,7 +365,7 @@ class TestMany:
         assert "0.45 EUR → 0.05 EUR" in page
         assert "0.05 EUR → 0.01 EUR" in page
         assert "1000.00 JPY → 100.00 JPY" in page
-        assert "3 products given another price." in agree(mia, page)
+        assert "3 products repriced." in agree(mia, page)
         assert "too large" in ask(mia, "change_price", raised(goods["kite"]), asked="yes", percent="1000")
         page = ask(mia, "change_price", goods["kite"], asked="yes", percent="0.55")
         assert "999999999.00 JPY → 1005499999.00 JPY" in page

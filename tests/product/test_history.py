@@ -55,12 +55,10 @@ def test_from_the_api(mia: Client, manager_client: APIClient, make_category: Mak
         ("mia", "api", "changed", {"price": ["12.50", "9.00"], "description": ["", HOSTILE]}),
         ("mia", "api", "changed", {"price": ["9.00", "8.00"]}),
         ("mia", "api", "archived", {"is_active": [True, False]}),
-        ("mia", "api", "brought back", {"is_active": [False, True]}),
+        ("mia", "api", "restored", {"is_active": [False, True]}),
     ]
     page = page_of(mia, PRODUCTS, mug)
-    places = [
-        page.index(f"<strong>{action}") for action in ("brought back", "archived", "changed", "created")
-    ]
+    places = [page.index(f"<strong>{action}") for action in ("restored", "archived", "changed", "created")]
     assert places == sorted(places)
     assert "price: <del>9.00</del> → <ins>8.00</ins>" in page
     assert HOSTILE not in page

@@ -86,7 +86,7 @@ def test_what_is_stuck_comes_first_and_is_tried_again(mia: Client, sagas: list[S
     one = mia.get(f"{SAGAS}{sagas[0].pk}/change/").content.decode()
     assert "reserve-stock" in one
     assert "started" in one
-    assert "Try the current step again" in one
+    assert "Retry the current step" in one
     page = mia.post(f"{SAGAS}{sagas[0].pk}/do/retry/", follow=True).content.decode()
     assert "1 tried again." in page
     assert not Saga.objects.filter(is_stuck=True).exists()
@@ -108,7 +108,7 @@ def test_dead_letters_are_shown_as_text(mia: Client, letters: list[DeadLetter]) 
 
 def test_many_are_discarded_after_a_question(mia: Client, letters: list[DeadLetter]) -> None:
     chosen = {"action": "discard_selected", "_selected_action": [letter.pk for letter in letters]}
-    assert b"Discard these messages for good?" in mia.post(LETTERS, chosen).content
+    assert b"Discard these messages permanently?" in mia.post(LETTERS, chosen).content
     assert set(DeadLetter.objects.values_list("status", flat=True)) == {"waiting"}
     page = mia.post(LETTERS, {**chosen, "confirmed": "yes"}, follow=True).content
     assert b"2 discarded." in page

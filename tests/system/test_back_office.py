@@ -80,7 +80,7 @@ def test_a_file_of_a_thousand_products(mia: Window) -> None:
     mia.page.set_input_files(
         "input[type=file]", {"name": "products.csv", "mimeType": "text/csv", "buffer": content}
     )
-    mia.page.get_by_role("button", name="Look at it").click()
+    mia.page.get_by_role("button", name="Preview").click()
     mia.page.get_by_text(
         "997 products would change or be new, 0 would stay as they are, 3 rows cannot be used"
     ).wait_for()
@@ -174,7 +174,7 @@ def test_a_dead_letter_is_replayed(mia: Window, topics: Topics, letters: DeadLet
     (letter,) = letters.of(poisoned, ["order"])
     mia.go(f"/admin/saga/deadletter/{letter['id']}/change/")
     mia.page.get_by_role("button", name="Replay").click()
-    mia.page.get_by_role("button", name="Yes, do it").click()
+    mia.page.get_by_role("button", name="Confirm").click()
     mia.page.get_by_text("1 replayed.").wait_for()
     letters.wait_for_another(poisoned, "order", letter)
 

@@ -33,7 +33,7 @@ def test_an_action_says_why_it_cannot_be_done_now(manager_client: APIClient) -> 
     text = page(manager_client, "/things/8/polish/")
     assert "It shines already." in text
     assert "<button disabled>Polish it</button>" in text
-    assert "not now: It shines already." in page(manager_client, "/things/8/")
+    assert "not available: It shines already." in page(manager_client, "/things/8/")
 
 
 def test_what_is_not_there_has_no_page(manager_client: APIClient) -> None:
@@ -136,7 +136,7 @@ def test_a_file_is_asked_for_as_a_file(manager_client: APIClient) -> None:
     text = page(manager_client, "/things/7/photo/")
     assert re.search(r'<input type="file" data-name="photo"[^>]* data-largest="2048"', text)
     assert "data-files" in text
-    assert "Write it as JSON" not in text
+    assert "Edit as JSON" not in text
 
 
 def test_a_page_with_forms_is_asked_for_again(manager_client: APIClient, customer_client: APIClient) -> None:
