@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from apps.stock.levels import follow_catalogue
+from apps.stock.levels import apply_product_events
+from apps.stock.operations import apply_commands, expire_some
 from apps.stock.queries import outlived
-from apps.stock.reservations import expire_some, obey
 from shared import contracts
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
@@ -16,13 +16,13 @@ EXPIRE_EVERY = 5.0  # seconds
 
 
 def take(batch: Sequence[Received[Any]]) -> None:
-    """Commands, and what is told of products, together: so that all rows of both are locked in one order."""
-    told = [each.message for each in batch if isinstance(each.message, contracts.ProductEvent)]
+    """Commands and product events of one batch together, so that all rows of both are locked in one order."""
+    events = [each.message for each in batch if isinstance(each.message, contracts.ProductEvent)]
     commands = [each for each in batch if not isinstance(each.message, contracts.ProductEvent)]
     if commands:
-        obey(commands, told)
+        apply_commands(commands, events)
     else:
-        follow_catalogue(told)
+        apply_product_events(events)
 
 
 HANDLERS: Handlers = {

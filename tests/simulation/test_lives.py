@@ -14,7 +14,7 @@ from apps.order.models import Order, Status
 from apps.saga import engine
 from apps.saga.definition import Step
 from apps.saga.models import Saga
-from apps.stock import decisions
+from apps.stock import transitions
 from apps.stock.models import State
 from launcher.instance import Instance
 from shared import contracts as c
@@ -72,11 +72,11 @@ def test_a_seed_is_always_the_same_world() -> None:
 
 
 def stock_answers(
-    command: type[c.Message], state: State, decision: decisions.Decision
+    command: type[c.Message], state: State, transition: transitions.Transition
 ) -> AbstractContextManager[object]:
-    rows = {kind: dict(row) for kind, row in decisions.TABLE.items()}
-    rows[command][state] = decision
-    return mock.patch.object(decisions, "TABLE", rows)
+    rows = {kind: dict(row) for kind, row in transitions.TABLE.items()}
+    rows[command][state] = transition
+    return mock.patch.object(transitions, "TABLE", rows)
 
 
 def confirms_what_is_being_cancelled() -> AbstractContextManager[object]:
@@ -114,13 +114,13 @@ def has_no_inbox() -> AbstractContextManager[object]:
 
 BROKEN = {
     "a reservation after its release": lambda: stock_answers(
-        c.ReserveStock, State.RELEASED, decisions.hold_or_reject
+        c.ReserveStock, State.RELEASED, transitions.reserve_or_reject
     ),
-    "sold after it expired": lambda: stock_answers(c.CommitStock, State.EXPIRED, decisions.say_committed),
+    "sold after it expired": lambda: stock_answers(c.CommitStock, State.EXPIRED, transitions.reply_committed),
     "a sale that is not restocked": lambda: stock_answers(
-        c.ReleaseStock, State.COMMITTED, decisions.say_released
+        c.ReleaseStock, State.COMMITTED, transitions.reply_released
     ),
-    "held twice": lambda: stock_answers(c.ReserveStock, State.HELD, decisions.hold_or_reject),
+    "held twice": lambda: stock_answers(c.ReserveStock, State.HELD, transitions.reserve_or_reject),
     "confirmed while it is being cancelled": confirms_what_is_being_cancelled,
     "a failed step is not undone": forgets_failed_steps,
     "a step that the saga began without": knows_only_the_steps_it_began_with,

@@ -1,6 +1,6 @@
 """A whole shop in memory: the services' own rules over a simulated bus, database and clock.
 
-What is real: the saga's engine and its table (`apps/saga`), stock's table of decisions (`apps/stock/decisions.py`),
+What is real: the saga's engine and its table (`apps/saga`), stock's table of transitions (`apps/stock/transitions.py`),
 the order's transitions and its answers to commands (`apps/order`), every message's class. What is simulated: Kafka
 (which here loses, repeats, reorders and delays), transactions (a commit happens as a whole or not at all), the inbox,
 Celery's wake-ups, the clock, and in half of the worlds two releases of the saga's table side by side. A process may be killed between any two effects: before a commit nothing happened and its
@@ -25,10 +25,10 @@ from apps.order.operations import event
 from apps.saga import engine
 from apps.saga.definition import Definition
 from apps.saga.models import Saga
-from apps.stock import decisions
-from apps.stock.decisions import Book, Case
+from apps.stock import transitions
+from apps.stock.levels import LockedLevels, StockLevel
 from apps.stock.models import Movement, Reservation, State
-from apps.stock.shelves import Shelf, Shelves
+from apps.stock.transitions import CommandContext, ReservationBatch
 from shared import contracts as c
 from shared.contracts.message import AboutOrder
 from shared.contracts.topics import (
@@ -238,7 +238,7 @@ class SagaService(Service):
 
 
 class StockService(Service):
-    """Stock's table of decisions over levels and reservations in memory, with the database's own constraints."""
+    """Stock's table of transitions over levels and reservations in memory, with the database's own constraints."""
 
     name = "stock"
 
@@ -257,30 +257,34 @@ class StockService(Service):
         lines: dict[str, int] = {}
         for item in message.items:
             lines[item.product_id] = lines.get(item.product_id, 0) + item.quantity
-        return [self._decide(message.order_id, lines, lambda case: decisions.decide(type(message), case))]
+        return [
+            self._decide(message.order_id, lines, lambda context: transitions.apply(type(message), context))
+        ]
 
     def expire(self, order_id: UUID) -> None:
-        """Nobody came for what is held: what stock's clock does."""
+        """The time of a reservation is over: what stock's clock does."""
         if self.reservations[order_id].state == State.HELD:
-            self.world.publish(self._decide(order_id, {}, decisions.expire))
+            self.world.publish(self._decide(order_id, {}, transitions.expire))
 
     def _decide(
-        self, order_id: UUID, lines: dict[str, int], decide: Callable[[Case], c.Message]
+        self, order_id: UUID, lines: dict[str, int], decide: Callable[[CommandContext], c.Message]
     ) -> c.Message:
         known = self.reservations.get(order_id)
-        shelves = Shelves(Shelf(product, level[0], level[1]) for product, level in self.levels.items())
-        world = self.world
-        book = Book(
-            shelves, {order_id: known} if known else {}, world.time + timedelta(seconds=self.hold_seconds)
+        locked = LockedLevels(
+            StockLevel(product, level[0], level[1]) for product, level in self.levels.items()
         )
-        answer = decide(Case(order_id, lines, book))
-        for shelf in shelves.touched():
-            if not 0 <= shelf.reserved <= shelf.on_hand:
-                raise Violation(f"The database refuses {shelf}.")
-            self.levels[shelf.product_id] = [shelf.on_hand, shelf.reserved]
-        for movement in shelves.movements:
+        world = self.world
+        batch = ReservationBatch(
+            locked, {order_id: known} if known else {}, world.time + timedelta(seconds=self.hold_seconds)
+        )
+        answer = decide(CommandContext(order_id, lines, batch))
+        for level in locked.touched():
+            if not 0 <= level.reserved <= level.on_hand:
+                raise Violation(f"The database refuses {level}.")
+            self.levels[level.product_id] = [level.on_hand, level.reserved]
+        for movement in locked.movements:
             self._write(movement)
-        for row in book.written.values():
+        for row in batch.written.values():
             self.reservations[row.order_id] = row
             if row.state == State.HELD and self.hold_seconds != NEVER:
                 late = world.random.random() * 5

@@ -15,9 +15,9 @@ from django.db.models import QuerySet
 from django.test import Client
 
 from apps.stock import counts, levels
+from apps.stock.levels import LockedLevels
 from apps.stock.models import Movement, StockItem
 from apps.stock.queries import violations
-from apps.stock.shelves import Shelves
 from shared.admin.spreadsheets import MOST_BYTES
 from shared.contracts import CommitStock, ProductArchived, ProductCreated, ReserveStock
 from shared.history.models import Change
@@ -318,7 +318,7 @@ class TestCount:
         page = upload(mia, "product_id,on_hand", *(f"{product(name)},9" for name in ("lamp", "ink", "desk")))
         locked = levels.lock
 
-        def away(product_ids: Iterable[str]) -> Shelves:
+        def away(product_ids: Iterable[str]) -> LockedLevels:
             if product("ink") in product_ids:
                 raise OperationalError("no database")
             return locked(product_ids)

@@ -115,7 +115,7 @@ def test_what_was_held_before_is_sold_or_given_back(
 @settings(max_examples=100, deadline=None)
 @given(telling=tellings)
 def test_the_copy_is_a_prefix_of_the_catalogues_history(telling: Telling) -> None:
-    """Red without the comparison of versions in `levels.FOLLOW`, or where a batch is not taken as a whole."""
+    """Red without the comparison of versions in `levels.UPSERT_PRODUCTS`, or where a batch is not taken as a whole."""
     with transaction.atomic():
         StockItem.objects.filter(on_hand=0).delete()
         for events, catalogue in telling.told():

@@ -8,8 +8,8 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from rest_framework.test import APIClient
 
+from apps.stock.demo import demo_quantity
 from apps.stock.models import Movement, StockItem
-from apps.stock.operations import demo_quantity
 from shared.contracts import CommitStock, ProductCreated, ReserveStock
 from shared.history.models import Change
 from shared.messaging.models import OutboxMessage

@@ -10,8 +10,8 @@ from pytest_django import Settings
 from apps.stock import queries
 from apps.stock.handlers import PERIODIC
 from apps.stock.models import Reservation, State
+from apps.stock.operations import expire, expire_some
 from apps.stock.queries import KEEP_ENDED, outlived, violations
-from apps.stock.reservations import expire, expire_some
 from shared.contracts import CommitStock, ReleaseStock, ReserveStock
 from shared.contracts.topics import RETENTION_DAYS
 from shared.messaging import purge
@@ -67,7 +67,7 @@ def test_what_nobody_came_for_is_given_back_in_pieces(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Messages go on between them. Red when the consumer's job expires everything at once."""
-    monkeypatch.setattr("apps.stock.reservations.SWEEP", 2)
+    monkeypatch.setattr("apps.stock.operations.SWEEP", 2)
     settings.RESERVATION_SECONDS = -1
     put(a=100)
     deliver([command(ReserveStock, order(number), a=1) for number in range(5)])

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
+from apps.stock.demo import DEMO_STOCK
 from apps.stock.models import Movement, StockItem
-from apps.stock.operations import DEMO_STOCK
 from apps.stock.queries import violations
 from shared.contracts import ProductArchived, ProductCreated, ProductEvent, ProductUpdated, StockLevelChanged
 from tests.stock.world import deliver, level, product, put, said_since, told
@@ -94,7 +94,7 @@ def test_what_was_sold_out_is_not_filled_again() -> None:
 
 
 def test_more_products_than_fit_one_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.stock.operations.DEMO_BATCH", 4)
+    monkeypatch.setattr("apps.stock.demo.DEMO_BATCH", 4)
     deliver([told(ProductCreated, f"p{number}") for number in range(10)])
 
     assert load() == "10 products were given stock.\n"

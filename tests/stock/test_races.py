@@ -12,9 +12,8 @@ from django.db import IntegrityError, transaction
 
 from apps.stock.handlers import HANDLERS
 from apps.stock.models import Reservation, StockItem
-from apps.stock.operations import adjust, set_on_hand
+from apps.stock.operations import adjust, expire, set_on_hand
 from apps.stock.queries import violations
-from apps.stock.reservations import expire
 from shared.contracts import CommitStock, Message, ProductUpdated, ReleaseStock, ReserveStock
 from shared.messaging.dispatch import dispatch
 from shared.messaging.envelope import Received

@@ -9,8 +9,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from apps.stock.models import Movement, Reservation
+from apps.stock.operations import expire
 from apps.stock.queries import violations
-from apps.stock.reservations import expire
 from shared.contracts import (
     CommitStock,
     Message,
@@ -318,7 +318,7 @@ def test_only_what_is_late_expires() -> None:
 
 
 def test_more_expire_at_once_than_fit_one_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.stock.reservations.SWEEP", 3)
+    monkeypatch.setattr("apps.stock.operations.SWEEP", 3)
     put(a=HAVE)
     deliver([command(ReserveStock, order(n)) for n in range(7)])
     Reservation.objects.update(expires_at=timezone.now())

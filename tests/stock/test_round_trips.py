@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.stock.models import Reservation
-from apps.stock.reservations import expire
+from apps.stock.operations import expire
 from shared.contracts import CommitStock, Message, ProductCreated, ReleaseStock, ReserveStock
 from shared.messaging.envelope import Received
 from tests.stock.world import command, deliver, order, put, told

@@ -23,7 +23,7 @@ def test_many_buyers_for_few_pieces(shop: Shop, crowd: Crowd, sizes: Sizes) -> N
 
 
 def test_two_buyers_for_the_last_unit(shop: Shop, shopper: Shopper, other: Shopper, sizes: Sizes) -> None:
-    """RC-2: two shoppers never get the same last piece, and one always does. Red at none: with `<=` in `Shelves.shortages`.
+    """RC-2: two shoppers never get the same last piece, and one always does. Red at none: with `<=` in `LockedLevels.shortages`.
 
     Two winners are refused by the check constraints as well; what the locks are for is seen in `tests/stock/test_races.py`.
     """

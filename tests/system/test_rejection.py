@@ -62,7 +62,7 @@ def test_an_archived_product_is_not_sold_but_still_shown(shop: Shop, shopper: Sh
 def test_what_was_archived_is_refused_by_stock_where_the_order_service_has_not_heard(
     platform: Platform, shop: Shop, shopper: Shopper
 ) -> None:
-    """Ordered at once after it was archived: never confirmed once stock knows. Red with `return ()` in `Shelves.archived`."""
+    """Ordered at once after it was archived: never confirmed once stock knows. Red with `return ()` in `LockedLevels.archived`."""
     piece = shop.product(stock=5)
     with platform.paused("order-consumer"):
         shop.change(piece, is_active=False)

@@ -1,12 +1,12 @@
-"""`manage.py load_demo_stock`: something on the shelf for every product that never had anything."""
+"""`manage.py load_demo_stock`: demonstration stock for every product that never had any."""
 
 import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.stock.demo import put_demo_stock
 from apps.stock.models import StockItem
-from apps.stock.operations import put_demo_stock
 from shared.auth.actor import acting, command
 
 LOOK_EVERY = 0.5  # seconds
