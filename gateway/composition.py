@@ -34,7 +34,7 @@ from gateway.signin.tokens import cookie_name
 from shared.auth.verifier import verifier
 from shared.contracts.topics import PRODUCT_EVENTS
 from shared.telemetry import probe
-from shared.telemetry.probe import Pulse
+from shared.telemetry.probe import Heartbeat
 
 SESSION_SECONDS = 2.0  # without its session a browser's request cannot go on
 BEAT_SECONDS = 5.0
@@ -54,7 +54,7 @@ class Composition:
         budget = BodyBudget(env.body_budget)
         self.bodies = BodyReader(env.body_seconds, budget)
         self.metrics = Metrics(budget)
-        self.heartbeat = Pulse()
+        self.heartbeat = Heartbeat()
         self._next_beat: asyncio.TimerHandle | None = None
         self.access = AccessLog(as_json=env.log_format == "json")
         self.proxy = HttpProxy(self.upstreams, settings.GATEWAY_URL, self.bodies)

@@ -73,10 +73,10 @@ PROTECTIONS = (
 
     # Stock
     Protection("test_contract.py::TestStock::test_fewer_than_are_reserved", "stock-api", "apps/stock/operations.py",
-        "if left < shelf.reserved:",
+        "if left < level.reserved:",
         "if left < 0:"),
     Protection("test_stock_desk.py::test_there_is_never_less_than_nothing", "stock-api", "apps/stock/operations.py",
-        "if left < shelf.reserved:",
+        "if left < level.reserved:",
         "if False:"),
     Protection("test_stock_desk.py::test_an_adjustment_that_is_sent_twice_counts_once", "stock-api",
         "apps/stock/operations.py",
@@ -125,7 +125,7 @@ PROTECTIONS = (
         "if status not in TRANSITIONS[Status(self.status)]:",
         "if False:"),
     Protection("test_contract.py::TestOrders::test_pages_while_others_are_placed", "order-api", "apps/order/views.py",
-        "    pagination_class = WalkPagination\n"),
+        "    pagination_class = KeysetPagination\n"),
     Protection("test_contract.py::test_times_money_and_ids", "order-api", "apps/order/models.py",
         "    total = models.DecimalField(max_digits=12, decimal_places=2)",
         "    total = models.DecimalField(max_digits=12, decimal_places=0)"),
@@ -205,7 +205,7 @@ PROTECTIONS = (
         "if isinstance(event, StockRejected) and event.shortages:",
         "if False:"),
     Protection("test_every_message_again.py::test_everything_once_more", "order-consumer",
-        "shared/messaging/ledger.py",
+        "shared/messaging/inbox.py",
         "            if message.id in new:\n                new.remove(message.id)\n                fresh.append(message)",
         "            fresh.append(message)"),
 
@@ -227,7 +227,8 @@ PROTECTIONS = (
         " or not AFTER.fullmatch(values[0])"),
 
     # The gateway
-    Protection("test_refused_at_the_door.py::test_what_no_rule_allows_reaches_no_service", "gateway", "gateway/app.py",
+    Protection("test_refused_at_the_door.py::test_what_no_rule_allows_reaches_no_service", "gateway",
+        "gateway/security/admission.py",
         "        check_role(route, principal)\n"),
     Protection("test_shared_reads.py::test_a_new_price_is_seen_as_soon_as_the_manager_has_the_answer", "gateway",
         "gateway/proxy/caching_proxy.py",
@@ -295,7 +296,7 @@ PROTECTIONS = (
         "return REPLAYS[service].name, ",
         "return topic, "),
     Protection("test_poison.py::test_an_event_for_somebody_else_is_skipped", "saga-consumer",
-        "shared/messaging/attempts.py",
+        "shared/messaging/delivery.py",
         'MESSAGES.labels(contract.TYPE, "skipped").inc()',
         'self._give_up(raw, "Nobody here handles this.", 1)'),
     Protection("test_poison.py::test_a_field_that_nobody_knows_is_no_poison", "saga-consumer",

@@ -1,4 +1,4 @@
-"""What the consumer remembers in Redis: a `Ledger` for a store without transactions (ADR 0005).
+"""What the consumer remembers in Redis: a `Inbox` for a store without transactions (ADR 0005).
 
 The memory of what was handled is not here but inside the scripts that bring about the effects, one script
 for both: `remove_ordered.lua` remembers orders, `copy_products.lua` compares versions. So a handler may be
@@ -14,16 +14,16 @@ from apps.basket.scripts import redis, run
 from shared.contracts import Message
 from shared.contracts.topics import ORDERED
 from shared.messaging.envelope import Headers, Raw, Received
-from shared.messaging.ledger import LEASE, Dispatch
+from shared.messaging.inbox import LEASE, Dispatch
 from shared.messaging.parking import Parked
 
 PARKED = "parked"  # a sorted set: the place of each parked message in Kafka, by offset
-PROBE = "ledger:probe"
+PROBE = "inbox:probe"
 LAST = 2**52  # above every offset, and exact in Redis's numbers
 
 
-class RedisLedger:
-    """The ledger of the basket service."""
+class RedisInbox:
+    """The inbox of the basket service."""
 
     def handle(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
         """Give everything to `dispatch`: the handlers' scripts know what was handled before."""

@@ -4,5 +4,5 @@ from shared.settings import service_settings
 
 globals().update(service_settings("basket", apps=["apps.basket"], admin=True))
 
-MESSAGING_LEDGER = "apps.basket.inbox.RedisLedger"
+MESSAGING_INBOX = "apps.basket.inbox.RedisInbox"
 READINESS = {"redis": "shared.telemetry.readiness.redis"}

@@ -6,7 +6,7 @@ from django.urls.converters import StringConverter
 from apps.basket import admin
 from apps.basket.views import BasketItemView, BasketView
 from shared.http import health
-from shared.http.handlers import handler400, handler404, handler500
+from shared.http.error_views import handler400, handler404, handler500
 
 __all__ = ["handler400", "handler404", "handler500", "urlpatterns"]
 

@@ -28,7 +28,7 @@ from apps.basket.serializers import (
 from apps.basket.store import Basket
 from shared.auth.drf import IsCustomer, principal_of
 from shared.http.browsable import Choices, Lead, form
-from shared.http.described import ETAG, IF_MATCH, IF_NONE_MATCH, UNCHANGED, may_fail
+from shared.http.openapi import ETAG, IF_MATCH, IF_NONE_MATCH, UNCHANGED, may_fail
 from shared.http.preconditions import PreconditionFailed, about, conditional
 
 PRODUCT_ID = OpenApiParameter(

@@ -18,7 +18,7 @@ from apps.notification.queries import MOST, parse_after, told_after
 from apps.notification.serializers import AfterSerializer, NotificationSerializer
 from shared.auth.drf import IsCustomer, principal_of
 from shared.http.browsable import form
-from shared.http.described import NOT_EMPTY
+from shared.http.openapi import NOT_EMPTY
 
 AFTER = OpenApiParameter(
     "after",

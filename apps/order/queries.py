@@ -142,7 +142,7 @@ class Wanted:
 
 
 class OrderWalk:
-    """The orders that are `wanted`, newest first; `WalkPagination` goes through them."""
+    """The orders that are `wanted`, newest first; `KeysetPagination` goes through them."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted.condition()

@@ -6,7 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from apps.order.views import OrderViewSet
 from shared.http import health
-from shared.http.handlers import handler400, handler404, handler500
+from shared.http.error_views import handler400, handler404, handler500
 
 __all__ = ["handler400", "handler404", "handler500", "urlpatterns"]
 

@@ -40,8 +40,8 @@ from apps.order.serializers import (
 from shared.auth.drf import IsCustomer, IsManager, principal_of
 from shared.auth.principal import CUSTOMER
 from shared.http.browsable import Lead, form
-from shared.http.described import IDEMPOTENCY_KEY, LOCATION, may_fail
-from shared.http.pagination import WalkPagination
+from shared.http.openapi import IDEMPOTENCY_KEY, LOCATION, may_fail
+from shared.http.pagination import KeysetPagination
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 Shown = Mapping[str, Any]
@@ -87,7 +87,7 @@ class OrderViewSet(mixins.RetrieveModelMixin, GenericViewSet[Order]):
     serializer_class = OrderSerializer
     permission_classes = [IsCustomer]
     filterset_class = OrderFilter
-    pagination_class = WalkPagination
+    pagination_class = KeysetPagination
     lookup_value_converter = "uuid"
     links: ClassVar = {
         "id": "/api/orders/{id}/",

@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 RETRIES = Counter("transaction_retries_total", "Transactions done again after a write conflict")
 
-PATIENCE = 3.0  # seconds in which a transaction waits for its turn and is begun again
+WAIT_SECONDS = 3.0  # seconds in which a transaction waits for its turn and is begun again
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds
 COMMITS = 3
 # All writes of the catalogue conflict (models.Revision), so the threads of one process wait for their turn
@@ -47,8 +47,8 @@ def in_transaction(operation: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         if mongo.in_atomic_block_mongo:
             return operation(*args, **kwargs)
-        give_up_at = time.monotonic() + PATIENCE
-        if not TURN.acquire(timeout=PATIENCE):
+        give_up_at = time.monotonic() + WAIT_SECONDS
+        if not TURN.acquire(timeout=WAIT_SECONDS):
             raise Contended
         try:
             return _until_it_fits(lambda: operation(*args, **kwargs), give_up_at)

@@ -9,7 +9,7 @@ from apps.product.admin_picture import picture_page
 from apps.product.pictures import picture
 from apps.product.views import CategoryViewSet, ProductViewSet, uploaded_picture
 from shared.http import health
-from shared.http.handlers import handler400, handler404, handler500
+from shared.http.error_views import handler400, handler404, handler500
 
 __all__ = ["handler400", "handler404", "handler500", "urlpatterns"]
 

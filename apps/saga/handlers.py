@@ -24,7 +24,7 @@ from shared import contracts
 from shared.contracts.message import AboutOrder
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
-from shared.messaging.ledger import TryAgain
+from shared.messaging.inbox import TryAgain
 from shared.messaging.periodic import Periodic
 from shared.messaging.purge import EVERY, Purge
 

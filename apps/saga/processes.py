@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from apps.saga import broker
 from shared.telemetry import probe
-from shared.telemetry.probe import Pulse
+from shared.telemetry.probe import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ def has_nothing_to_do() -> bool:
         return True
 
 
-BEAT = Pulse(SILENCE, is_redis_away)
-WORKER = Pulse(SILENCE, has_nothing_to_do)  # a beat that is away is no reason to start every worker again
+BEAT = Heartbeat(SILENCE, is_redis_away)
+WORKER = Heartbeat(SILENCE, has_nothing_to_do)  # a beat that is away is no reason to start every worker again
 
 
 class PulsingScheduler(Scheduler):
@@ -68,13 +68,13 @@ def _is_crowded() -> bool:
         return False  # Celery says what is wrong
 
 
-def serve(pulse: Pulse) -> None:
+def serve(heartbeat: Heartbeat) -> None:
     """Answer probes in this process."""
-    pulse.ready = True
-    pulse.beat()
+    heartbeat.ready = True
+    heartbeat.beat()
     env = settings.ENVIRONMENT
     if env.probe_port:
-        probe.serve(env.probe_host, env.probe_port, pulse)
+        probe.serve(env.probe_host, env.probe_port, heartbeat)
 
 
 @worker_ready.connect(weak=False)

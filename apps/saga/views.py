@@ -20,8 +20,8 @@ from apps.saga.models import SHOWN, STUCK, DeadLetter, Saga, Status
 from apps.saga.serializers import DeadLetterSerializer, SagaSerializer
 from shared.auth.drf import IsCustomer, IsManager, principal_of
 from shared.http.browsable import form
-from shared.http.described import may_fail
-from shared.http.pagination import WalkPagination
+from shared.http.openapi import may_fail
+from shared.http.pagination import KeysetPagination
 
 Shown = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ class SagaViewSet(ReadOnlyModelViewSet[Saga]):
     serializer_class = SagaSerializer
     permission_classes = [IsCustomer]
     filterset_class = SagaFilter
-    pagination_class = WalkPagination
+    pagination_class = KeysetPagination
     lookup_value_converter = "uuid"
     links: ClassVar = {"id": "/api/sagas/{id}/", "order_id": "/api/orders/{order_id}/"}
     columns = ("id", "kind", "order_id", "status", "deadline")
@@ -110,7 +110,7 @@ class DeadLetterViewSet(ReadOnlyModelViewSet[DeadLetter]):
     serializer_class = DeadLetterSerializer
     permission_classes = [IsManager]
     filterset_class = DeadLetterFilter
-    pagination_class = WalkPagination
+    pagination_class = KeysetPagination
     lookup_value_regex = r"[0-9]{1,18}"
     links: ClassVar = {"id": "/api/dead-letters/{id}/"}
     columns = ("id", "service", "topic", "key", "status", "attempts", "created_at")

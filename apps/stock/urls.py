@@ -5,7 +5,7 @@ from django.urls import path, register_converter
 
 from apps.stock.views import Adjustments, Movements, StockDetail, StockList
 from shared.http import health
-from shared.http.handlers import handler400, handler404, handler500
+from shared.http.error_views import handler400, handler404, handler500
 
 __all__ = ["handler400", "handler404", "handler500", "urlpatterns"]
 

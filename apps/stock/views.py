@@ -30,8 +30,8 @@ from shared.auth import Principal
 from shared.auth.drf import IsManager, ReadOnly, principal_of
 from shared.auth.principal import MANAGER
 from shared.http.browsable import Lead, form
-from shared.http.described import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, UNCHANGED, may_fail
-from shared.http.pagination import PagePagination, WalkPagination
+from shared.http.openapi import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, UNCHANGED, may_fail
+from shared.http.pagination import KeysetPagination, PagePagination
 from shared.http.preconditions import (
     PreconditionFailed,
     Preconditions,
@@ -216,7 +216,7 @@ class Movements(ListAPIView[Movement]):
 
     queryset = Movement.objects.all()
     serializer_class = MovementSerializer
-    pagination_class = WalkPagination
+    pagination_class = KeysetPagination
     permission_classes = [IsManager]
     links: ClassVar = LINKS
 

@@ -10,7 +10,7 @@ from gateway.errors import HttpProblem
 from gateway.http.request_response import STATUS_LINES
 from gateway.security.header_filter import Header
 from gateway.security.security_headers import SECURITY_HEADERS
-from shared.http.documents import CONTENT_TYPE, problem_document
+from shared.http.problem_document import CONTENT_TYPE, problem_document
 from shared.telemetry import trace
 
 PAGE_TYPE = "text/html; charset=utf-8"

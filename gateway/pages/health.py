@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from gateway.http.exchange import Exchange
 from gateway.proxy.http_client import ServiceError
 from gateway.proxy.upstream import Call, Upstream
-from shared.messaging.kafka import answers
+from shared.messaging.kafka import is_reachable
 
 OK, UNAVAILABLE = "ok", "unavailable"
 SECONDS = 4.5  # for one part to answer: a service says within 4 that its database does not
@@ -67,7 +67,7 @@ class Health:
 
     async def _ask_all(self) -> Report:
         redis = asyncio.ensure_future(self._ask_redis())
-        kafka = asyncio.ensure_future(asyncio.to_thread(answers, self.kafka))
+        kafka = asyncio.ensure_future(asyncio.to_thread(is_reachable, self.kafka))
         questions = [_ask(upstream, "/health/ready") for upstream in self.services.values()]
         keycloak, *reports = await asyncio.gather(_ask(self.keycloak, self.realm), *questions)
         services = dict(zip(self.services, reports, strict=True))

@@ -42,7 +42,7 @@ class TopicListener:
         while not self._ended.is_set():
             try:
                 self._listen()
-            except kafka.ClientDeaf as error:
+            except kafka.ClientStalled as error:
                 logger.warning("%s: listening anew", error)
 
     def _listen(self) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.instance import ROOT
-from shared.http.documents import KINDS
+from shared.http.problem_document import KINDS
 
 Json = dict[str, Any]
 

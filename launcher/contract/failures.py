@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from gateway.route_types import Role, Route
-from shared.http.documents import CONTENT_TYPE, problem_type
+from shared.http.problem_document import CONTENT_TYPE, problem_type
 
 Json = dict[str, Any]
 

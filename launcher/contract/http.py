@@ -12,7 +12,7 @@ from launcher.contract import about
 from launcher.contract.failures import refusals, responses, share
 from launcher.contract.parts import Part
 from launcher.errors import LauncherError
-from shared.http.documents import KINDS
+from shared.http.problem_document import KINDS
 
 Json = dict[str, Any]
 Address = tuple[str, str]  # a path whose parameters have no names, and a method

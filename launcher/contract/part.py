@@ -56,7 +56,7 @@ def _openapi() -> Json:
 
 
 def _problems() -> Iterator[Json]:
-    from shared.http.described import INVALID, MALFORMED, generic, shown
+    from shared.http.openapi import INVALID, MALFORMED, generic, shown
     from shared.http.problems import SLUGS, Problem
 
     yield from (INVALID, MALFORMED, *map(generic, SLUGS))

@@ -11,4 +11,4 @@ class HttpConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the extensions of `schema.py`."""
-        from shared.http import schema  # noqa: F401
+        from shared.http import openapi_extensions  # noqa: F401

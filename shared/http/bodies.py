@@ -13,7 +13,7 @@ class BodySerializer(serializers.Serializer[T]):
     """A JSON object whose optional fields may be left out or null, which means the same.
 
     Many programs write an absent value as null. A field that is required is refused as null, in a PATCH, too. No field
-    gets `allow_null`, with which DRF takes an empty text for null as well; `shared.http.described` describes it.
+    gets `allow_null`, with which DRF takes an empty text for null as well; `shared.http.openapi` describes it.
     """
 
     def to_internal_value(self, data: Any) -> Any:

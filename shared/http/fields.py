@@ -1,4 +1,4 @@
-"""Serializer fields with one meaning everywhere; `shared.http.schema` says it in the API's description."""
+"""Serializer fields with one meaning everywhere; `shared.http.openapi_extensions` says it in the API's description."""
 
 import re
 from decimal import Decimal

@@ -150,7 +150,7 @@ def _is_data(request: HttpRequest, response: HttpResponseBase) -> bool:
     )
 
 
-class OneValueMiddleware:
+class RejectDuplicateParams:
     """Refuses a query that names a parameter twice: one reader would take the first value, the next one the last.
 
     A view of the API says which ones may be repeated: `repeatable = ("product_id",)`.

@@ -95,7 +95,7 @@ class PagePagination(PageNumberPagination):
 
 
 class Walk(Protocol):
-    """A list that `WalkPagination` goes through, in an order that leaves no two rows equal."""
+    """A list that `KeysetPagination` goes through, in an order that leaves no two rows equal."""
 
     def count(self) -> int:
         """How many rows there are."""
@@ -161,7 +161,7 @@ class Ahead(Paginator):  # type: ignore[type-arg]  # at run time it takes no arg
         return Page(rows[: self.per_page], self.validate_number(number), self)
 
 
-class WalkPagination(PagePagination):
+class KeysetPagination(PagePagination):
     """Pages whose links neither repeat nor miss anything, whatever is added or changed on the way.
 
     `next` and `previous` say from which row on (`cursor`, as nobody but this class need read it) and not which
@@ -233,7 +233,7 @@ class WalkPagination(PagePagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """With the parameter that the links carry."""
-        from shared.http.described import NOT_EMPTY  # late: DRF loads this module before its views
+        from shared.http.openapi import NOT_EMPTY  # late: DRF loads this module before its views
 
         text = "Where a link of this list goes on; take it from `next` or `previous`. Instead of `page`."
         cursor = {"name": self.cursor_query_param, "required": False, "in": "query", "description": text}

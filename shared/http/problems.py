@@ -24,7 +24,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from shared.http.accept import wants_page
-from shared.http.documents import CONTENT_TYPE, problem_document
+from shared.http.problem_document import CONTENT_TYPE, problem_document
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from rest_framework import renderers
 
-from shared.http.documents import CONTENT_TYPE
+from shared.http.problem_document import CONTENT_TYPE
 
 
 class Written(str):

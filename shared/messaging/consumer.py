@@ -1,7 +1,7 @@
 """The loop that turns messages on Kafka into effects in a service's database, each exactly once.
 
 How it keeps its word when any line is the last one executed:
-- An effect and the id of its message are one transaction (`Ledger.handle`); the offset is committed after
+- An effect and the id of its message are one transaction (`Inbox.handle`); the offset is committed after
   it. Killed between the two, the message comes again and its id is known.
 - A batch is one transaction. When it fails its messages are handled one by one, and the one that fails is
   parked in the database with its offset committed: its neighbours go on, later messages of its key wait
@@ -23,17 +23,17 @@ from confluent_kafka import Message as KafkaMessage
 
 from shared.contracts.topics import DEAD_LETTER, WITH_DEAD_LETTERS
 from shared.faults import crash_point
-from shared.messaging.attempts import Attempts
 from shared.messaging.copy_age import COPY_AGE
 from shared.messaging.dead_letters import DeadLetterQueue
+from shared.messaging.delivery import Delivery
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Headers, Raw
-from shared.messaging.kafka import ClientDeaf
-from shared.messaging.ledger import Ledger
-from shared.messaging.patience import Patience, Stopped
+from shared.messaging.inbox import Inbox
+from shared.messaging.kafka import ClientStalled
 from shared.messaging.periodic import Periodic, run_due
 from shared.messaging.replays import original
-from shared.telemetry.probe import Pulse
+from shared.messaging.store_retry import Stopped, StoreRetry
+from shared.telemetry.probe import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Consumer:
 
     kafka: KafkaConsumer
     handlers: Handlers
-    ledger: Ledger
+    inbox: Inbox
     dead_letters: DeadLetterQueue
     # The topic on which dead letters of this service come back to it (`shared.messaging.replays`).
     replays: str = ""
@@ -65,11 +65,13 @@ class Consumer:
     # Takes dead letters of every topic as they are, whatever is in them; most services have none.
     collect: Callable[[Sequence[Raw]], None] | None = None
     after_turn: AfterTurn | None = None
-    pulse: Pulse = field(default_factory=Pulse)
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
 
     def __post_init__(self) -> None:
-        self._patience = Patience(self.ledger, self.pulse)
-        self._attempts = Attempts(self.handlers, self.ledger, self.dead_letters, self._patience, self.pulse)
+        self._store_retry = StoreRetry(self.inbox, self.heartbeat)
+        self._delivery = Delivery(
+            self.handlers, self.inbox, self.dead_letters, self._store_retry, self.heartbeat
+        )
         self._has_news = self._careful = True
         # topic and partition -> the offset to commit next
         self._handled: dict[tuple[str, int], int] = {}
@@ -77,10 +79,10 @@ class Consumer:
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`. Safe to call from a signal handler."""
-        self._patience.stopping = True
+        self._store_retry.stopping = True
 
     def run(self) -> None:
-        """Handle messages until told to stop. Raises ClientDeaf, and leaves the Kafka client open then."""
+        """Handle messages until told to stop. Raises ClientStalled, and leaves the Kafka client open then."""
         topics = sorted({contract.TOPIC.name for contract in self.handlers})
         if self.replays:
             topics.append(self.replays)
@@ -88,11 +90,11 @@ class Consumer:
             topics += [topic.dead_letter for topic in WITH_DEAD_LETTERS]
         self.kafka.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
         try:
-            while not self._patience.stopping:
+            while not self._store_retry.stopping:
                 self.turn()
         except Stopped:
             logger.info("stopped while waiting; what was in hand comes again")
-        except ClientDeaf:
+        except ClientStalled:
             raise  # to close it would take Kafka's answer
         except BaseException:
             self._close()
@@ -101,28 +103,28 @@ class Consumer:
 
     def turn(self, wait: float = IDLE_WAIT) -> None:
         """One round: what came, what waits for another try, what the clock says."""
-        self.pulse.beat()
+        self.heartbeat.beat()
         raws = self._poll(wait)
         if self._has_news:
-            self._patience.until_done(self._attempts.look_at_parked)
+            self._store_retry.until_done(self._delivery.refresh_waiting)
             self._has_news = False
         if raws:
             self._take(raws)
         if time.monotonic() >= self._commit_at:
             self._commit_offsets()
-        if self._attempts.waiting:
-            self._patience.until_done(self._attempts.retry_parked)
-            COPY_AGE.held_up = self._attempts.held_up
+        if self._delivery.waiting:
+            self._store_retry.until_done(self._delivery.retry_parked)
+            COPY_AGE.held_up = self._delivery.held_up
         if (look_back := self.after_turn) is not None:
-            self._patience.until_done(lambda: look_back(self.kafka, raws))
+            self._store_retry.until_done(lambda: look_back(self.kafka, raws))
         if not run_due(self.periodic):
-            self._patience.is_reachable()  # a connection that broke is made anew
+            self._store_retry.is_reachable()  # a connection that broke is made anew
 
     def _on_assign(self, _: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         # Another replica may have parked keys of the partitions that came: look again, and start carefully.
         self._has_news = self._careful = True
         COPY_AGE.forget((each.topic, each.partition) for each in partitions)
-        self.pulse.ready = True
+        self.heartbeat.ready = True
         logger.info("assigned %s", ", ".join(f"{p.topic}[{p.partition}]" for p in partitions))
 
     def _on_revoke(self, _: KafkaConsumer, __: list[TopicPartition]) -> None:
@@ -139,10 +141,10 @@ class Consumer:
     def _take(self, raws: Sequence[Raw]) -> None:
         """Handle `raws`, however long a store or Kafka is away."""
         crash_point("consumer.taken")
-        messages = self._attempts.understood(self._originals(self._without_dead_letters(raws)))
+        messages = self._delivery.decoded(self._originals(self._without_dead_letters(raws)))
         careful = self._careful
-        self._patience.until_done(lambda: self._attempts.handle(messages, carefully=careful))
-        COPY_AGE.held_up = self._attempts.held_up
+        self._store_retry.until_done(lambda: self._delivery.handle(messages, carefully=careful))
+        COPY_AGE.held_up = self._delivery.held_up
         COPY_AGE.handled(raws, messages)
         self._careful = careful and not messages  # nothing was tried yet
         crash_point("ledger.committed")
@@ -152,7 +154,7 @@ class Consumer:
         letters = [raw for raw in raws if raw.topic.endswith(DEAD_LETTER)]
         collect = self.collect
         if letters and collect:
-            self._patience.until_done(lambda: collect(letters))
+            self._store_retry.until_done(lambda: collect(letters))
         return [raw for raw in raws if not raw.topic.endswith(DEAD_LETTER)] if letters else raws
 
     def _originals(self, raws: Sequence[Raw]) -> Sequence[Raw]:

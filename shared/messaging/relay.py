@@ -3,7 +3,7 @@
 Killed between delivery and mark, it sends the message again with the same id: the inbox of whoever gets it
 knows that id. One relay of a service is active at a time (the source holds a lock), the others stand by.
 
-Where a service has a consumer, the relay is a thread of the consumer's process (`shared.messaging.process`, ADR 0029),
+Where a service has a consumer, the relay is a thread of the consumer's process (`shared.messaging.runner`, ADR 0029),
 with a connection and a producer of its own: the two share nothing but the wake-up that follows a commit. So what holds
 for a process holds for the thread: killed anywhere, the rows are there and not marked, and the next relay sends them.
 """
@@ -25,7 +25,7 @@ from shared.contracts.topics import ORDERED
 from shared.faults import crash_point
 from shared.messaging import kafka
 from shared.messaging.purge import EVERY
-from shared.telemetry.probe import Pulse
+from shared.telemetry.probe import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Relay:
 
     source: OutboxSource
     producer: Producer
-    pulse: Pulse = field(default_factory=Pulse)
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
 
     def __post_init__(self) -> None:
         self._stopping = False
@@ -104,7 +104,7 @@ class Relay:
         """Carry messages until told to stop; whatever ends it, the next relay need not wait for this one's lock."""
         try:
             while not self._stopping:
-                self.pulse.beat()
+                self.heartbeat.beat()
                 try:
                     self.turn()
                 except SourceAway as error:
@@ -118,11 +118,11 @@ class Relay:
         """One round: wait where the last one has found nothing more, and carry what there is."""
         self.producer.poll(0)
         if not self.source.acquire():
-            self.pulse.ready = True  # standing by is what a second replica is for
+            self.heartbeat.ready = True  # standing by is what a second replica is for
             self._taken = self._waits_since = None
             time.sleep(IDLE_WAIT)
             return
-        self.pulse.ready = True
+        self.heartbeat.ready = True
         self._purge_by_the_clock()
         rows = self._rows()
         self._note_oldest(rows)
@@ -172,7 +172,7 @@ class Relay:
 
     def _flush(self) -> None:
         while self.producer.flush(FLUSH_WAIT) and not self._stopping:
-            self.pulse.beat()
+            self.heartbeat.beat()
             logger.warning("Kafka has not taken %d messages yet", len(self.producer))
 
     def _produce(self, row: OutboxRow, delivered: list[Hashable]) -> None:

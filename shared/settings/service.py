@@ -35,7 +35,7 @@ def service_settings(
         "ENVIRONMENT": env,
         "SERVICE_NAME": name,
         "SERVICE_PACKAGE": apps[0],
-        "MESSAGING_LEDGER": "shared.messaging.ledger.SqlLedger",
+        "MESSAGING_INBOX": "shared.messaging.inbox.SqlInbox",
         # The source of messages that a process of the service carries to Kafka; empty where it sends none.
         "MESSAGING_OUTBOX": "shared.messaging.postgresql.PostgresOutbox" if env.database_url else "",
         "TOKEN_VERIFIER": "shared.auth.verifier.keycloak_verifier",
@@ -61,7 +61,7 @@ def service_settings(
             "django.middleware.security.SecurityMiddleware",
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
             "shared.http.middleware.HttpRefusalMiddleware",
-            "shared.http.middleware.OneValueMiddleware",
+            "shared.http.middleware.RejectDuplicateParams",
             *(ADMIN_MIDDLEWARE if admin else ()),
         ],
         "TEMPLATES": [
@@ -98,7 +98,7 @@ def service_settings(
             "ENUM_NAME_OVERRIDES": enums or {},
             "POSTPROCESSING_HOOKS": [
                 "drf_spectacular.hooks.postprocess_schema_enums",
-                "shared.http.schema.describe_problems",
+                "shared.http.openapi_extensions.describe_problems",
             ],
         },
         "READINESS": {"database": "shared.telemetry.readiness.database"} if env.database_url else {},
@@ -161,7 +161,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["shared.http.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "shared.http.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "shared.http.described.Operation",
+    "DEFAULT_SCHEMA_CLASS": "shared.http.openapi.Operation",
     "EXCEPTION_HANDLER": "shared.http.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": True,

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 
-class Pulse:
+class Heartbeat:
     """Says whether a loop still turns: `beat()` in the loop, `is_alive()` from the probe.
 
     `limit` is in seconds: a loop that has not come round for longer is taken for dead and restarted, unless `is_excused`
@@ -33,14 +33,14 @@ class Pulse:
         return time.monotonic() - self._last < self._limit
 
 
-def serve(host: str, port: int, *pulses: Pulse) -> ThreadingHTTPServer:
+def serve(host: str, port: int, *heartbeats: Heartbeat) -> ThreadingHTTPServer:
     """Answer `/health/live`, `/health/ready` and `/metrics` on `port` of `host` from a thread of its own.
 
     Of several loops each must be alive, and ready: where one hangs, the process is started again.
     """
     answers: dict[str, Callable[[], bool]] = {
-        "/health/live": lambda: all(pulse.is_alive() for pulse in pulses),
-        "/health/ready": lambda: all(pulse.ready and pulse.is_alive() for pulse in pulses),
+        "/health/live": lambda: all(heartbeat.is_alive() for heartbeat in heartbeats),
+        "/health/ready": lambda: all(heartbeat.ready and heartbeat.is_alive() for heartbeat in heartbeats),
     }
 
     class Handler(BaseHTTPRequestHandler):

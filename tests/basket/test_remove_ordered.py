@@ -9,7 +9,7 @@ import pytest
 
 from apps.basket import operations, queries
 from apps.basket.handlers import HANDLERS
-from apps.basket.inbox import RedisLedger
+from apps.basket.inbox import RedisInbox
 from apps.basket.operations import DAYS_REMEMBERED
 from apps.basket.store import key_of
 from shared.messaging.dispatch import dispatch
@@ -109,7 +109,7 @@ def test_a_line_that_is_not_sold_any_more_leaves_too() -> None:
 def test_the_table_of_handlers_takes_out(redis: Any) -> None:
     operations.replace(ALICE, [(PEN, 2)])
 
-    assert RedisLedger().handle([received(ordered((PEN, 1)))], lambda batch: dispatch(batch, HANDLERS)) == 1
+    assert RedisInbox().handle([received(ordered((PEN, 1)))], lambda batch: dispatch(batch, HANDLERS)) == 1
 
     assert basket_of() == [(PEN, 1)]
 

@@ -10,13 +10,13 @@ from pytest_django import Settings
 from redis import RedisError
 from rest_framework.test import APIClient
 
-from apps.basket.inbox import RedisLedger
+from apps.basket.inbox import RedisInbox
 from shared.settings.service import cache
 from tests.basket import shop
 from tests.basket.servers import OwnRedis
 from tests.basket.shop import BASKET, PEN, item_url, quantities
 
-PATIENCE = 15.0  # seconds: two for the connection, two for the answer, and what a busy machine adds
+WAIT_SECONDS = 15.0  # seconds: two for the connection, two for the answer, and what a busy machine adds
 WRITES: dict[str, Callable[[APIClient], Any]] = {
     "set": lambda client: client.put(item_url(PEN), {"quantity": 2}),
     "replace": lambda client: client.put(BASKET, {"items": [{"product_id": PEN, "quantity": 2}]}),
@@ -57,7 +57,7 @@ def assert_unavailable(client: APIClient, requests: dict[str, Callable[[APIClien
         started = time.monotonic()
         response = send(client)
         assert response.status_code == 503, name
-        assert time.monotonic() - started < PATIENCE
+        assert time.monotonic() - started < WAIT_SECONDS
         assert response["Content-Type"] == "application/problem+json"
         assert response.json()["type"].endswith("/problems/store-unavailable")
         assert response["Retry-After"]
@@ -94,15 +94,15 @@ def test_a_redis_that_is_silent(own_redis: OwnRedis, shopper: APIClient) -> None
 
 
 def test_a_redis_that_takes_no_writes(own_redis: OwnRedis, shopper: APIClient) -> None:
-    ledger = RedisLedger()
-    assert ledger.is_reachable()
+    inbox = RedisInbox()
+    assert inbox.is_reachable()
 
     for name, value in (("maxmemory", "1"), ("maxmemory", "0")):
         own_redis.client.config_set(name, value)
         if value == "1":
             assert_unavailable(shopper, {name: WRITES[name] for name in ("set", "replace")})
             with pytest.raises(RedisError):
-                ledger.is_reachable()
+                inbox.is_reachable()
 
     assert shopper.put(item_url(PEN), {"quantity": 5}).status_code == 200
 
@@ -112,7 +112,7 @@ def test_a_redis_that_became_a_replica(own_redis: OwnRedis, shopper: APIClient) 
 
     assert_unavailable(shopper, WRITES)
     with pytest.raises(RedisError):
-        RedisLedger().is_reachable()
+        RedisInbox().is_reachable()
 
     own_redis.client.replicaof("NO", "ONE")
     assert shopper.put(item_url(PEN), {"quantity": 5}).status_code == 200

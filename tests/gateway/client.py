@@ -10,7 +10,7 @@ from typing import Any
 from shared.testing.tokens import ALICE, MIA, make_token
 
 Headers = Iterable[tuple[str, str]]
-PATIENCE = 20.0  # seconds for what must come; a wait that ends when it does costs nothing
+WAIT_SECONDS = 20.0  # seconds for what must come; a wait that ends when it does costs nothing
 
 
 @dataclass
@@ -55,7 +55,7 @@ def call(
     host: str = "localhost",
 ) -> Answer:
     """Send one request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_SECONDS)
     try:
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in (("Host", host), *headers):
@@ -69,7 +69,7 @@ def call(
         connection.close()
 
 
-def send_raw(port: int, data: bytes, *, seconds: float = PATIENCE, finish: bool = False) -> bytes:
+def send_raw(port: int, data: bytes, *, seconds: float = WAIT_SECONDS, finish: bool = False) -> bytes:
     """Everything that comes back for `data` until the connection closes; after `seconds`, so far, then b"<open>"."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         connection.sendall(data)

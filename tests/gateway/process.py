@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 from django.conf import settings
 
-from tests.gateway.client import PATIENCE, Answer, Headers, call
+from tests.gateway.client import WAIT_SECONDS, Answer, Headers, call
 from tests.worker import NUMBER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +56,7 @@ class GatewayProcess:
 
     def lines(self, request_id: str) -> list[dict[str, Any]]:
         """Its access lines for a request, once they are written."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
             lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
             if found := [line for line in lines if line.get("request_id") == request_id]:

@@ -21,7 +21,7 @@ import requests
 from shared.testing.tokens import realm_key
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 30.0  # seconds for a process to come up on a busy machine
+WAIT_SECONDS = 30.0  # seconds for a process to come up on a busy machine
 
 
 def free_port() -> int:
@@ -31,7 +31,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(met: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+def wait_until(met: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
     """Return when `met()` is true; fails with `what` otherwise."""
     deadline = time.monotonic() + seconds
     while not met():
@@ -193,7 +193,7 @@ class Api:
         """SIGTERM; returns the seconds it took to end."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(PATIENCE)
+        self.process.wait(WAIT_SECONDS)
         return time.monotonic() - started
 
     def memory(self) -> int:

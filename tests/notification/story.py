@@ -9,7 +9,7 @@ from apps.notification.handlers import HANDLERS
 from shared import contracts
 from shared.messaging.dispatch import dispatch
 from shared.messaging.envelope import Received
-from shared.messaging.ledger import SqlLedger
+from shared.messaging.inbox import SqlInbox
 from shared.testing.messages import received
 
 LAMP = contracts.OrderedItem(product_id="a" * 24, quantity=2, name="Lamp", unit_price=Decimal("9.75"))
@@ -36,7 +36,7 @@ def confirmed(customer: str, order: uuid.UUID | None = None) -> Received[contrac
 
 def hear(*batch: Received[contracts.OrderEvent]) -> int:
     """Handle `batch` in one transaction, exactly as the consumer does; returns how many messages were new."""
-    return SqlLedger().handle(batch, lambda messages: dispatch(messages, HANDLERS))
+    return SqlInbox().handle(batch, lambda messages: dispatch(messages, HANDLERS))
 
 
 def tell(customer: str, orders: int = 1) -> Sequence[uuid.UUID]:

@@ -18,7 +18,7 @@ from tests.notification.client import bearer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PATIENCE = 30.0  # seconds
+WAIT_SECONDS = 30.0  # seconds
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def threads_of_sockets() -> Iterator[None]:
     both = threading.Barrier(2)
 
     def close() -> None:
-        both.wait(PATIENCE)
+        both.wait(WAIT_SECONDS)
         connections.close_all()
 
     for closing in [THREADS.submit(close) for _ in range(2)]:
-        closing.result(PATIENCE)
+        closing.result(WAIT_SECONDS)
 
 
 async def connect_and_vanish(customer: str, hub: Board) -> None:
@@ -52,7 +52,7 @@ async def connect_and_vanish(customer: str, hub: Board) -> None:
         raise AssertionError("nothing can be sent before the database has answered")
 
     serving = asyncio.create_task(NotificationConsumer()(scope, messages.get, send))
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_SECONDS):
         while customer not in hub._feeds:
             assert not serving.done(), serving.result()
             await asyncio.sleep(0.01)

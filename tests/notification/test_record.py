@@ -17,7 +17,7 @@ from shared.messaging import purge
 from shared.messaging.models import InboxMessage
 from shared.messaging.periodic import run_due
 from tests.notification.story import confirmed, happened, hear, tell
-from tests.patience import own_connection
+from tests.own_connection import own_connection
 from tests.retention import oldest_message
 
 pytestmark = pytest.mark.django_db(transaction=True)

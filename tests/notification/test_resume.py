@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WRITERS = 4
 TURNS = 40
 CLIENTS = 12
-PATIENCE = 240.0  # seconds
+WAIT_SECONDS = 240.0  # seconds
 
 
 def write(customers: list[str]) -> dict[str, int]:
@@ -96,7 +96,7 @@ def test_coming_and_going_while_many_write(api: Api, second_api: Api) -> None:
     async def story() -> dict[str, int]:
         loop = asyncio.get_running_loop()
         written = asyncio.ensure_future(loop.run_in_executor(None, write, customers))
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_SECONDS):
             await asyncio.gather(written, *(reader.read_until(written) for reader in readers))
         return written.result()
 
@@ -136,7 +136,7 @@ def test_staying_while_many_write(api: Api, second_api: Api, customer: str) -> N
         async with connect(replica.socket_url(), additional_headers=bearer(customer)) as socket:
             await ready.wait()
             while event != "order.delivered":
-                message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
+                message = json.loads(await asyncio.wait_for(socket.recv(), WAIT_SECONDS))
                 event = message["event"]
                 seen.append(message["id"])
         return seen

@@ -18,7 +18,7 @@ from shared.testing.messages import received
 from shared.testing.tokens import ALICE
 from tests.order.conftest import ADDRESS, BasketService
 from tests.order.test_placing import place, slug
-from tests.patience import own_connection
+from tests.own_connection import own_connection
 from tests.system.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("shop")

@@ -11,7 +11,7 @@ from apps.order.handlers import HANDLERS, copy_products
 from apps.order.models import ProductCopy
 from shared.contracts import OrderSubmitted
 from shared.messaging.dispatch import dispatch
-from shared.messaging.ledger import SqlLedger
+from shared.messaging.inbox import SqlInbox
 from shared.messaging.models import OutboxMessage
 from shared.testing.messages import received
 from tests.catalogue import Telling, tellings
@@ -40,7 +40,7 @@ def test_the_copy_is_a_prefix_of_the_catalogues_history(telling: Telling) -> Non
     """Red without the comparison of versions in `handlers.UPSERT`, or where a batch is not taken as a whole."""
     with transaction.atomic():
         for events, catalogue in telling.told():
-            SqlLedger().handle([received(event) for event in events], partial(dispatch, handlers=HANDLERS))
+            SqlInbox().handle([received(event) for event in events], partial(dispatch, handlers=HANDLERS))
 
             fields = ("name", "price", "currency", "is_active", "version")
             rows = {row.product_id: row for row in ProductCopy.objects.all()}

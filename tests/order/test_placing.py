@@ -13,7 +13,7 @@ from shared.messaging.models import OutboxMessage
 from shared.testing.fixtures import ClientFor
 from shared.testing.tokens import ALICE, BOB
 from tests.order.conftest import ADDRESS, CUP, GONE, TEA, UNKNOWN, BasketService
-from tests.patience import own_connection
+from tests.own_connection import own_connection
 
 pytestmark = pytest.mark.usefixtures("shop")
 BODY: dict[str, Any] = {

@@ -17,7 +17,7 @@ from shared.testing.fixtures import ClientFor
 from shared.testing.tokens import ALICE
 from tests.order.conftest import TEA
 from tests.order.test_placing import BODY, place, slug
-from tests.patience import own_connection
+from tests.own_connection import own_connection
 from tests.system.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("shop")

@@ -26,7 +26,7 @@ from shared.messaging.relay import Relay
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = "5" * 24
-PATIENCE = 120.0  # seconds
+WAIT_SECONDS = 120.0  # seconds
 
 
 @contextmanager
@@ -34,11 +34,11 @@ def new_topic() -> Iterator[str]:
     """A topic with one partition, so that the order of everything on it can be seen."""
     name = f"test-product-{os.urandom(6).hex()}"
     admin = AdminClient({"bootstrap.servers": settings.ENVIRONMENT.kafka})
-    admin.create_topics([NewTopic(name, 1, 1)])[name].result(PATIENCE)
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(WAIT_SECONDS)
     try:
         yield name
     finally:
-        admin.delete_topics([name])[name].result(PATIENCE)
+        admin.delete_topics([name])[name].result(WAIT_SECONDS)
 
 
 @in_transaction
@@ -65,7 +65,7 @@ def arrived(topic: str, count: int = 10**6, last: int = -1) -> list[tuple[str, i
     consumer = kafka.consumer(settings.ENVIRONMENT.kafka, f"{topic}-{os.urandom(4).hex()}")
     consumer.subscribe([topic])
     found: list[tuple[str, int]] = []
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_SECONDS
     while (
         len(found) < count and last not in {version for _, version in found[-1:]} and time.monotonic() < until
     ):
@@ -82,7 +82,7 @@ def events_on(topic: str, count: int) -> list[dict[str, Any]]:
     consumer = kafka.consumer(settings.ENVIRONMENT.kafka, f"{topic}-{os.urandom(4).hex()}")
     consumer.subscribe([topic])
     found: list[dict[str, Any]] = []
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_SECONDS
     while len(found) < count and time.monotonic() < until:
         message = consumer.poll(0.5)
         if message is not None and message.error() is None:
@@ -98,7 +98,7 @@ def waiting() -> int:
 
 def nothing_waits() -> bool:
     """Whether everything is marked sent in time."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_SECONDS
     while waiting() and time.monotonic() < until:
         time.sleep(0.1)
     return waiting() == 0
@@ -114,7 +114,7 @@ def running_relay() -> Iterator[Relay]:
         yield relay
     finally:
         relay.stop()
-        thread.join(PATIENCE)
+        thread.join(WAIT_SECONDS)
         assert not thread.is_alive()
 
 
@@ -136,7 +136,7 @@ class RelayProcess:
 
     def died(self) -> int:
         """Wait for its end; returns the exit code."""
-        return self._process.wait(PATIENCE)
+        return self._process.wait(WAIT_SECONDS)
 
     def kill(self) -> None:
         """kill -9."""

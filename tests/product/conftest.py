@@ -55,7 +55,7 @@ def media(tmp_path: Path, settings: "Settings") -> Iterator[Path]:
 @pytest.fixture
 def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds no gap between the others goes on looking for a minute: a machine that stalls is no contention."""
-    monkeypatch.setattr("apps.product.transactions.PATIENCE", 60.0)
+    monkeypatch.setattr("apps.product.transactions.WAIT_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from apps.saga.placement import PLACEMENT
 from shared import contracts as c
 from shared.contracts.message import AboutOrder
 from shared.messaging.dispatch import dispatch
-from shared.messaging.ledger import SqlLedger
+from shared.messaging.inbox import SqlInbox
 from shared.messaging.models import OutboxMessage
 from shared.testing.messages import received
-from tests.patience import own_connection
+from tests.own_connection import own_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECONDS = 60.0
@@ -43,7 +43,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def take(*events: AboutOrder) -> None:
     """As the consumer does: a batch in one transaction, with the ids of its messages."""
-    SqlLedger().handle([received(each) for each in events], lambda fresh: dispatch(fresh, handlers.HANDLERS))
+    SqlInbox().handle([received(each) for each in events], lambda fresh: dispatch(fresh, handlers.HANDLERS))
 
 
 def submitted(order_id: UUID) -> c.OrderSubmitted:

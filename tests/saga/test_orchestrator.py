@@ -19,7 +19,7 @@ from shared import contracts as c
 from shared.contracts.message import AboutOrder
 from shared.messaging.models import OutboxMessage
 from shared.testing.messages import received
-from tests.patience import own_connection
+from tests.own_connection import own_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PRODUCT = "a" * 24

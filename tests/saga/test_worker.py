@@ -28,7 +28,7 @@ from apps.saga.models import Saga, SagaEvent
 from shared import contracts as c
 from shared.contracts.message import AboutOrder
 from shared.messaging.models import OutboxMessage
-from shared.telemetry.probe import Pulse
+from shared.telemetry.probe import Heartbeat
 from shared.testing.messages import received
 
 OWN_DATABASE = 11  # of Redis: no service has it, nor another suite
@@ -285,22 +285,22 @@ def test_deadlines_are_looked_for_often_and_on_a_queue_of_their_own() -> None:
 def test_a_worker_that_waits_for_redis_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """While Redis is away its silence is right, and once it is back Celery needs a while. Red without `is_redis_away`."""
     monkeypatch.setattr(processes, "ANSWER_SECONDS", 20.0)
-    pulse = Pulse(0.1, processes.is_redis_away)
+    heartbeat = Heartbeat(0.1, processes.is_redis_away)
     time.sleep(0.2)
-    assert not pulse.is_alive(), "Redis is there, and it does nothing"
+    assert not heartbeat.is_alive(), "Redis is there, and it does nothing"
     nowhere = settings.ENVIRONMENT.model_copy(update={"redis_url": nobody()})
     monkeypatch.setattr(settings, "ENVIRONMENT", nowhere)
-    assert pulse.is_alive()
+    assert heartbeat.is_alive()
 
 
 def test_a_worker_is_not_started_again_because_beat_is_away(redis: "Redis") -> None:
     """Nobody sends anything: its silence is right, until something waits. Red without `has_nothing_to_do`."""
-    pulse = Pulse(0.1, processes.WORKER._is_excused)
+    heartbeat = Heartbeat(0.1, processes.WORKER._is_excused)
     time.sleep(0.2)
-    assert pulse.is_alive()
+    assert heartbeat.is_alive()
     redis.rpush(DEADLINES, "a task that nobody takes")
     time.sleep(0.2)
-    assert not pulse.is_alive(), "something waits, and it does nothing"
+    assert not heartbeat.is_alive(), "something waits, and it does nothing"
 
 
 def nobody() -> str:

@@ -17,7 +17,7 @@ from apps.stock.queries import violations
 from shared.contracts import CommitStock, Message, ProductUpdated, ReleaseStock, ReserveStock
 from shared.messaging.dispatch import dispatch
 from shared.messaging.envelope import Received
-from tests.patience import own_connection
+from tests.own_connection import own_connection
 from tests.stock.world import command, level, order, product, put, state, told
 
 pytestmark = pytest.mark.django_db(transaction=True)

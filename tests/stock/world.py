@@ -21,7 +21,7 @@ from shared.contracts.message import Item
 from shared.contracts.stock import StockCommand
 from shared.messaging.dispatch import dispatch
 from shared.messaging.envelope import Received
-from shared.messaging.ledger import SqlLedger
+from shared.messaging.inbox import SqlInbox
 from shared.messaging.models import OutboxMessage
 from shared.testing.messages import received
 
@@ -76,7 +76,7 @@ def told(kind: type[ProductEvent], name: str, version: int = 1) -> Received[Prod
 def deliver(messages: Iterable[Received[Message]]) -> list[Message]:
     """Handle `messages` as one batch, through the inbox. Returns what was answered, in order."""
     last = OutboxMessage.objects.order_by("id").last()
-    SqlLedger().handle(list(messages), partial(dispatch, handlers=HANDLERS))
+    SqlInbox().handle(list(messages), partial(dispatch, handlers=HANDLERS))
     return said_since(last.pk if last else 0)
 
 

@@ -6,7 +6,7 @@ import requests
 
 from tests.system.messages import Message
 from tests.system.shopper import Json, Shopper
-from tests.system.waiting import HEAL, PATIENCE, eventually
+from tests.system.waiting import HEAL, WAIT_SECONDS, eventually
 
 PATH = "/api/dead-letters/"
 PAGE = 25
@@ -31,7 +31,9 @@ class DeadLetters:
         self._newest = max([self._newest, *(letter["id"] for letter in fresh)])
         return self._found
 
-    def of(self, given_up: Message, services: Collection[str] = (), within: float = PATIENCE) -> list[Json]:
+    def of(
+        self, given_up: Message, services: Collection[str] = (), within: float = WAIT_SECONDS
+    ) -> list[Json]:
         """The letters of one message, once each of `services` has written one."""
         return eventually(
             lambda: [letter for letter in self.all() if _is_of(letter, given_up)],

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from tests.system.caller import Caller
-from tests.system.waiting import PATIENCE, eventually
+from tests.system.waiting import WAIT_SECONDS, eventually
 
 Json = dict[str, Any]
 ADDRESS: Json = {
@@ -89,7 +89,7 @@ class Shopper(Caller):
         found: Json = self.read(f"/api/orders/{order_id}/")
         return found
 
-    def outcome(self, order_id: str, within: float = PATIENCE) -> Json:
+    def outcome(self, order_id: str, within: float = WAIT_SECONDS) -> Json:
         """The order once it is decided."""
         return eventually(
             lambda: self.look_at(order_id),
@@ -98,7 +98,7 @@ class Shopper(Caller):
             what=f"a decision on {order_id}",
         )
 
-    def outcomes(self, order_ids: Sequence[str], within: float = PATIENCE) -> dict[str, str]:
+    def outcomes(self, order_ids: Sequence[str], within: float = WAIT_SECONDS) -> dict[str, str]:
         """The status of each order once all are decided."""
         return {order_id: self.outcome(order_id, within)["status"] for order_id in order_ids}
 
@@ -106,7 +106,7 @@ class Shopper(Caller):
         """Ask for the order to be undone."""
         return self.send("POST", f"/api/orders/{order_id}/cancel/", json={"reason": reason} if reason else {})
 
-    def becomes(self, order_id: str, status: str, within: float = PATIENCE) -> Json:
+    def becomes(self, order_id: str, status: str, within: float = WAIT_SECONDS) -> Json:
         """The order once it has this status."""
         return eventually(
             lambda: self.look_at(order_id),
@@ -115,7 +115,7 @@ class Shopper(Caller):
             what=f"{order_id} {status}",
         )
 
-    def saga(self, order_id: str, within: float = PATIENCE) -> Json:
+    def saga(self, order_id: str, within: float = WAIT_SECONDS) -> Json:
         """How the placement of an order went, once it has ended."""
         return eventually(
             lambda: self.saga_now(order_id),
@@ -141,7 +141,7 @@ class Shopper(Caller):
         """What the customer was told, oldest first."""
         return self.read_all("/api/notifications/", after=after)
 
-    def told(self, order_id: str, event: str, within: float = PATIENCE) -> Json:
+    def told(self, order_id: str, event: str, within: float = WAIT_SECONDS) -> Json:
         """The notification of an event, once it is there; it must be the only one."""
         found = eventually(
             lambda: [

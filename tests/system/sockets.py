@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.system.caller import AWAY
-from tests.system.waiting import PATIENCE
+from tests.system.waiting import WAIT_SECONDS
 
 Json = dict[str, Any]
 PATH = "/ws/notifications/"
@@ -31,14 +31,14 @@ class Feed:
         self._connection = connection
         self.received: list[Json] = []
 
-    def next(self, within: float = PATIENCE) -> Json:
+    def next(self, within: float = WAIT_SECONDS) -> Json:
         """The next message."""
         message: Json = json.loads(self._connection.recv(timeout=within))
         assert not self.received or message["id"] > self.received[-1]["id"], (self.received, message)
         self.received.append(message)
         return message
 
-    def until(self, order_id: str, event: str, within: float = PATIENCE) -> Json:
+    def until(self, order_id: str, event: str, within: float = WAIT_SECONDS) -> Json:
         """The message about an event, and whatever comes before it."""
         deadline = time.monotonic() + within
         for message in self.received:
@@ -66,10 +66,10 @@ def listening(
 
 def opened(url: str, **how: Any) -> ClientConnection:
     """A new connection, however often it takes while the service has no time for it, as browsers' pages do it."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_SECONDS
     while True:
         try:
-            connection: ClientConnection = connect(url, open_timeout=PATIENCE, proxy=None, **how)
+            connection: ClientConnection = connect(url, open_timeout=WAIT_SECONDS, proxy=None, **how)
         except InvalidStatus as refusal:
             if refusal.response.status_code not in AWAY or time.monotonic() > until:
                 raise
@@ -87,7 +87,7 @@ def close_code(url: str, **how: Any) -> int | None:
 def close_code_of(connection: ClientConnection) -> int | None:
     """The code with which the server closes a connection on which nothing is said any more."""
     try:
-        message = connection.recv(timeout=PATIENCE)
+        message = connection.recv(timeout=WAIT_SECONDS)
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd else None
     raise AssertionError(f"the connection was not closed but got {message!r}")

@@ -304,7 +304,7 @@ class TestOrders:
             problem(shop.manager.send("POST", f"{path}/{how}/"), 409, "order-state")
 
     def test_pages_while_others_are_placed(self, shop: Shop, shopper: Shopper) -> None:
-        """A walk shows what was there once each. Red without `WalkPagination`: where `next` is a page number, an order comes twice."""
+        """A walk shows what was there once each. Red without `KeysetPagination`: where `next` is a page number, an order comes twice."""
         piece = shop.product(stock=100)
         placed = [shopper.place((piece, 1)) for _ in range(4)]
         first = shopper.read("/api/orders/", page_size=2)

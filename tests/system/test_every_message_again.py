@@ -59,7 +59,7 @@ def everything(history: dict[str, str], topics: Topics, settle: Settle) -> list[
 
 
 def test_everything_once_more(everything: list[Message], topics: Topics, records: Records) -> None:
-    """All topics from the start, as they were. Red without `message.id in new` in `SqlLedger._handle`."""
+    """All topics from the start, as they were. Red without `message.id in new` in `SqlInbox._handle`."""
     with records.nothing_changes():
         topics.send(everything)
         topics.wait_until_handled()

@@ -22,7 +22,7 @@ def three_orders(shop: Shop, new_shopper: NewShopper) -> None:
 def test_links_lead_through_a_list_on_the_gateways_address(
     path: str, manager: Shopper, three_orders: None
 ) -> None:
-    """`next` and `previous` are followed as they are. Red without the query in `WalkPagination._address`."""
+    """`next` and `previous` are followed as they are. Red without the query in `KeysetPagination._address`."""
     first = manager.read(path, page_size=1)
     assert first["count"] > 2 or path == "/api/dead-letters/"
     assert set(first) == {"count", "next", "previous", "results"}

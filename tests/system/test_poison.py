@@ -143,7 +143,7 @@ def test_a_field_that_nobody_knows_is_no_poison(
 
 
 def test_an_event_for_somebody_else_is_skipped(topics: Topics, letters: DeadLetters) -> None:
-    """A type that a consumer has no handler for is none of its business. Red when `Attempts._is_for_others` gives it up."""
+    """A type that a consumer has no handler for is none of its business. Red when `Delivery._is_for_others` gives it up."""
     product_id = uuid.uuid4().hex[:24]
     level = {"product_id": product_id, "on_hand": 1, "reserved": 0, "available": 1, "version": 1}
     skipped = message("stock.events", "stock.level-changed.v1", product_id, level)

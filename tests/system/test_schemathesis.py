@@ -2,7 +2,7 @@
 
 All of its checks are on. Of each operation come the document's examples, every limit of every value from both sides,
 methods that the document does not name, and then `Sizes.drawn` requests at random: the same in every run, new ones with
-`--release`. What JSON Schema can say, the document says (`shared.http.schema`), so a good request must be taken and a
+`--release`. What JSON Schema can say, the document says (`shared.http.openapi_extensions`), so a good request must be taken and a
 bad one refused. What it cannot say is said here, in `_make_true`: what exists, what was never used before.
 """
 

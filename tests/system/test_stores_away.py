@@ -109,12 +109,14 @@ def test_a_store_that_is_away(
     assert set(shopper.outcomes(placed, HEAL).values()) <= {"confirmed"}
     after = {each.name: each.pid for each in platform.processes().values() if each.name != store}
     again = {name for name, pid in after.items() if pid != processes[name]}
-    may = _who_found_their_client_deaf(since) | ({"saga-worker"} if store == "redis" else set())  # its pulse
+    may = _who_found_their_client_deaf(since) | (
+        {"saga-worker"} if store == "redis" else set()
+    )  # its heartbeat
     assert again <= may, "somebody was started again"
 
 
 def _who_found_their_client_deaf(since: str) -> set[str]:
-    """Who has ended by themselves because their Kafka client did not find its way back (`kafka.Hearing`)."""
+    """Who has ended by themselves because their Kafka client did not find its way back (`kafka.ClientWatchdog`)."""
     return {
         log.name.removesuffix(".log")
         for log in INSTANCE.logs.glob("*.log")

@@ -41,7 +41,7 @@ class Topics:
         self.reconnect()
 
     def reconnect(self) -> None:
-        """Kafka was away for longer than its client bears with (`kafka.Hearing`)."""
+        """Kafka was away for longer than its client bears with (`kafka.ClientWatchdog`)."""
         # One for all questions: a client that nobody holds any more ends before its answers come.
         self._admin = AdminClient({"bootstrap.servers": self._bootstrap})
 

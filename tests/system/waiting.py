@@ -9,13 +9,17 @@ T = TypeVar("T")
 # Seconds. An order is decided within 30 on a healthy platform and within 90 after a fault was healed
 # (docs/reliability.md); a machine that does other work besides gets as much again for the first.
 TERM = 30.0
-PATIENCE = 60.0
+WAIT_SECONDS = 60.0
 HEAL = 90.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
 
 
 def eventually(
-    look: Callable[[], T], accept: Callable[[T], object] = bool, *, within: float = PATIENCE, what: str = ""
+    look: Callable[[], T],
+    accept: Callable[[T], object] = bool,
+    *,
+    within: float = WAIT_SECONDS,
+    what: str = "",
 ) -> T:
     """What `look` sees once `accept` is content with it; fails with what was seen last when that takes too long."""
     until, pause = time.monotonic() + within, FIRST_PAUSE

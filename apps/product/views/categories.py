@@ -26,10 +26,10 @@ from apps.product.serializers import (
     show_category,
     show_product,
 )
-from apps.product.views.described import CATEGORY_ID, DONE, PRODUCT_ID
+from apps.product.views.openapi import CATEGORY_ID, DONE, PRODUCT_ID
 from shared.auth.drf import IsManager, ReadOnly
 from shared.http.browsable import Choices, Lead, form
-from shared.http.described import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, UNCHANGED, may_fail
+from shared.http.openapi import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, UNCHANGED, may_fail
 from shared.http.preconditions import PreconditionFailed
 
 

@@ -30,11 +30,11 @@ from apps.product.serializers import (
 )
 from apps.product.store import in_time
 from apps.product.uploads import FIELD, PictureFormParser, keep_and_show, picture_in
-from apps.product.views.described import DONE, PRODUCT_ID
+from apps.product.views.openapi import DONE, PRODUCT_ID
 from shared.auth.drf import IsManager, ReadOnly
 from shared.auth.principal import CUSTOMER, MANAGER, Principal
 from shared.http.browsable import Choices, Lead, form
-from shared.http.described import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, UNCHANGED, may_fail
+from shared.http.openapi import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, UNCHANGED, may_fail
 from shared.http.parsers import BodyTooLarge
 from shared.http.preconditions import PreconditionFailed
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.gateway.client import PATIENCE, as_manager, call, receive, send_raw, status_of
+from tests.gateway.client import WAIT_SECONDS, as_manager, call, receive, send_raw, status_of
 from tests.gateway.process import GatewayProcess
 from tests.gateway.services import EchoService
 
@@ -118,7 +118,7 @@ def test_an_upgrade_that_is_not_taken_is_ignored(
     token = "{}: {}\r\n".format(*as_manager()).encode()
     request = b"POST /api/products/ HTTP/1.1\r\n" + HOST + token + UPGRADES[upgrade] + BODIES[framed]
     data = request * 3 + b"GET /api/products/ HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for start in range(0, len(data), piece):
             connection.sendall(data[start : start + piece])
@@ -162,7 +162,7 @@ def test_a_flood_of_headers_is_refused(headers: bytes, gateway: GatewayProcess, 
 
 def test_an_endless_header_is_refused_before_it_ends(gateway: GatewayProcess) -> None:
     before = gateway.memory()
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(b"GET /api/products/ HTTP/1.1\r\n" + HOST + b"X-A: ")
         with pytest.raises(OSError, match=r"reset|Broken pipe"):
             _send_pieces(500, connection)  # five seconds' worth: after ten its time would be over, too
@@ -180,7 +180,7 @@ def test_a_large_body_in_the_same_packet_is_no_flood(gateway: GatewayProcess) ->
     requests = b"POST /api/products/ HTTP/1.1\r\n" + HOST + token + b"Content-Length: 60000\r\n\r\n"
     requests += b"a" * 60000
     raw = b""
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(requests * 3 + b"GET /api/pro")
         while raw.count(b"HTTP/1.1 ") < 3 and (piece := connection.recv(65536)):
             raw += piece
@@ -205,13 +205,13 @@ def test_a_head_that_does_not_come_is_not_waited_for(started: bytes, hasty: Gate
 
 def test_a_head_that_drips_is_not_waited_for(hasty: GatewayProcess) -> None:
     """Red when the clock begins anew with each letter: many such clients would keep every place for ever."""
-    with socket.create_connection(("127.0.0.1", hasty.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n")
         assert b"200 OK" in connection.recv(65536)
         connection.sendall(b"GET /")
         connection.settimeout(0.1)
         started, answer = time.monotonic(), b"<open>"
-        while answer == b"<open>" and time.monotonic() - started < PATIENCE:
+        while answer == b"<open>" and time.monotonic() - started < WAIT_SECONDS:
             connection.sendall(b"a")
             answer = receive(connection)
     assert answer.startswith(b"HTTP/1.1 408 ")

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 from gateway.http.client_transport import LINGER_SECONDS
 from gateway.http.protocol import HttpProtocol
 from gateway.http.websocket_protocol import WebSocketProtocol
-from tests.gateway.client import PATIENCE
+from tests.gateway.client import WAIT_SECONDS
 from tests.gateway.http.test_deadline import Clock
 from tests.gateway.proxy.test_websocket_proxy import handshake
 
@@ -117,7 +117,7 @@ async def test_a_client_that_does_not_read_the_last_answer_is_dropped(size: int,
         await protocol.loop.sock_sendall(client, request)
         assert (await protocol.loop.sock_recv(client, 12)) == b"HTTP/1.1 200"
         assert protocol.unsent, "the machine took it all"
-        await asyncio.wait_for(protocol.lost, PATIENCE)
+        await asyncio.wait_for(protocol.lost, WAIT_SECONDS)
 
 
 async def test_a_websocket_that_only_pings_fills_no_memory() -> None:
@@ -127,10 +127,10 @@ async def test_a_websocket_that_only_pings_fills_no_memory() -> None:
         await protocol.loop.sock_sendall(client, handshake({}))
         assert (await protocol.loop.sock_recv(client, 4096)).endswith(b"\r\n\r\n")
         pings = [b"\x89\xfd\0\0\0\0" + b"%125d" % number for number in range(PINGS)]
-        await asyncio.wait_for(protocol.loop.sock_sendall(client, b"".join(pings)), PATIENCE)
+        await asyncio.wait_for(protocol.loop.sock_sendall(client, b"".join(pings)), WAIT_SECONDS)
         assert protocol.unsent < 125 * PINGS / 4
         found = b""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_SECONDS):
             while not found.endswith(b"\x8a\x7d" + pings[-1][6:]):
                 found += await protocol.loop.sock_recv(client, 65536)
     assert found.count(b"\x8a\x7d") < PINGS

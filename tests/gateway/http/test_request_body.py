@@ -9,7 +9,7 @@ from django.conf import settings
 
 from gateway.errors import ContentTooLarge, Overloaded
 from gateway.http.request_body import Body, BodyBudget, ClientDisconnected
-from tests.gateway.client import PATIENCE, as_customer, as_manager, receive, send_raw, status_of
+from tests.gateway.client import WAIT_SECONDS, as_customer, as_manager, receive, send_raw, status_of
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
 from tests.gateway.services import PIECE, EchoService
@@ -80,10 +80,10 @@ def test_a_client_that_sends_it_all_still_reads_the_refusal(gateway: GatewayProc
 
 
 def test_a_refused_body_of_many_gigabytes_is_not_read(gateway: GatewayProcess) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(_post(b"Content-Length: 99999999999\r\n"))
         with pytest.raises(OSError, match=r"reset|Broken pipe"):
-            _send_for(PATIENCE, connection)
+            _send_for(WAIT_SECONDS, connection)
 
 
 def _send_for(seconds: float, connection: socket.socket) -> None:
@@ -134,7 +134,7 @@ def test_a_refusal_leaves_the_connection_usable_after_a_small_body(gateway: Gate
 
 
 def test_a_client_that_waits_to_be_asked_is_asked(gateway: GatewayProcess, service: EchoService) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(_post(b"Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n"))
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"{}")
@@ -146,7 +146,7 @@ def test_a_client_that_waits_to_be_asked_is_asked(gateway: GatewayProcess, servi
 def test_a_client_that_expects_more_is_asked_as_well(
     expect: bytes, gateway: GatewayProcess, service: EchoService
 ) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(_post(b"Content-Length: 2\r\nConnection: close\r\nExpect: " + expect + b"\r\n"))
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"{}")
@@ -200,11 +200,11 @@ def test_a_body_that_drips_is_not_waited_for(
     headers: bytes, before: bytes, drop: bytes, hasty: GatewayProcess
 ) -> None:
     """Red when the clock begins anew with each piece: many such clients would keep every place for ever."""
-    with socket.create_connection(("127.0.0.1", hasty.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=WAIT_SECONDS) as connection:
         started, answer = time.monotonic(), b"<open>"
         connection.sendall(_post(headers, before))
         connection.settimeout(0.1)
-        while answer == b"<open>" and time.monotonic() - started < PATIENCE:
+        while answer == b"<open>" and time.monotonic() - started < WAIT_SECONDS:
             connection.sendall(drop)
             answer = receive(connection)
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -216,7 +216,7 @@ def test_a_service_is_not_bothered_before_the_body_is_whole(
     size: int, gateway: GatewayProcess, service: EchoService
 ) -> None:
     """Red when all but the last byte is enough: eight such requests would keep a service's eight threads."""
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(_post(b"Content-Length: %d\r\nConnection: close\r\n" % size, b"x" * (size - 1)))
         assert gateway.call("GET", "/api/products/?another").status == 200
         time.sleep(0.3)
@@ -234,7 +234,7 @@ def test_all_bodies_that_wait_have_one_budget(start_gateway: StartGateway, servi
     with start_gateway(BODY_BUDGET=str(8 * LIMIT)) as gateway:
         waiting = _two_are_refused(gateway)
         for connection in waiting:
-            connection.settimeout(PATIENCE)
+            connection.settimeout(WAIT_SECONDS)
             connection.sendall(b"x")
         assert [status_of(connection.recv(65536)) for connection in waiting] == [200] * 8
         for connection in (*waiting, *_two_are_refused(gateway)):
@@ -257,7 +257,7 @@ def _two_are_refused(gateway: GatewayProcess) -> list[socket.socket]:
 
 
 def _all_but_the_last_byte(gateway: GatewayProcess) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE)
+    connection = socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS)
     connection.sendall(_post(b"Content-Length: %d\r\n" % LIMIT, b"x" * (LIMIT - 1)))
     return connection
 
@@ -265,7 +265,7 @@ def _all_but_the_last_byte(gateway: GatewayProcess) -> socket.socket:
 def _answers(waiting: list[socket.socket], count: int) -> dict[socket.socket, bytes]:
     """What the first `count` clients that are answered get."""
     answers: dict[socket.socket, bytes] = {}
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_SECONDS
     while len(answers) < count and time.monotonic() < deadline:
         for connection in set(waiting) - answers.keys():
             connection.settimeout(0.1)
@@ -275,7 +275,7 @@ def _answers(waiting: list[socket.socket], count: int) -> dict[socket.socket, by
 
 
 def _wait_until_taken(gateway: GatewayProcess) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_SECONDS
     while gateway.call("POST", "/api/orders/", as_customer(), body=b"x" * LIMIT).status != 200:
         assert time.monotonic() < deadline, "what the clients held is not given back"
 
@@ -294,7 +294,7 @@ async def test_a_budget_is_given_back_whatever_ends_a_body() -> None:
         (piece, 6, ContentTooLarge),
         (piece, 99, Overloaded),
     ):
-        body = Body(receive_, limit, PATIENCE, budget)
+        body = Body(receive_, limit, WAIT_SECONDS, budget)
         with pytest.raises(error):
             await body.whole()
         body.release()
@@ -313,7 +313,7 @@ def test_a_client_that_leaves_in_mid_body_leaves_nothing_behind(
     gateway: GatewayProcess, service: EchoService
 ) -> None:
     for sent in (b"", b"x" * 10, b"x" * 100_000):
-        with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
             connection.sendall(_post(b"Content-Length: 110000\r\n", sent))
             time.sleep(0.1)
     assert gateway.call("GET", "/api/products/").status == 200
@@ -332,7 +332,7 @@ def test_a_large_answer_is_passed_on_and_not_held(
 
 def test_an_answer_comes_piece_by_piece(gateway: GatewayProcess, service: EchoService) -> None:
     """The service writes a letter when the one before it has arrived. Red when the gateway waits for more."""
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(b"GET /api/products/?do=drip HTTP/1.1\r\nHost: localhost\r\n\r\n")
         found = b""
         for end in (b"1\r\na\r\n", b"1\r\nb\r\n", b"1\r\nc\r\n", b"0\r\n\r\n"):
@@ -346,7 +346,7 @@ def test_the_head_of_an_answer_does_not_wait_for_its_body(
     gateway: GatewayProcess, service: EchoService
 ) -> None:
     """The service writes the body when the head has arrived."""
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(
             b"GET /api/products/?do=late HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )
@@ -359,7 +359,7 @@ def test_a_client_that_does_not_read_holds_the_service_back(
     gateway: GatewayProcess, service: EchoService
 ) -> None:
     before = gateway.memory()
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(
             b"GET /api/products/?do=stream&pieces=4000&length HTTP/1.1\r\nHost: localhost\r\n\r\n"
         )

@@ -7,7 +7,7 @@ import time
 
 from gateway.http.server import GRACE_SECONDS
 from shared.telemetry import trace
-from tests.gateway.client import PATIENCE, as_customer, call, receive, status_of
+from tests.gateway.client import WAIT_SECONDS, as_customer, call, receive, status_of
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import ROOT, GatewayProcess, free_port
 from tests.gateway.services import EchoService
@@ -17,16 +17,16 @@ def test_a_request_under_way_is_finished_before_it_stops(
     start_gateway: StartGateway, service: EchoService
 ) -> None:
     with start_gateway() as gateway:
-        with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
             connection.sendall(b"GET /api/products/?do=wait&seconds=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + WAIT_SECONDS
             while not service.seen and time.monotonic() < deadline:
                 time.sleep(0.02)
             gateway.process.terminate()
             raw = receive(connection)
         assert status_of(raw) == 200
         assert b"waited" in raw
-        gateway.process.wait(PATIENCE)
+        gateway.process.wait(WAIT_SECONDS)
 
 
 def test_an_idle_process_stops_at_once(start_gateway: StartGateway) -> None:
@@ -48,7 +48,7 @@ def test_each_request_leaves_one_line(gateway: GatewayProcess) -> None:
     assert line["principal"] == "c0ffee"
     assert line["trace_id"] == hop.trace_id
     assert line["service"] == "gateway"
-    assert 0 < line["ms"] < PATIENCE * 1000
+    assert 0 < line["ms"] < WAIT_SECONDS * 1000
 
 
 def test_a_refusal_leaves_a_line_that_cannot_be_forged(gateway: GatewayProcess) -> None:

@@ -18,7 +18,7 @@ from gateway.http.client_transport import LEAST_TAKEN, ClientTransport
 from gateway.security.connection_limits import ConnectionLimits
 from gateway.settings import PARTS, GatewayEnvironment
 from shared.settings.environment import PREFIX
-from tests.gateway.client import PATIENCE, as_customer, receive, send_raw, status_of
+from tests.gateway.client import WAIT_SECONDS, as_customer, receive, send_raw, status_of
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
 from tests.gateway.proxy.test_websocket_proxy import opened, refused
@@ -55,7 +55,7 @@ def test_a_client_that_does_not_read_is_dropped(
     """Red when a wait for the client has no end, or a connection is closed and never aborted."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(PATIENCE)
+        connection.settimeout(WAIT_SECONDS)
         connection.connect(("127.0.0.1", strict.port))
         connection.sendall(UNREAD[kind])
         assert connection.recv(12) in {b"HTTP/1.1 200", b"HTTP/1.1 101"}
@@ -63,7 +63,7 @@ def test_a_client_that_does_not_read_is_dropped(
 
 
 def _wait_until_dropped(gateway: GatewayProcess, port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_SECONDS
     while any(found.raddr and found.raddr.port == port for found in _connections(gateway)):
         assert time.monotonic() < deadline, "the gateway keeps the connection"
         time.sleep(0.05)
@@ -102,7 +102,7 @@ class _Buffer(asyncio.Transport):
 async def test_a_client_may_be_slow_but_not_silent(begin: str, taken: int, end: str) -> None:
     buffer = _Buffer(10 * LEAST_TAKEN, taken)
     getattr(ClientTransport(buffer, asyncio.get_running_loop(), 0.001, lambda: None), begin)()
-    assert await asyncio.wait_for(buffer.ended, PATIENCE) == end
+    assert await asyncio.wait_for(buffer.ended, WAIT_SECONDS) == end
 
 
 def test_connections_are_counted_by_address_and_in_total() -> None:
@@ -138,7 +138,7 @@ def test_one_address_has_so_many_connections(strict: GatewayProcess) -> None:
         assert status_of(raw) == 429
         assert b"/problems/too-many-connections" in raw
         assert b"retry-after: 2" in raw
-        with socket.create_connection(("127.0.0.1", strict.port), PATIENCE, ("127.0.0.2", 0)) as another:
+        with socket.create_connection(("127.0.0.1", strict.port), WAIT_SECONDS, ("127.0.0.2", 0)) as another:
             another.sendall(b"GET /health/live" + HOST + b"Connection: close\r\n\r\n")
             assert status_of(receive(another)) == 200
     with ExitStack() as stack:
@@ -147,9 +147,9 @@ def test_one_address_has_so_many_connections(strict: GatewayProcess) -> None:
 
 def _wait_until_let_in(stack: ExitStack, gateway: GatewayProcess) -> None:
     """Open a connection that stays open; what was closed before may not have been noticed yet."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
-        connection = stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), PATIENCE))
+        connection = stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), WAIT_SECONDS))
         connection.sendall(b"GET /health/live" + HOST + b"\r\n")
         if status_of(connection.recv(65536)) == 200:
             return
@@ -163,13 +163,13 @@ def test_one_address_has_so_many_websockets(strict: GatewayProcess, service: Ech
             for _ in range(2):
                 socket_ = _open_in_time(stack, strict)
                 socket_.send("a")
-                assert socket_.recv(timeout=PATIENCE) == "echo a"
+                assert socket_.recv(timeout=WAIT_SECONDS) == "echo a"
             assert refused(strict, as_customer()) == 429
 
 
 def _open_in_time(stack: ExitStack, gateway: GatewayProcess) -> ClientConnection:
     """Open a WebSocket that stays open; what was closed before may not have been noticed yet."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             return stack.enter_context(opened(gateway, as_customer()))

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-from tests.gateway.client import PATIENCE, Answer
+from tests.gateway.client import WAIT_SECONDS, Answer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess, free_port
 from tests.gateway.services import EchoService
@@ -12,7 +12,7 @@ from tests.gateway.services import EchoService
 
 def settled(gateway: GatewayProcess, path: str, is_well: Callable[[Answer], bool]) -> Answer:
     """The first answer that is well, or the last: a part that a busy machine kept for two seconds counts as away."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_SECONDS
     while not is_well(answer := gateway.call("GET", path)) and time.monotonic() < deadline:
         time.sleep(0.5)
     return answer

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.proxy.http_proxy import upstream
 from gateway.proxy.upstream import Call, Upstream
-from tests.gateway.client import PATIENCE, as_customer, as_manager, receive
+from tests.gateway.client import WAIT_SECONDS, as_customer, as_manager, receive
 from tests.gateway.process import GatewayProcess
 from tests.gateway.services import EchoService, ScriptedService
 
@@ -154,7 +154,7 @@ def test_bytes_that_come_unasked_end_the_connection(gateway: GatewayProcess, sto
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await stock.request(reader)
         writer.write(GOOD)
-        await asyncio.to_thread(answered.wait, PATIENCE)
+        await asyncio.to_thread(answered.wait, WAIT_SECONDS)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
         await stock.request(reader)
         writer.write(GOOD)
@@ -162,7 +162,7 @@ def test_bytes_that_come_unasked_end_the_connection(gateway: GatewayProcess, sto
     stock.script = serve
     assert gateway.call("GET", STOCK).body == b"ok"
     answered.set()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_SECONDS
     while stock.is_connected:
         assert time.monotonic() < deadline, "the gateway keeps the connection"
         time.sleep(0.02)
@@ -182,7 +182,7 @@ def test_an_answer_that_breaks_off_is_not_made_to_look_whole(
     beginning: bytes, gateway: GatewayProcess, stock: ScriptedService
 ) -> None:
     stock.script = _answering(stock, beginning)
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) as connection:
         connection.sendall(b"GET /api/stock/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
         raw = receive(connection)
     assert raw.startswith(b"HTTP/1.1 200")
@@ -193,7 +193,7 @@ def test_an_answer_that_breaks_off_is_not_made_to_look_whole(
 def test_many_at_once_are_all_answered(gateway: GatewayProcess, service: EchoService) -> None:
     """No more than fit into the service's backlog: the others would have to knock again, a second or three later."""
     connections = [
-        socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) for _ in range(100)
+        socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT_SECONDS) for _ in range(100)
     ]
     for connection in connections:
         connection.sendall(
@@ -210,14 +210,14 @@ async def test_those_who_find_every_connection_taken_wait_for_their_turn(
 ) -> None:
     """Red when nobody calls them, or when more connections are made than there may be."""
     monkeypatch.setattr(upstream, "MAX_CONNECTIONS", 2)
-    monkeypatch.setattr(upstream, "CONNECT_SECONDS", PATIENCE)
+    monkeypatch.setattr(upstream, "CONNECT_SECONDS", WAIT_SECONDS)
     stock.script = _answering(stock, *[GOOD] * 6)
     service = Upstream(stock.url)
 
     async def ask() -> bytes:
         head = b"GET / HTTP/1.1\r\nHost: stock\r\n\r\n"
-        answer = await service.call(Call("GET", head, b"", PATIENCE))
-        body = await answer.read(PATIENCE)
+        answer = await service.call(Call("GET", head, b"", WAIT_SECONDS))
+        body = await answer.read(WAIT_SECONDS)
         service.release(answer)
         return body
 

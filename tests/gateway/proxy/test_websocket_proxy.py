@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from gateway.http.server import GRACE_SECONDS
 from shared.telemetry import trace
 from shared.testing.tokens import ALICE, make_token
-from tests.gateway.client import PATIENCE, as_customer, receive, send_raw, status_of
+from tests.gateway.client import WAIT_SECONDS, as_customer, receive, send_raw, status_of
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
 from tests.gateway.services import EchoService
@@ -38,7 +38,12 @@ def opened(
     url = f"ws://localhost:{gateway.port}{path}"
     offered = [Subprotocol(offer) for offer in offers] or None
     with connect(
-        url, additional_headers=headers, subprotocols=offered, proxy=None, open_timeout=PATIENCE, **options
+        url,
+        additional_headers=headers,
+        subprotocols=offered,
+        proxy=None,
+        open_timeout=WAIT_SECONDS,
+        **options,
     ) as socket:
         yield socket
 
@@ -266,7 +271,7 @@ def test_what_follows_a_handshake_before_its_answer_ends_it(
 ) -> None:
     """Red when it is read as frames of a WebSocket that is not open yet: a pong came before the 101."""
     logged = gateway.log.stat().st_size
-    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), WAIT_SECONDS) as connection:
         connection.sendall(handshake({}, path=PATH + "?do=open_late"))
         _wait_until_asked(service)
         connection.sendall(EARLY[kind])
@@ -292,7 +297,7 @@ def test_websocket_may_be_offered_beside_others(
     upgrade: str, gateway: GatewayProcess, service: EchoService
 ) -> None:
     request = handshake({"Upgrade": upgrade, "Sec-WebSocket-Extensions": ";;", "Content-Length": "0"})
-    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), WAIT_SECONDS) as connection:
         connection.sendall(request)
         assert connection.recv(12) == b"HTTP/1.1 101"
     assert len(service.sockets) == 1
@@ -310,7 +315,7 @@ def test_http_1_0_gets_no_websocket(gateway: GatewayProcess, service: EchoServic
 def test_a_handshakes_address_may_be_absolute(
     path: str, gateway: GatewayProcess, service: EchoService
 ) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), WAIT_SECONDS) as connection:
         connection.sendall(handshake({}, path=path))
         assert connection.recv(12) == b"HTTP/1.1 101"
     assert service.sockets[0].target == path.removeprefix("http://localhost")
@@ -387,7 +392,7 @@ def test_a_stopping_gateway_asks_clients_to_come_back(start_gateway: StartGatewa
         started = time.monotonic()
         gateway.process.terminate()
         assert close_of(socket) == 1012
-        gateway.process.wait(PATIENCE)
+        gateway.process.wait(WAIT_SECONDS)
         assert time.monotonic() - started < GRACE_SECONDS
 
 

@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 
 from shared.auth.drf import IsCustomer, IsManager, ReadOnly, principal_of
 from shared.http import health
+from shared.http.error_views import handler400, handler404, handler500
 from shared.http.fields import MoneyField, StrictIntegerField
-from shared.http.handlers import handler400, handler404, handler500
 from shared.http.problems import Problem
 from tests.shared.http import things
 

@@ -8,7 +8,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from shared.http.pagination import PagePagination, WalkPagination
+from shared.http.pagination import KeysetPagination, PagePagination
 from shared.http.problems import flatten
 
 ROWS = list(range(250))
@@ -96,7 +96,7 @@ class Numbers:
 )
 def test_the_last_page_of_a_walk_is_not_counted(query: str, rows: range, counted: int) -> None:
     """It knows how many there are. Red when it is counted all the same, or another page is not."""
-    pages, walk = WalkPagination(), Numbers(25)
+    pages, walk = KeysetPagination(), Numbers(25)
     found = pages.paginate_queryset(walk, Request(APIRequestFactory().get(f"/list/?{query}")))
     assert (found, walk.counted) == ([*rows], counted)
     assert pages.get_paginated_response(found).data["count"] == 25
@@ -105,7 +105,10 @@ def test_the_last_page_of_a_walk_is_not_counted(query: str, rows: range, counted
 @pytest.mark.parametrize(("size", "number", "is_there"), [(25, 4, False), (0, 1, True), (0, 2, False)])
 def test_a_walk_ends_after_its_last_page(size: int, number: int, is_there: bool) -> None:
     """Red when a page of nothing is found after others, or the first page of nothing is not."""
-    pages, request = WalkPagination(), Request(APIRequestFactory().get(f"/list/?page_size=10&page={number}"))
+    pages, request = (
+        KeysetPagination(),
+        Request(APIRequestFactory().get(f"/list/?page_size=10&page={number}")),
+    )
     if is_there:
         assert pages.paginate_queryset(Numbers(size), request) == []
     else:

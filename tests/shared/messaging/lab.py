@@ -26,11 +26,13 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import DeadLetterQueue
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import MAX_PAYLOAD, Raw, Received
-from shared.messaging.ledger import SqlLedger
+from shared.messaging.inbox import SqlInbox
 from shared.testing.messages import raw
 
 PARTITIONS = 2
-PATIENCE = 30.0  # seconds: less than the tries of a failing message take, so what was held up by one is seen
+WAIT_SECONDS = (
+    30.0  # seconds: less than the tries of a failing message take, so what was held up by one is seen
+)
 # A dead letter without Kafka's word is sent again, and the tests count letters: Kafka may take its time.
 GIVES_UP_AFTER = 30_000  # milliseconds
 WORD_WITHIN = GIVES_UP_AFTER / 1000 + 5  # seconds
@@ -132,7 +134,7 @@ class Lab:
         return Consumer(
             kafka=kafka.consumer(self.bootstrap, self.group),
             handlers=handlers or {Note: self.desk},
-            ledger=SqlLedger(),
+            inbox=SqlInbox(),
             dead_letters=options.pop("dead_letters", dead_letters),
             **options,
         )
@@ -198,7 +200,7 @@ class Running:
 
 
 def eventually(
-    holds: Callable[[], object], within: float = PATIENCE, why: Callable[[], object] | None = None
+    holds: Callable[[], object], within: float = WAIT_SECONDS, why: Callable[[], object] | None = None
 ) -> None:
     """Wait until `holds()` is true; fail after `within` seconds with what `why()` says."""
     deadline = time.monotonic() + within
@@ -216,7 +218,7 @@ def read_all(bootstrap: str, topic: str) -> list[Raw]:
         reader.assign([TopicPartition(topic, number, 0) for number, end in ends.items() if end])
         found: list[Raw] = []
         while len(found) < sum(ends.values()):
-            message = reader.poll(PATIENCE)
+            message = reader.poll(WAIT_SECONDS)
             assert message is not None, f"{topic} has fewer messages than it says"
             found.append(_raw(message))
         return found

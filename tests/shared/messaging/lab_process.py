@@ -1,7 +1,7 @@
 """The laboratory's consumer or relay as a process of its own, to be killed: `python -m … consume TOPIC GROUP`.
 
 It is what `manage.py consume` and `manage.py relay` run, with a handler that a message can tell to be slow, to answer,
-or to take the process down. `both` is what a service with an outbox runs; in `dying`, `stuck` and `deaf` its relay is
+or to take the process down. `both` is what a service with an outbox runs; in `dying`, `stuck` and `stalled` its relay is
 what the word says.
 """
 
@@ -22,19 +22,19 @@ from django.conf import settings  # noqa: E402 - Django first
 
 from shared.contracts import BY_TYPE  # noqa: E402
 from shared.contracts.topics import Topic  # noqa: E402
-from shared.messaging import dead_letters, kafka, ledger, outbox, process, relay  # noqa: E402
+from shared.messaging import dead_letters, inbox, kafka, outbox, relay, runner  # noqa: E402
 from shared.messaging.consumer import Consumer  # noqa: E402
 from shared.messaging.dead_letters import DeadLetterQueue  # noqa: E402
 from shared.messaging.envelope import Received  # noqa: E402
 from shared.messaging.postgresql import PostgresOutbox  # noqa: E402
-from shared.telemetry.probe import Pulse  # noqa: E402
+from shared.telemetry.probe import Heartbeat  # noqa: E402
 from tests.shared.messaging.lab import GIVES_UP_AFTER, WORD_WITHIN, Note, write  # noqa: E402
 
 SHORT_LEASE = timedelta(seconds=1)
 asked_to_stop = threading.Event()
 
 
-def obey(batch: Sequence[Received[Note]]) -> None:
+def apply_notes(batch: Sequence[Received[Note]]) -> None:
     """Write each note, and do what it says."""
     for received in batch:
         note = received.message
@@ -50,15 +50,15 @@ def obey(batch: Sequence[Received[Note]]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def consume(group: str, *beside: process.Loop) -> None:
+def consume(group: str, *beside: runner.Loop) -> None:
     """As `manage.py consume`."""
-    ledger.LEASE = SHORT_LEASE
+    inbox.LEASE = SHORT_LEASE
     dead_letters.TIMEOUT = WORD_WITHIN
     bootstrap = settings.ENVIRONMENT.kafka
     consumer = Consumer(
         kafka=kafka.consumer(bootstrap, group),
-        handlers={Note: obey},
-        ledger=ledger.SqlLedger(),
+        handlers={Note: apply_notes},
+        inbox=inbox.SqlInbox(),
         dead_letters=DeadLetterQueue(
             lambda: kafka.producer(bootstrap, group, gives_up_after=GIVES_UP_AFTER), "lab"
         ),
@@ -71,7 +71,7 @@ def consume(group: str, *beside: process.Loop) -> None:
         finish()
 
     consumer.stop = stop  # type: ignore[method-assign]
-    process.run(consumer, *beside)
+    runner.run(consumer, *beside)
 
 
 class Dying(PostgresOutbox):
@@ -92,27 +92,27 @@ class Stuck(PostgresOutbox):
 def stuck() -> relay.Relay:
     """Soon taken for dead."""
     made = relay.Relay(Stuck(), kafka.producer(settings.ENVIRONMENT.kafka, "lab"))
-    made.pulse = Pulse(limit=3)
+    made.heartbeat = Heartbeat(limit=3)
     return made
 
 
-def deaf() -> relay.Relay:
+def stalled() -> relay.Relay:
     """Goes by a wire on which Kafka does not hear it."""
-    kafka.STATISTICS_MS, kafka.DEAF_AFTER, kafka.ANSWER_SECONDS = 1_000, 3.0, 5.0
-    return relay.Relay(PostgresOutbox(), kafka.producer(sys.argv[4], "deaf"))
+    kafka.STATISTICS_MS, kafka.STALLED_AFTER, kafka.ANSWER_SECONDS = 1_000, 3.0, 5.0
+    return relay.Relay(PostgresOutbox(), kafka.producer(sys.argv[4], "stalled"))
 
 
 BESIDE = {
     "both": relay.of_this_service,
     "dying": lambda: relay.Relay(Dying(), kafka.producer(settings.ENVIRONMENT.kafka, "lab")),
     "stuck": stuck,
-    "deaf": deaf,
+    "stalled": stalled,
 }
 
 
 def carry() -> None:
     """As `manage.py relay`."""
-    process.run(relay.of_this_service())
+    runner.run(relay.of_this_service())
 
 
 def say_so(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""One process plays consumer and relay (ADR 0029): killed, stopped, stuck or deaf, it keeps what two processes kept."""
+"""One process plays consumer and relay (ADR 0029): killed, stopped, stuck or stalled, it keeps what two processes kept."""
 
 import logging
 import signal
@@ -14,13 +14,13 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from pytest_django import Settings
 
-from shared.messaging import outbox, process, wake_up
+from shared.messaging import outbox, runner, wake_up
 from shared.messaging.models import OutboxMessage, ParkedMessage
-from shared.telemetry.probe import Pulse
+from shared.telemetry.probe import Heartbeat
+from tests.shared.messaging.fault_proxy import FaultProxy
 from tests.shared.messaging.lab import Lab, Note, eventually
 from tests.shared.messaging.test_crashes import Start, start  # noqa: F401 - a fixture
 from tests.shared.messaging.test_relay import publish, relay_of, relaying, unsent
-from tests.shared.messaging.wire import Wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,27 +98,27 @@ def test_asked_to_stop_it_finishes_the_message_in_hand_and_sends_the_answer(lab:
 
 
 def test_a_relay_that_dies_takes_its_process_down(lab: Lab, start: Start) -> None:  # noqa: F811
-    """No consumer goes on whose messages nobody carries. Red without `at_end` in `process._Beside.run`."""
+    """No consumer goes on whose messages nobody carries. Red without `at_end` in `runner._BackgroundLoop.run`."""
     assert start("dying").wait(60) == 1
 
 
 def test_a_relay_that_is_deaf_takes_its_process_down(lab: Lab, start: Start) -> None:  # noqa: F811
     """At once, as `kill -9` would: whatever the consumer is at, and without the client's farewell, which may take for ever.
 
-    Red without `except ClientDeaf` in `process._Beside.run`.
+    Red without `except ClientStalled` in `runner._BackgroundLoop.run`.
     """
     host, port = lab.bootstrap.split(":")
-    with Wire(host, int(port), ignoring=b"deaf") as way:
-        deaf = start("deaf", f"127.0.0.1:{way.port}")
+    with FaultProxy(host, int(port), ignoring=b"stalled") as way:
+        stalled = start("stalled", f"127.0.0.1:{way.port}")
         lab.send(lab.note("slow 150"))
         eventually(lambda: ParkedMessage.objects.filter(starts=1).exists())
         publish("unheard")
-        assert deaf.wait(75) == 1
+        assert stalled.wait(75) == 1
     assert (unsent(), lab.effects()) == (1, [])
 
 
 def test_a_relay_that_hangs_is_found_by_the_probe(lab: Lab, start: Start) -> None:  # noqa: F811
-    """Though the consumer's loop turns. Red when `probe.serve` asks the first pulse alone."""
+    """Though the consumer's loop turns. Red when `probe.serve` asks the first heartbeat alone."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     start("stuck", MICROCOMMERCE_PROBE_PORT=str(port))
@@ -166,7 +166,7 @@ class Loop:
     """Turns until told to stop; notes what happens."""
 
     def __init__(self, name: str, seen: list[str], takes: float) -> None:
-        self.pulse, self._name, self._seen, self._takes = Pulse(), name, seen, takes
+        self.heartbeat, self._name, self._seen, self._takes = Heartbeat(), name, seen, takes
         self._stopping = False
 
     def run(self) -> None:
@@ -197,7 +197,7 @@ def test_where_the_consumer_ends_the_relay_is_told_then(monkeypatch: pytest.Monk
     seen: list[str] = []
     consumer, relay = Loop("consumer", seen, 0.3), Loop("relay", seen, 0.3)
     monkeypatch.setattr(consumer, "_stopping", True)
-    process.run(consumer, relay)
+    runner.run(consumer, relay)
     assert seen == ["consumer ended", "relay told", "relay ended", "consumer told"]
 
 

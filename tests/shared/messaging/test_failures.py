@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from django.db import OperationalError, connection
 
-from shared.messaging import attempts as engine
+from shared.messaging import delivery as engine
 from shared.messaging.models import InboxMessage, ParkedMessage
+from tests.shared.messaging.fault_proxy import FaultProxy
 from tests.shared.messaging.lab import Boom, Lab, eventually, header, replaced
-from tests.shared.messaging.wire import Wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,9 +22,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def proxy() -> Iterator[FaultProxy]:
     """What the consumer's database connections go through: it can be cut."""
-    with Wire(connection.settings_dict["HOST"], int(connection.settings_dict["PORT"])) as made:
+    with FaultProxy(connection.settings_dict["HOST"], int(connection.settings_dict["PORT"])) as made:
         yield made
 
 
@@ -85,7 +85,7 @@ def test_later_messages_of_its_key_wait_and_other_keys_go_on(lab: Lab, hasty: No
 
 
 def test_where_the_whole_topic_is_in_order_other_keys_wait_as_well(ordered: Lab, hasty: None) -> None:
-    """Red where `attempts._lane` keeps the key, and where the ledger's claim looks at keys alone."""
+    """Red where `delivery._key_of` keeps the key, and where the inbox's claim looks at keys alone."""
     ordered.desk.failing["first"] = Boom("not yet")
     with ordered.running():
         ordered.send(ordered.note("first", about="a"))
@@ -166,14 +166,14 @@ def test_a_collision_is_tried_again_as_it_is(collision: str, lab: Lab) -> None:
     assert len(third) > 1
 
 
-def test_while_the_database_is_away_messages_wait_and_none_is_given_up(lab: Lab, wire: Wire) -> None:
-    with wire.instead_of_the_database(), lab.running():
+def test_while_the_database_is_away_messages_wait_and_none_is_given_up(lab: Lab, proxy: FaultProxy) -> None:
+    with proxy.instead_of_the_database(), lab.running():
         lab.send(lab.note("before"))
-        eventually(lambda: wire.bytes_carried > 0 and lab.committed() == 1)
-        wire.cut()
+        eventually(lambda: proxy.bytes_carried > 0 and lab.committed() == 1)
+        proxy.cut()
         lab.send(*(lab.note(f"n{number}", about=str(number)) for number in range(5)))
         time.sleep(6)
-        wire.mend()
+        proxy.mend()
         eventually(lambda: lab.committed() == 6)
 
     assert sorted(lab.effects()) == sorted(["before", *(f"n{number}" for number in range(5))])
@@ -181,17 +181,19 @@ def test_while_the_database_is_away_messages_wait_and_none_is_given_up(lab: Lab,
     assert not ParkedMessage.objects.exists()
 
 
-def test_a_database_that_goes_again_and_again_in_mid_message_is_no_fault_of_it(lab: Lab, wire: Wire) -> None:
+def test_a_database_that_goes_again_and_again_in_mid_message_is_no_fault_of_it(
+    lab: Lab, proxy: FaultProxy
+) -> None:
     cuts: list[float] = []
 
     def cut(text: str) -> None:
         if text == "unlucky" and len(cuts) < 5:
             cuts.append(time.monotonic())
-            wire.cut()
-            threading.Timer(0.3, wire.mend).start()
+            proxy.cut()
+            threading.Timer(0.3, proxy.mend).start()
 
     lab.desk.before = cut
-    with wire.instead_of_the_database(), lab.running():
+    with proxy.instead_of_the_database(), lab.running():
         lab.send(lab.note("unlucky"))
         eventually(lambda: lab.effects() == ["unlucky"], 90)
         eventually(lambda: lab.committed() == 1)
@@ -222,15 +224,15 @@ def test_while_the_dead_letter_topic_is_away_the_offset_stays(lab: Lab) -> None:
     assert {header(letter, "ce_id") for letter in lab.dead_letters()} == {"poison"}
 
 
-def test_poison_beside_a_database_that_is_away_is_one_dead_letter(lab: Lab, wire: Wire) -> None:
-    with wire.instead_of_the_database(), lab.running():
+def test_poison_beside_a_database_that_is_away_is_one_dead_letter(lab: Lab, proxy: FaultProxy) -> None:
+    with proxy.instead_of_the_database(), lab.running():
         lab.send(lab.note("warm up"))
         eventually(lambda: lab.committed() == 1)
-        wire.cut()
+        proxy.cut()
         lab.send(replaced(lab.note("poison", about="p"), payload=b"{"), lab.note("good", about="p"))
         eventually(lab.dead_letters)
         time.sleep(3)
-        wire.mend()
+        proxy.mend()
         eventually(lambda: lab.committed() == 3)
 
     assert len(lab.dead_letters()) == 1

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 
 from shared.messaging.periodic import Periodic, run_due
+from tests.shared.messaging.fault_proxy import FaultProxy
 from tests.shared.messaging.lab import Boom, Lab, eventually, write
-from tests.shared.messaging.wire import Wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,12 +61,12 @@ def test_a_connection_that_broke_is_made_anew_without_any_message(lab: Lab) -> N
     job = Periodic(lambda: write("clock", "tick"), seconds=0.2)
     host, port = connection.settings_dict["HOST"], int(connection.settings_dict["PORT"])
     running = lab.running(lab.consumer(periodic=[job]))
-    with Wire(host, port) as wire, wire.instead_of_the_database(), running:
+    with FaultProxy(host, port) as proxy, proxy.instead_of_the_database(), running:
         eventually(lambda: lab.effects("clock"))
-        wire.cut()
+        proxy.cut()
         time.sleep(1)
         before = len(lab.effects("clock"))
-        wire.mend()
+        proxy.mend()
         eventually(lambda: len(lab.effects("clock")) > before)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.messaging.attempts import BACKOFF
+from shared.messaging.delivery import BACKOFF
 from shared.messaging.envelope import Raw
 from tests.shared.messaging.lab import Lab, eventually, header, replaced
 from tests.shared.messaging.odd_headers import send_with_odd_header

@@ -26,8 +26,8 @@ from shared.messaging.postgresql import PostgresOutbox
 from shared.messaging.relay import Relay
 from shared.telemetry import trace
 from tests.retention import oldest_message
+from tests.shared.messaging.fault_proxy import FaultProxy
 from tests.shared.messaging.lab import Lab, Note, eventually, header, read_all
-from tests.shared.messaging.wire import Wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -396,14 +396,14 @@ def test_one_relay_is_active_and_another_takes_over(lab: Lab) -> None:
 
 def test_a_database_that_goes_and_comes_back(lab: Lab) -> None:
     host, port = connection.settings_dict["HOST"], int(connection.settings_dict["PORT"])
-    with Wire(host, port) as wire, wire.instead_of_the_database(), relaying(relay_of(lab)):
+    with FaultProxy(host, port) as proxy, proxy.instead_of_the_database(), relaying(relay_of(lab)):
         publish("before")
         eventually(lambda: unsent() == 0)
-        wire.cut()
+        proxy.cut()
         publish("meanwhile")
         time.sleep(2)
         assert unsent() == 1
-        wire.mend()
+        proxy.mend()
         eventually(lambda: unsent() == 0)
 
     assert texts(lab) == ["before", "meanwhile"]

@@ -8,7 +8,7 @@ import pytest
 
 from launcher.system import SERVICES
 from shared.contracts.topics import REPLAYS, WITH_DEAD_LETTERS, Topic
-from shared.messaging import attempts, replays
+from shared.messaging import delivery, replays
 from shared.messaging.consumer import Consumer
 from shared.messaging.envelope import Raw
 from shared.messaging.models import InboxMessage, ParkedMessage
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def lab_that_is_known(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """The laboratory among the services: its dead letters can come back to it, too."""
-    monkeypatch.setattr(attempts, "BACKOFF", (0.2, 0.2))
+    monkeypatch.setattr(delivery, "BACKOFF", (0.2, 0.2))
     monkeypatch.setattr(replays, "NAMES", {lab.topic.name})
     monkeypatch.setitem(REPLAYS, "lab", Topic(f"{lab.topic.name}.replays", partitions=1))
     lab.create(REPLAYS["lab"].name, partitions=1)
@@ -88,7 +88,7 @@ def test_it_waits_behind_what_is_parked_of_its_key(
 ) -> None:
     """Its place is no other message's, though both are the first of their topics. Red without `partition=-1 - …`."""
     lab = lab_that_is_known
-    monkeypatch.setattr(attempts, "BACKOFF", (0.2,) * 1000)  # for as long as this test needs
+    monkeypatch.setattr(delivery, "BACKOFF", (0.2,) * 1000)  # for as long as this test needs
     lab.desk.failing["first"] = Boom("not yet")
     with lab.running(consumer(lab)):
         lab.send(lab.note("first", about="k"))

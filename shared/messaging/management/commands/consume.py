@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand
 from django.utils.module_loading import import_string
 
 from shared.contracts.topics import REPLAYS
-from shared.messaging import kafka, process, relay
+from shared.messaging import kafka, relay, runner
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import SEND_TIMEOUT_MS, DeadLetterQueue
-from shared.telemetry.probe import Pulse
+from shared.telemetry.probe import Heartbeat
 
 
 class Command(BaseCommand):
@@ -26,15 +26,15 @@ class Command(BaseCommand):
         consumer = Consumer(
             kafka=kafka.consumer(bootstrap, name),
             handlers=table.HANDLERS,
-            ledger=import_string(settings.MESSAGING_LEDGER)(),
+            inbox=import_string(settings.MESSAGING_INBOX)(),
             dead_letters=DeadLetterQueue(
                 lambda: kafka.producer(bootstrap, name, gives_up_after=SEND_TIMEOUT_MS), name
             ),
             replays=REPLAYS[name].name,
             periodic=getattr(table, "PERIODIC", ()),
             collect=getattr(table, "COLLECT", None),
-            pulse=Pulse(),
+            heartbeat=Heartbeat(),
             after_turn=getattr(table, "AFTER_TURN", None),
         )
         beside = [relay.of_this_service()] if settings.MESSAGING_OUTBOX else []
-        process.run(consumer, *beside)
+        runner.run(consumer, *beside)

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from shared.messaging import process, relay
+from shared.messaging import relay, runner
 
 
 class Command(BaseCommand):
@@ -20,4 +20,4 @@ class Command(BaseCommand):
             raise CommandError(
                 "`manage.py consume` carries the outbox of this service: start one more of those."
             )
-        process.run(relay.of_this_service())
+        runner.run(relay.of_this_service())

@@ -11,7 +11,7 @@ from typing import Self
 from django.db import connections
 
 
-class Wire:
+class FaultProxy:
     """Listens on a port of its own and carries bytes to `host:port`, until it is cut.
 
     Who says `ignoring` with his first words is left without an answer.
@@ -87,7 +87,7 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-class StaleCoordinator(Wire):
+class StaleCoordinator(FaultProxy):
     """A way to Kafka on which a group's first question for committed offsets is answered with "not the coordinator".
 
     Brokers that Kafka names are found on this way, too. Source: kafka.apache.org/protocol, OffsetFetch version 9.

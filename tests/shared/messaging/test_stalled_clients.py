@@ -17,12 +17,12 @@ from django.db import connections, transaction
 from shared.messaging import kafka, outbox
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import DeadLetterNotTaken, DeadLetterQueue
-from shared.messaging.kafka import ClientDeaf
+from shared.messaging.kafka import ClientStalled
 from shared.messaging.models import OutboxMessage
 from shared.messaging.postgresql import PostgresOutbox
 from shared.messaging.relay import Relay
+from tests.shared.messaging.fault_proxy import FaultProxy, StaleCoordinator
 from tests.shared.messaging.lab import GIVES_UP_AFTER, Lab, Note, read_all
-from tests.shared.messaging.wire import StaleCoordinator, Wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,13 +36,13 @@ def busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def one_sided(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    """A way to Kafka on which everybody is heard but a client called `deaf`."""
+def one_sided(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """A way to Kafka on which everybody is heard but a client called `stalled`."""
     monkeypatch.setattr(kafka, "STATISTICS_MS", 2000)
-    monkeypatch.setattr(kafka, "DEAF_AFTER", 3.0)
+    monkeypatch.setattr(kafka, "STALLED_AFTER", 3.0)
     host, port = lab.bootstrap.split(":")
-    with Wire(host, int(port), ignoring=b"deaf") as wire:
-        yield wire
+    with FaultProxy(host, int(port), ignoring=b"stalled") as proxy:
+        yield proxy
 
 
 def how_it_ends(
@@ -70,7 +70,7 @@ def how_it_ends(
     return ends[0] if ends else None
 
 
-def relay_by(way: Wire, client: str) -> Relay:
+def relay_by(way: FaultProxy, client: str) -> Relay:
     """A relay that goes by the wire and says who it is."""
     return Relay(PostgresOutbox(), kafka.producer(f"127.0.0.1:{way.port}", client))
 
@@ -86,21 +86,23 @@ def is_sent() -> bool:
     return OutboxMessage.objects.get().sent_at is not None
 
 
-def test_a_relay_that_kafka_hears_no_more_ends_and_the_next_one_sends(lab: Lab, one_sided: Wire) -> None:
+def test_a_relay_that_kafka_hears_no_more_ends_and_the_next_one_sends(
+    lab: Lab, one_sided: FaultProxy
+) -> None:
     publish()
-    deaf = relay_by(one_sided, "deaf")
-    assert isinstance(how_it_ends(deaf, IN_TIME), ClientDeaf)
-    deaf.source.reconnect()
+    stalled = relay_by(one_sided, "stalled")
+    assert isinstance(how_it_ends(stalled, IN_TIME), ClientStalled)
+    stalled.source.reconnect()
     assert not is_sent()
 
     assert how_it_ends(relay_by(one_sided, "successor"), IN_TIME, until=is_sent) is None
     assert is_sent()
 
 
-def test_a_consumer_that_hears_no_more_of_kafka_ends(lab: Lab, one_sided: Wire) -> None:
+def test_a_consumer_that_hears_no_more_of_kafka_ends(lab: Lab, one_sided: FaultProxy) -> None:
     consumer = lab.consumer()
-    consumer.kafka = kafka.consumer(f"127.0.0.1:{one_sided.port}", f"{lab.group}-deaf")
-    assert isinstance(how_it_ends(consumer, IN_TIME), ClientDeaf)
+    consumer.kafka = kafka.consumer(f"127.0.0.1:{one_sided.port}", f"{lab.group}-stalled")
+    assert isinstance(how_it_ends(consumer, IN_TIME), ClientStalled)
 
 
 def test_a_consumer_that_is_let_into_no_group_ends(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +116,7 @@ def test_a_consumer_that_is_let_into_no_group_ends(lab: Lab, monkeypatch: pytest
         member.send_signal(signal.SIGSTOP)
         ended_with = how_it_ends(lab.consumer(), 30)  # less than the stopped one's session
         member.kill()
-    assert isinstance(ended_with, ClientDeaf)
+    assert isinstance(ended_with, ClientStalled)
 
 
 def test_a_consumer_that_is_never_told_where_to_begin_ends(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,13 +133,15 @@ def test_a_consumer_that_is_never_told_where_to_begin_ends(lab: Lab, monkeypatch
 
         ended_with = how_it_ends(consumer, IN_TIME, until=is_refused)
     assert way.refused == 1
-    assert isinstance(ended_with, ClientDeaf)
+    assert isinstance(ended_with, ClientStalled)
 
 
-def test_a_dead_letter_that_kafka_did_not_take_goes_by_a_new_producer(lab: Lab, one_sided: Wire) -> None:
+def test_a_dead_letter_that_kafka_did_not_take_goes_by_a_new_producer(
+    lab: Lab, one_sided: FaultProxy
+) -> None:
     """Red without `self._producer = None` in `DeadLetterQueue.send`."""
     way = f"127.0.0.1:{one_sided.port}"
-    clients = iter([("deaf", 1_000), ("successor", GIVES_UP_AFTER)])
+    clients = iter([("stalled", 1_000), ("successor", GIVES_UP_AFTER)])
 
     def next_one() -> Producer:
         client, patience = next(clients)
@@ -155,14 +159,14 @@ def test_what_an_idle_relay_tells_of_itself_is_not_kept(lab: Lab, monkeypatch: p
     """Nothing is sent for days, and nothing fills its memory. Red without `poll` in `Relay.turn`."""
     looked: list[str] = []
     monkeypatch.setattr(kafka, "STATISTICS_MS", 200)
-    monkeypatch.setattr(kafka.Hearing, "look", lambda _, statistics: looked.append(statistics))
+    monkeypatch.setattr(kafka.ClientWatchdog, "look", lambda _, statistics: looked.append(statistics))
     idle = Relay(PostgresOutbox(), kafka.producer(lab.bootstrap, "idle"))
     assert how_it_ends(idle, IN_TIME, until=lambda: bool(looked)) is None
     assert looked
 
 
 def test_while_nobody_hears_kafka_everybody_waits(
-    lab: Lab, one_sided: Wire, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, one_sided: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka, "ANSWER_SECONDS", 1.0)  # none comes, and the client stops no sooner
     one_sided.cut()

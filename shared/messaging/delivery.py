@@ -1,4 +1,4 @@
-"""What is tried with a message: in a batch while all goes well, by itself through the parking lot when not."""
+"""Delivery of messages to handlers: in a batch while all goes well, one by one through the parking lot when not."""
 
 import logging
 import time
@@ -13,12 +13,12 @@ from shared.faults import crash_point
 from shared.messaging.dead_letters import DeadLetterQueue
 from shared.messaging.dispatch import Handlers, dispatch
 from shared.messaging.envelope import Poison, Raw, Received, decode, type_of
-from shared.messaging.ledger import Ledger
+from shared.messaging.handled_log import log_handled
+from shared.messaging.inbox import Inbox
 from shared.messaging.parking import Parked
-from shared.messaging.patience import Patience, StoreAway
-from shared.messaging.report import say_handled
+from shared.messaging.store_retry import StoreAway, StoreRetry
 from shared.telemetry import trace
-from shared.telemetry.probe import Pulse
+from shared.telemetry.probe import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -28,26 +28,26 @@ BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0)  # seconds between the tries of a fai
 MAX_CRASHES = 3
 RETRY_SECONDS = 2.0  # of one turn, for what is parked
 
-Place = tuple[str, bytes | None]  # topic and key, or an ordered topic and None: what stays in order
+OrderingKey = tuple[str, bytes | None]  # topic and key, or an ordered topic and None: what stays in order
 
 
-class Attempts:
-    """The tries of one consumer. `waiting` has what is parked: whatever comes for it queues up behind."""
+class Delivery:
+    """Delivers the messages of one consumer. `waiting` has the keys of parked ones: later messages of a key queue up behind."""
 
     def __init__(
         self,
         handlers: Handlers,
-        ledger: Ledger,
+        inbox: Inbox,
         dead_letters: DeadLetterQueue,
-        patience: Patience,
-        pulse: Pulse,
+        store_retry: StoreRetry,
+        heartbeat: Heartbeat,
     ) -> None:
         self._handlers = handlers
-        self._ledger = ledger
+        self._inbox = inbox
         self._dead_letters = dead_letters
-        self._patience = patience
-        self._pulse = pulse
-        self.waiting: set[Place] = set()
+        self._store_retry = store_retry
+        self._heartbeat = heartbeat
+        self.waiting: set[OrderingKey] = set()
         self._dispatched: Sequence[Received[Message]] = ()
 
     @property
@@ -55,14 +55,16 @@ class Attempts:
         """The topics in order as a whole that wait behind a message of theirs."""
         return frozenset(topic for topic, _ in self.waiting if topic in ORDERED)
 
-    def understood(self, raws: Sequence[Raw]) -> list[Received[Message]]:
+    def decoded(self, raws: Sequence[Raw]) -> list[Received[Message]]:
         """What of `raws` there is a handler for. Poison of those types, or of none, goes to the dead letters before this returns."""
-        return [message for raw in raws if not self._is_for_others(raw) and (message := self._decoded(raw))]
+        return [message for raw in raws if not self._is_for_others(raw) and (message := self._decode(raw))]
 
     def handle(self, messages: Sequence[Received[Message]], *, carefully: bool) -> None:
         """Handle or park each of `messages`. `carefully`: one by one, each try counted before it begins."""
-        to_park = [message.raw for message in messages if carefully or _place(message.raw) in self.waiting]
-        now = [] if carefully else [m for m in messages if _place(m.raw) not in self.waiting]
+        to_park = [
+            message.raw for message in messages if carefully or _ordering_key(message.raw) in self.waiting
+        ]
+        now = [] if carefully else [m for m in messages if _ordering_key(m.raw) not in self.waiting]
         if to_park:
             self._park(to_park)
         if now:
@@ -70,9 +72,9 @@ class Attempts:
         if carefully:
             self.retry_parked()
 
-    def look_at_parked(self) -> None:
+    def refresh_waiting(self) -> None:
         """Learn what is parked; other replicas park, too."""
-        self.waiting = {_lane(*parked) for parked in self._ledger.parked_keys()}
+        self.waiting = {_key_of(*parked) for parked in self._inbox.parked_keys()}
 
     def retry_parked(self) -> None:
         """Try parked messages whose time has come, oldest of its key first, for `RETRY_SECONDS` at most.
@@ -80,12 +82,12 @@ class Attempts:
         What is left stays parked for the next turn, so that other topics' messages do not wait for all of it.
         """
         until = time.monotonic() + RETRY_SECONDS
-        while not self._patience.stopping and time.monotonic() < until and (parked := self._ledger.claim()):
-            self._pulse.beat()
+        while not self._store_retry.stopping and time.monotonic() < until and (parked := self._inbox.claim()):
+            self._heartbeat.beat()
             self._retry(parked)
-        self.look_at_parked()
+        self.refresh_waiting()
 
-    def _decoded(self, raw: Raw) -> Received[Message] | None:
+    def _decode(self, raw: Raw) -> Received[Message] | None:
         try:
             return decode(raw)
         except Poison as reason:
@@ -104,7 +106,7 @@ class Attempts:
         try:
             self._attempt(batch)
         except Exception as error:
-            if not self._patience.is_reachable():
+            if not self._store_retry.is_reachable():
                 raise StoreAway from error
             logger.warning("A batch of %d failed and is handled one by one: %s", len(batch), error)
             self._park([message.raw for message in batch])
@@ -113,7 +115,7 @@ class Attempts:
     def _attempt(self, batch: Sequence[Received[Message]]) -> None:
         hop = trace.continue_from(batch[0].traceparent) if len(batch) == 1 else None
         with trace.use(hop), self._timed():
-            fresh = self._ledger.handle(batch, self._dispatch)
+            fresh = self._inbox.handle(batch, self._dispatch)
         for message in batch:
             MESSAGES.labels(message.message.TYPE, "taken").inc()
         if fresh < len(batch):
@@ -124,7 +126,7 @@ class Attempts:
         """Say what was handled inside, once that is done."""
         self._dispatched, began = (), time.perf_counter()
         yield
-        say_handled(self._dispatched, time.perf_counter() - began)
+        log_handled(self._dispatched, time.perf_counter() - began)
 
     def _dispatch(self, batch: Sequence[Received[Message]]) -> None:
         self._dispatched = batch  # without what was handled before; after a collision it comes again
@@ -132,23 +134,23 @@ class Attempts:
         crash_point("ledger.written")
 
     def _park(self, raws: Sequence[Raw]) -> None:
-        self._ledger.park(raws)
+        self._inbox.park(raws)
         crash_point("consumer.parked")
-        self.waiting.update(_place(raw) for raw in raws)
+        self.waiting.update(_ordering_key(raw) for raw in raws)
 
     def _retry(self, parked: Parked) -> None:
         crash_point("parked.claimed")
         if parked.crashes >= MAX_CRASHES:
-            self._bury(parked, f"The handler took its process down {parked.crashes} times.")
+            self._dead_letter(parked, f"The handler took its process down {parked.crashes} times.")
             return
         try:
             message = decode(parked.raw)
             with trace.use(trace.continue_from(message.traceparent)), self._timed():
-                self._ledger.handle_parked(parked, message, self._dispatch)
+                self._inbox.handle_parked(parked, message, self._dispatch)
             MESSAGES.labels(message.message.TYPE, "taken").inc()
         except Exception as error:
-            if not self._patience.is_reachable():
-                self._patience.until_done(lambda: self._ledger.put_back(parked))
+            if not self._store_retry.is_reachable():
+                self._store_retry.until_done(lambda: self._inbox.put_back(parked))
                 return
             logger.exception("A message failed (try %d): %s", parked.failures + 1, parked.raw.topic)
             self._failed(parked, error)
@@ -156,27 +158,27 @@ class Attempts:
     def _failed(self, parked: Parked, error: Exception) -> None:
         reason = _printable(f"{type(error).__name__}: {error}")
         if parked.failures < len(BACKOFF):
-            self._ledger.put_off(parked, BACKOFF[parked.failures], reason)
+            self._inbox.put_off(parked, BACKOFF[parked.failures], reason)
         else:
-            self._bury(parked, reason)
+            self._dead_letter(parked, reason)
 
-    def _bury(self, parked: Parked, reason: str) -> None:
+    def _dead_letter(self, parked: Parked, reason: str) -> None:
         # Killed between the two lines, the dead letter comes twice; it carries the same ce_id.
         self._give_up(parked.raw, reason, parked.failures + 1)
-        self._ledger.drop(parked)
+        self._inbox.drop(parked)
 
     def _give_up(self, raw: Raw, reason: str, attempts: int) -> None:
         logger.error("Given up: %s[%d]@%d: %s", raw.topic, raw.partition, raw.offset, reason)
-        self._patience.until_done(lambda: self._dead_letters.send(raw, reason, attempts))
+        self._store_retry.until_done(lambda: self._dead_letters.send(raw, reason, attempts))
         crash_point("dead-letter.sent")
         MESSAGES.labels("", "dead-letter").inc()
 
 
-def _place(raw: Raw) -> Place:
-    return _lane(raw.topic, raw.key)
+def _ordering_key(raw: Raw) -> OrderingKey:
+    return _key_of(raw.topic, raw.key)
 
 
-def _lane(topic: str, key: bytes | None) -> Place:
+def _key_of(topic: str, key: bytes | None) -> OrderingKey:
     return topic, None if topic in ORDERED else key
 
 

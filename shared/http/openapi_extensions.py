@@ -4,8 +4,8 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 
-from shared.http.documents import CONTENT_TYPE
 from shared.http.fields import OBJECT_ID, ObjectIdField, TextField
+from shared.http.problem_document import CONTENT_TYPE
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

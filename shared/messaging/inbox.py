@@ -1,7 +1,7 @@
 """What a consumer remembers in its service's database: what was handled, what failed, what waits.
 
-`Ledger` is what the consumer needs; `SqlLedger` keeps it in PostgreSQL. A service with another store brings
-a ledger of its own.
+`Inbox` is what the consumer needs; `SqlInbox` keeps it in PostgreSQL. A service with another store brings
+a inbox of its own.
 """
 
 import logging
@@ -49,7 +49,7 @@ class TryAgain(Exception):
     """A handler wants its transaction to begin anew: it has noted what it will do otherwise then."""
 
 
-class Ledger(Protocol):
+class Inbox(Protocol):
     """The memory of a consumer. Every method is one unit: it happens as a whole or not at all."""
 
     def handle(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
@@ -83,8 +83,8 @@ class Ledger(Protocol):
         """Whether the store answers at all: a store that is away is no fault of a message."""
 
 
-class SqlLedger:
-    """The ledger of a service on PostgreSQL."""
+class SqlInbox:
+    """The inbox of a service on PostgreSQL."""
 
     def handle(self, batch: Sequence[Received[Message]], dispatch: Dispatch) -> int:
         """One transaction: the ids that are new, and what they bring about."""

@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from shared.contracts import Message
 from shared.messaging.envelope import Raw, Received, decode
-from shared.messaging.ledger import LEASE, SqlLedger
+from shared.messaging.inbox import LEASE, SqlInbox
 from shared.messaging.models import InboxMessage, ParkedMessage
 from shared.messaging.parking import Parked
 from shared.settings.service import STATEMENT_TIMEOUT_MS
-from tests.patience import own_connection
+from tests.own_connection import own_connection
 from tests.shared.messaging.lab import Boom, Lab, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,11 +29,11 @@ def at(message: Raw, offset: int) -> Raw:
     return Raw(message.topic, 0, offset, message.key, message.headers, message.payload)
 
 
-def park(lab: Lab, *notes: tuple[str, str]) -> SqlLedger:
-    """A ledger with these (about, text) parked."""
-    ledger = SqlLedger()
-    ledger.park([at(lab.note(text, about=about), offset) for offset, (about, text) in enumerate(notes)])
-    return ledger
+def park(lab: Lab, *notes: tuple[str, str]) -> SqlInbox:
+    """A inbox with these (about, text) parked."""
+    inbox = SqlInbox()
+    inbox.park([at(lab.note(text, about=about), offset) for offset, (about, text) in enumerate(notes)])
+    return inbox
 
 
 def text(parked: Parked | None) -> str | None:
@@ -59,61 +59,61 @@ def test_what_is_parked_comes_back_byte_for_byte(lab: Lab) -> None:
         lab.topic.name, 3, 17, b"\xff\x00key", [("a", None), ("a", b"\xfe"), ("b", b"")], b"\x00\xff"
     )
     keyless = Raw(lab.topic.name, 3, 18, None, [], b"")
-    ledger = SqlLedger()
+    inbox = SqlInbox()
 
-    ledger.park([strange, keyless])
+    inbox.park([strange, keyless])
 
-    found = [ledger.claim(), ledger.claim()]
+    found = [inbox.claim(), inbox.claim()]
     assert [each.raw for each in found if each] == [strange, keyless]
-    assert ledger.parked_keys() == {(lab.topic.name, b"\xff\x00key"), (lab.topic.name, None)}
+    assert inbox.parked_keys() == {(lab.topic.name, b"\xff\x00key"), (lab.topic.name, None)}
 
 
 def test_parking_twice_is_parking_once(lab: Lab) -> None:
     messages = [at(lab.note("x"), 1)]
-    ledger = SqlLedger()
+    inbox = SqlInbox()
 
-    ledger.park(messages)
-    ledger.park(messages * 3)
+    inbox.park(messages)
+    inbox.park(messages * 3)
 
     assert ParkedMessage.objects.count() == 1
 
 
 def test_only_the_oldest_of_a_key_is_given_out(lab: Lab) -> None:
-    ledger = park(lab, ("a", "a1"), ("a", "a2"), ("b", "b1"))
+    inbox = park(lab, ("a", "a1"), ("a", "a2"), ("b", "b1"))
 
-    first, second = ledger.claim(), ledger.claim()
+    first, second = inbox.claim(), inbox.claim()
 
-    assert [text(first), text(second), ledger.claim()] == ["a1", "b1", None]
+    assert [text(first), text(second), inbox.claim()] == ["a1", "b1", None]
     assert first
-    ledger.drop(first)
-    assert text(ledger.claim()) == "a2"
+    inbox.drop(first)
+    assert text(inbox.claim()) == "a2"
 
 
 def test_only_the_oldest_of_a_topic_is_given_out_where_the_whole_of_it_is_in_order(ordered: Lab) -> None:
-    ledger = park(ordered, ("a", "a1"), ("b", "b1"))
+    inbox = park(ordered, ("a", "a1"), ("b", "b1"))
 
-    first = ledger.claim()
+    first = inbox.claim()
 
-    assert (text(first), ledger.claim()) == ("a1", None)
+    assert (text(first), inbox.claim()) == ("a1", None)
     assert first
-    ledger.drop(first)
-    assert text(ledger.claim()) == "b1"
+    inbox.drop(first)
+    assert text(inbox.claim()) == "b1"
 
 
 def test_what_was_tried_least_comes_first(lab: Lab) -> None:
-    ledger = park(lab, ("a", "suspect"), ("b", "innocent"))
-    assert text(ledger.claim()) == "suspect"
+    inbox = park(lab, ("a", "suspect"), ("b", "innocent"))
+    assert text(inbox.claim()) == "suspect"
     ParkedMessage.objects.update(next_try_at=timezone.now())
 
-    assert text(ledger.claim()) == "innocent"
+    assert text(inbox.claim()) == "innocent"
 
 
 def test_many_processes_never_get_the_same_message(lab: Lab) -> None:
-    ledger = park(lab, *((f"k{number}", f"n{number}") for number in range(30)))
+    inbox = park(lab, *((f"k{number}", f"n{number}") for number in range(30)))
 
     def claim_all() -> list[str | None]:
         found = []
-        while parked := ledger.claim():
+        while parked := inbox.claim():
             found.append(text(parked))
         return found
 
@@ -123,46 +123,46 @@ def test_many_processes_never_get_the_same_message(lab: Lab) -> None:
 
 
 def test_a_claim_that_nobody_ends_runs_out_and_counts_as_a_crash(lab: Lab) -> None:
-    ledger = park(lab, ("a", "x"))
-    first = ledger.claim()
+    inbox = park(lab, ("a", "x"))
+    first = inbox.claim()
     assert first
     assert (first.crashes, first.failures) == (0, 0)
     assert ParkedMessage.objects.get().next_try_at <= timezone.now() + LEASE
 
     ParkedMessage.objects.update(next_try_at=timezone.now())
-    second = ledger.claim()
+    second = inbox.claim()
     assert second
     assert second.crashes == 1
 
-    ledger.put_back(second)
-    third = ledger.claim()
+    inbox.put_back(second)
+    third = inbox.claim()
     assert third
     assert (third.crashes, third.failures) == (1, 0)
 
-    ledger.put_off(third, 0, "Boom")
-    fourth = ledger.claim()
+    inbox.put_off(third, 0, "Boom")
+    fourth = inbox.claim()
     assert fourth
     assert (fourth.crashes, fourth.failures) == (1, 1)
 
 
 def test_a_failure_waits_its_time(lab: Lab) -> None:
-    ledger = park(lab, ("a", "x"))
-    parked = ledger.claim()
+    inbox = park(lab, ("a", "x"))
+    parked = inbox.claim()
     assert parked
 
-    ledger.put_off(parked, 60, "Boom: no")
+    inbox.put_off(parked, 60, "Boom: no")
 
-    assert ledger.claim() is None
+    assert inbox.claim() is None
     row = ParkedMessage.objects.get()
     assert row.error == "Boom: no"
     assert row.next_try_at <= timezone.now() + timedelta(seconds=60)
     ParkedMessage.objects.update(next_try_at=timezone.now())
-    assert text(ledger.claim()) == "x"
+    assert text(inbox.claim()) == "x"
 
 
 def test_an_effect_its_id_and_the_end_of_waiting_are_one(lab: Lab) -> None:
-    ledger = park(lab, ("a", "x"))
-    parked = ledger.claim()
+    inbox = park(lab, ("a", "x"))
+    parked = inbox.claim()
     assert parked
     message = decode(parked.raw)
 
@@ -171,11 +171,11 @@ def test_an_effect_its_id_and_the_end_of_waiting_are_one(lab: Lab) -> None:
         raise Boom
 
     with pytest.raises(Boom):
-        ledger.handle_parked(parked, message, half)
+        inbox.handle_parked(parked, message, half)
     assert (lab.effects(), InboxMessage.objects.count(), ParkedMessage.objects.count()) == ([], 0, 1)
 
-    ledger.handle_parked(parked, message, lambda _: write("a", "whole"))
-    ledger.handle_parked(parked, message, lambda _: write("a", "again"))
+    inbox.handle_parked(parked, message, lambda _: write("a", "whole"))
+    inbox.handle_parked(parked, message, lambda _: write("a", "again"))
     assert (lab.effects(), InboxMessage.objects.count(), ParkedMessage.objects.count()) == (["whole"], 1, 0)
 
 
@@ -192,19 +192,19 @@ def test_one_id_in_many_processes_at_once_has_one_effect(lab: Lab) -> None:
     def handle() -> int:
         with lock:
             mine = next(turns)
-        return SqlLedger().handle(mine, write_all)
+        return SqlInbox().handle(mine, write_all)
 
     assert sum(in_threads(6, handle)) == 20
     assert len(lab.effects()) == len(set(lab.effects())) == 20
 
 
 def test_a_lost_connection_is_made_anew(lab: Lab) -> None:
-    ledger = SqlLedger()
-    assert ledger.is_reachable()
+    inbox = SqlInbox()
+    assert inbox.is_reachable()
     connection.connection.close()
 
-    assert ledger.is_reachable()
-    assert ledger.parked_keys() == set()
+    assert inbox.is_reachable()
+    assert inbox.parked_keys() == set()
 
 
 def _session() -> int:
@@ -223,18 +223,18 @@ def _end_this_session() -> None:
 
 def test_a_good_connection_is_kept(lab: Lab) -> None:
     """Red when each look at the store opens one."""
-    ledger, session = SqlLedger(), _session()
+    inbox, session = SqlInbox(), _session()
     for number in range(3):
-        assert ledger.is_reachable()
-        assert ledger.handle([decode(lab.note(str(number)))], lambda _: None) == 1
+        assert inbox.is_reachable()
+        assert inbox.handle([decode(lab.note(str(number)))], lambda _: None) == 1
     assert _session() == session
 
 
 def test_a_connection_that_the_store_closed_is_noticed_before_the_next_message(lab: Lab) -> None:
     """Red when the message pays for it: it would fail, and be parked. See `_leave_closed_connection`."""
-    ledger, session = SqlLedger(), _session()
+    inbox, session = SqlInbox(), _session()
     _end_this_session()
-    assert ledger.handle([decode(lab.note("a"))], lambda _: None) == 1
+    assert inbox.handle([decode(lab.note("a"))], lambda _: None) == 1
     assert _session() != session
 
 

@@ -13,7 +13,7 @@ from shared.messaging.envelope import Received
 from shared.telemetry import access, trace
 
 
-def say_handled(messages: Sequence[Received[Message]], seconds: float) -> None:
+def log_handled(messages: Sequence[Received[Message]], seconds: float) -> None:
     """Write the lines of `messages`, which one transaction of so many `seconds` has handled."""
     for message in messages:
         _writer()(_fields(message, len(messages), seconds))

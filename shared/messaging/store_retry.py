@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 
 from shared.messaging.dead_letters import DeadLetterNotTaken
-from shared.messaging.ledger import Ledger
-from shared.telemetry.probe import Pulse
+from shared.messaging.inbox import Inbox
+from shared.telemetry.probe import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -21,18 +21,18 @@ class Stopped(Exception):
     """The process was told to stop while it waited; what was in hand comes again."""
 
 
-class Patience:
+class StoreRetry:
     """Does work again and again until the stores that it needs are there, or the process is told to stop."""
 
-    def __init__(self, ledger: Ledger, pulse: Pulse) -> None:
-        self._ledger = ledger
-        self._pulse = pulse
+    def __init__(self, inbox: Inbox, heartbeat: Heartbeat) -> None:
+        self._inbox = inbox
+        self._heartbeat = heartbeat
         self.stopping = False
 
     def is_reachable(self) -> bool:
         """Whether the service's store answers."""
         try:
-            return self._ledger.is_reachable()
+            return self._inbox.is_reachable()
         except Exception as error:  # noqa: BLE001 - whatever the driver raises, the answer is no
             logger.warning("The store is away: %s", error)
             return False
@@ -54,5 +54,5 @@ class Patience:
                 return
             if self.stopping:
                 raise Stopped
-            self._pulse.beat()
+            self._heartbeat.beat()
             time.sleep(STORE_WAIT)

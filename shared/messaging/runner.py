@@ -4,8 +4,8 @@ A service with a consumer and an outbox plays both roles in one process (ADR 002
 - The consumer runs on the main thread and the relay on one of its own, so a signal is heard where messages are handled:
   the message in hand is finished first, and then the relay's batch, with what that message had to say.
 - A relay that ends by itself, for whatever reason, ends the process: the consumer finishes what it has in hand, and the
-  process ends with the relay's error. A loop that hangs is found by the probe, which asks each for its pulse.
-- A Kafka client that is deaf, the consumer's or the relay's, ends the process at once, as `kill -9` would: what either
+  process ends with the relay's error. A loop that hangs is found by the probe, which asks each for its heartbeat.
+- A Kafka client that has stalled, the consumer's or the relay's, ends the process at once, as `kill -9` would: what either
   loop keeps, it keeps at any line.
 """
 
@@ -18,9 +18,9 @@ from typing import NoReturn, Protocol
 
 from django.conf import settings
 
-from shared.messaging.kafka import ClientDeaf
+from shared.messaging.kafka import ClientStalled
 from shared.telemetry import probe
-from shared.telemetry.probe import Pulse
+from shared.telemetry.probe import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ STOP_SECONDS = 10.0  # what a loop beside the first one has, once told to stop
 class Loop(Protocol):
     """A consumer or a relay."""
 
-    pulse: Pulse
+    heartbeat: Heartbeat
 
     def run(self) -> None:
         """Turn until told to stop."""
@@ -42,20 +42,20 @@ class Loop(Protocol):
 def run(first: Loop, *others: Loop) -> None:
     """Run `first`, and `others` on threads of their own, until SIGTERM or SIGINT; answer probes meanwhile.
 
-    The probe's port is MICROCOMMERCE_PROBE_PORT. The process ends with 1 when a Kafka client is deaf: whoever supervises
+    The probe's port is MICROCOMMERCE_PROBE_PORT. The process ends with 1 when a Kafka client has stalled: whoever supervises
     it starts the next one. Raises what ended one of the `others`.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: first.stop())
     env = settings.ENVIRONMENT
-    pulses = [each.pulse for each in (first, *others)]
-    server = probe.serve(env.probe_host, env.probe_port, *pulses) if env.probe_port else None
+    heartbeats = [each.heartbeat for each in (first, *others)]
+    server = probe.serve(env.probe_host, env.probe_port, *heartbeats) if env.probe_port else None
     beside = [_BackgroundLoop(each, first.stop) for each in others]
     try:
         for each in beside:
             each.start()
         first.run()
-    except ClientDeaf as error:
+    except ClientStalled as error:
         _end_at_once(error)
     finally:
         for each in beside:
@@ -80,7 +80,7 @@ class _BackgroundLoop(threading.Thread):
         """What the thread does."""
         try:
             self._loop.run()
-        except ClientDeaf as error:
+        except ClientStalled as error:
             _end_at_once(error)
         except Exception as error:  # raised where the process ends
             logger.exception("The %s has ended, and this process ends with it.", self.name)
@@ -95,7 +95,7 @@ class _BackgroundLoop(threading.Thread):
             self.join(STOP_SECONDS)  # it may hang, too
 
 
-def _end_at_once(error: ClientDeaf) -> NoReturn:
+def _end_at_once(error: ClientStalled) -> NoReturn:
     """The interpreter would close the client first, and wait for Kafka's answer for ever."""
     logger.error("%s This process ends, for the next one to begin anew.", error)
     logging.shutdown()

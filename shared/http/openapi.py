@@ -17,8 +17,8 @@ from rest_framework.exceptions import APIException
 from rest_framework.serializers import ListSerializer
 
 from shared.http.bodies import BodySerializer
-from shared.http.documents import KINDS
 from shared.http.fields import TextField
+from shared.http.problem_document import KINDS
 from shared.http.problems import SLUGS, Problem, StoreUnavailable
 
 LOCATION = OpenApiParameter(
