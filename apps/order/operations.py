@@ -11,15 +11,19 @@ from django.db import connection, transaction
 from django.http import Http404
 from rest_framework.exceptions import APIException
 
-from apps.order.baskets import Basket, read_basket
-from apps.order.checkout import Quote, check_expectation, quote
-from apps.order.errors import BasketAlreadyOrdered, IdempotencyKeyReused
+from apps.order.basket_client import Basket, read_basket
+from apps.order.errors import BasketAlreadyOrdered, IdempotencyKeyReused, UnknownOrder
 from apps.order.models import LONGEST_EMAIL, LONGEST_NAME, Order, Status
-from apps.order.placing import WRITER
+from apps.order.order_writer import WRITER
+from apps.order.pricing import Quote, check_expectation, quote
+from apps.order.queries import locked
+from apps.order.transitions import Command, outcome
 from shared import contracts
 from shared.auth import Principal
 from shared.history.record import compared, record
 from shared.messaging import outbox
+from shared.messaging.envelope import Received
+from shared.messaging.outbox import Outgoing
 from shared.postgresql.columns import Columns
 
 logger = logging.getLogger(__name__)
@@ -110,7 +114,7 @@ def cancel(order_id: UUID, reason: str, *, only_of: str | None) -> Order:
 
 
 def ship(order_id: UUID) -> Order:
-    """The order left the house."""
+    """Ship a confirmed order; its event tells the customer."""
 
     def transition(order: Order) -> type[contracts.OrderEvent]:
         order.ship()
@@ -120,13 +124,42 @@ def ship(order_id: UUID) -> Order:
 
 
 def deliver(order_id: UUID) -> Order:
-    """The order arrived."""
+    """Mark a shipped order as delivered; its event tells the customer."""
 
     def transition(order: Order) -> type[contracts.OrderEvent]:
         order.move_to(Status.DELIVERED)
         return contracts.OrderDelivered
 
     return _change(order_id, transition)
+
+
+def apply_commands(commands: Sequence[Received[Command]]) -> None:
+    """Apply each command to its order and publish the events that answer; one that changes nothing is answered again.
+
+    Belongs into the transaction of the messages. Raises UnknownOrder.
+    """
+    orders = _locked({command.message.order_id for command in commands})
+    changed: list[Order] = []
+    replies: list[Outgoing] = []
+    for command in commands:
+        order = orders[command.message.order_id]
+        before = order.status
+        answer = outcome(order, command.message)
+        if order.status != before:
+            changed.append(order)
+        if answer is not None:
+            replies.append((event(answer, order), command))
+    save_moved(changed)
+    outbox.publish_all(replies)
+
+
+def _locked(ids: set[UUID]) -> dict[UUID, Order]:
+    """The orders with their lines, locked; raises UnknownOrder."""
+    orders = {order.pk: order for order in locked(ids)}
+    missing = ids - orders.keys()
+    if missing:
+        raise UnknownOrder(f"There is no order {', '.join(str(order_id) for order_id in missing)}.")
+    return orders
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from apps.order.handlers import copy_products
+from apps.order.product_copy import copy_products
 from shared import contracts as c
 from shared.testing.messages import received
 

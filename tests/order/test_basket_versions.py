@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from apps.order import handlers
+from apps.order import operations
 from apps.order.models import Order, Status
 from shared import contracts as c
 from shared.testing.fixtures import ClientFor
@@ -32,11 +32,11 @@ def full(basket: BasketService) -> BasketService:
     return basket
 
 
-def obey(*kinds: type[c.Message]) -> None:
+def apply(*kinds: type[c.Message]) -> None:
     """What the saga tells the order service of the newest order."""
     for kind in kinds:
         with transaction.atomic():
-            handlers.obey([received(kind(order_id=newest().pk))])  # type: ignore[arg-type]
+            operations.apply_commands([received(kind(order_id=newest().pk))])  # type: ignore[arg-type]
 
 
 def newest() -> Order:
@@ -65,10 +65,10 @@ def test_what_never_was_confirmed_frees_the_basket(
 ) -> None:
     """Red without `self.basket_version = None` in `Order.move_to`, or with CHANGING without `basket_version`."""
     place(customer_client, BODY)
-    obey(*fate)
+    apply(*fate)
     assert again(customer_client) == (201, "submitted")
     assert again(customer_client) == (409, "basket-already-ordered")
-    obey(c.ConfirmOrder)
+    apply(c.ConfirmOrder)
     assert ("confirmed", 7) in Order.objects.values_list("status", "basket_version")
 
 
@@ -78,7 +78,7 @@ def test_what_is_under_way_or_was_confirmed_holds_it(
 ) -> None:
     """What was confirmed leaves the basket: ordered at the same version, it would be ordered twice."""
     place(customer_client, BODY)
-    obey(*fate)
+    apply(*fate)
     assert again(customer_client) == (409, "basket-already-ordered")
 
 
@@ -87,20 +87,20 @@ def test_a_wish_to_cancel_frees_nothing_yet(customer_client: APIClient) -> None:
     order_id = place(customer_client, BODY).json()["id"]
     assert customer_client.post(f"/api/orders/{order_id}/cancel/", {}, format="json").status_code == 202
     assert again(customer_client) == (409, "basket-already-ordered")
-    obey(c.CancelOrder)
+    apply(c.CancelOrder)
     assert again(customer_client) == (201, "submitted")
 
 
 def test_again_and_again(customer_client: APIClient) -> None:
     for _ in range(4):
         assert again(customer_client) == (201, "submitted")
-        obey(c.RejectOrder)
+        apply(c.RejectOrder)
     assert set(Order.objects.values_list("status", "basket_version")) == {("rejected", None)}
 
 
 def test_the_first_key_still_gives_the_first_answer(customer_client: APIClient) -> None:
     first = place(customer_client, BODY, "one").json()
-    obey(c.RejectOrder)
+    apply(c.RejectOrder)
     assert place(customer_client, BODY, "two").status_code == 201
     assert place(customer_client, BODY, "one").json() == first
 
@@ -119,7 +119,7 @@ def at_once(client_for: ClientFor, tries: int) -> list[int]:
 def test_many_tries_at_once_make_one_order(client_for: ClientFor) -> None:
     """The freed version is as unique as a new one. Red without the constraint `order_once_per_basket_version`."""
     place(client_for(ALICE), BODY)
-    obey(c.RejectOrder)
+    apply(c.RejectOrder)
     assert at_once(client_for, 30) == [201] + [409] * 29
     assert sorted(Order.objects.values_list("status", flat=True)) == ["rejected", "submitted"]
 
@@ -129,7 +129,7 @@ def test_tries_while_it_is_being_rejected(client_for: ClientFor, is_kept: bool, 
     """They wait for the rejection's transaction: one wins where it is committed, none where it is not."""
     place(client_for(ALICE), BODY)
     with ThreadPoolExecutor(1) as thread, transaction.atomic():
-        obey(c.RejectOrder)
+        apply(c.RejectOrder)
         tries = thread.submit(at_once, client_for, 3)
         eventually(waiting, lambda count: count == 3, what="three tries that wait")
         transaction.set_rollback(not is_kept)

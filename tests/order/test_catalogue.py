@@ -7,8 +7,9 @@ from django.db import transaction
 from hypothesis import given, settings
 from rest_framework.test import APIClient
 
-from apps.order.handlers import HANDLERS, copy_products
+from apps.order.handlers import HANDLERS
 from apps.order.models import ProductCopy
+from apps.order.product_copy import copy_products
 from shared.contracts import OrderSubmitted
 from shared.messaging.dispatch import dispatch
 from shared.messaging.inbox import SqlInbox
@@ -37,7 +38,7 @@ def test_an_order_names_the_version_that_each_price_is_of(customer_client: APICl
 @settings(max_examples=100, deadline=None)
 @given(telling=tellings)
 def test_the_copy_is_a_prefix_of_the_catalogues_history(telling: Telling) -> None:
-    """Red without the comparison of versions in `handlers.UPSERT`, or where a batch is not taken as a whole."""
+    """Red without the comparison of versions in `product_copy.UPSERT`, or where a batch is not taken as a whole."""
     with transaction.atomic():
         for events, catalogue in telling.told():
             SqlInbox().handle([received(event) for event in events], partial(dispatch, handlers=HANDLERS))

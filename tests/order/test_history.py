@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from apps.order import handlers, operations
+from apps.order import operations
 from apps.order.models import Order
 from shared import contracts
 from shared.history.models import Change
@@ -150,7 +150,7 @@ class TestThePage:
         if action == "cancelled":
             customer_client.post(f"/api/orders/{orders[0].pk}/cancel/", {})
         with transaction.atomic():
-            handlers.obey([received(command(order_id=orders[0].pk, reason="for a reason"))])
+            operations.apply_commands([received(command(order_id=orders[0].pk, reason="for a reason"))])
         page = page_of(mia, orders[0])
         assert f"<td>the platform\n<td>platform\n<td><strong>{action}</strong>: for a reason" in page
         assert page.index(f"<strong>{action}") < page.index("<strong>placed")

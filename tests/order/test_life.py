@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from apps.order import handlers
+from apps.order import operations, product_copy, transitions
 from apps.order.errors import UnknownOrder, WrongState
 from apps.order.identifiers import new_order_id, order_number
 from apps.order.models import TRANSITIONS, Order, ProductCopy, Status
@@ -33,7 +33,7 @@ def order(customer_client: APIClient) -> Order:
 
 def command(kind: type[c.Message], order: Order, reason: str | None = None) -> None:
     with transaction.atomic():
-        handlers.obey([received(kind(order_id=order.id, reason=reason))])  # type: ignore[arg-type]
+        operations.apply_commands([received(kind(order_id=order.id, reason=reason))])  # type: ignore[arg-type]
     order.refresh_from_db()
 
 
@@ -106,7 +106,7 @@ def test_a_whole_batch_at_once(customer_client: APIClient) -> None:
     orders = [UUID(place(customer_client).json()["id"]) for _ in range(5)]
     OutboxMessage.objects.all().delete()
     with transaction.atomic():
-        handlers.obey([received(c.ConfirmOrder(order_id=order_id)) for order_id in orders])
+        operations.apply_commands([received(c.ConfirmOrder(order_id=order_id)) for order_id in orders])
     assert set(Order.objects.values_list("status", flat=True)) == {"confirmed"}
     assert told() == ["order.confirmed.v1"] * 5
 
@@ -117,7 +117,7 @@ def test_round_trips_do_not_grow_with_the_batch(customer_client: APIClient) -> N
     for size in (1, 8):
         orders = [UUID(place(customer_client).json()["id"]) for _ in range(size)]
         with CaptureQueriesContext(connection) as captured, transaction.atomic():
-            handlers.obey([received(c.ConfirmOrder(order_id=order_id)) for order_id in orders])
+            operations.apply_commands([received(c.ConfirmOrder(order_id=order_id)) for order_id in orders])
         counts.append(len(captured))
     assert counts == [6, 6]
 
@@ -126,7 +126,7 @@ def test_a_batch_writes_how_far_each_order_came_and_nothing_else(customer_client
     """Also of an order that moves twice. Red where a column stands for another one."""
     orders = [UUID(place(customer_client).json()["id"]) for _ in range(4)]
     before = {row["id"]: row for row in Order.objects.values()}
-    commands: list[handlers.Command] = [
+    commands: list[transitions.Command] = [
         c.ConfirmOrder(order_id=orders[0], reason="was confirmed"),
         c.RejectOrder(order_id=orders[1], reason="was rejected"),
         c.CancelOrder(order_id=orders[2], reason="was cancelled"),
@@ -134,7 +134,7 @@ def test_a_batch_writes_how_far_each_order_came_and_nothing_else(customer_client
         c.CancelOrder(order_id=orders[3], reason="then cancelled"),
     ]
     with transaction.atomic():
-        handlers.obey([received(command) for command in commands])
+        operations.apply_commands([received(command) for command in commands])
     after = {row["id"]: row for row in Order.objects.values()}
     assert [(after[o]["status"], after[o]["status_reason"]) for o in orders] == [
         ("confirmed", "was confirmed"),
@@ -152,7 +152,7 @@ def test_a_batch_writes_how_far_each_order_came_and_nothing_else(customer_client
 
 def test_a_command_for_an_unknown_order_is_refused(order: Order) -> None:
     with pytest.raises(UnknownOrder), transaction.atomic():
-        handlers.obey(
+        operations.apply_commands(
             [received(c.ConfirmOrder(order_id=order.id)), received(c.ConfirmOrder(order_id=uuid4()))]
         )
     order.refresh_from_db()
@@ -321,8 +321,8 @@ class TestSeeing:
 
 def test_an_older_product_never_replaces_a_newer(order: Order) -> None:
     newer, older = product(TEA, "3.00", version=5), product(TEA, "1.00", version=4)
-    handlers.copy_products([received(newer), received(older)])
-    handlers.copy_products([received(older)])
+    product_copy.copy_products([received(newer), received(older)])
+    product_copy.copy_products([received(older)])
     assert str(ProductCopy.objects.get(pk=TEA).price) == "3.00"
 
 

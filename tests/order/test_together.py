@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from apps.order import placing
+from apps.order import order_writer
 from apps.order.models import Order, OrderLine
 from shared.messaging.models import OutboxMessage
 from shared.testing.fixtures import ClientFor
@@ -32,7 +32,7 @@ class Door:
 
     def order(self, body: Any = BODY, key: str | None = None) -> "Future[Any]":
         """One more order that waits."""
-        waiting = len(placing.WRITER._waiting)
+        waiting = len(order_writer.WRITER._waiting)
 
         def one() -> Any:
             client = self._client_for(ALICE)
@@ -44,7 +44,7 @@ class Door:
 
         answer = self._threads.submit(one)
         eventually(
-            lambda: len(placing.WRITER._waiting), lambda now: now == waiting + 1, what="one that waits"
+            lambda: len(order_writer.WRITER._waiting), lambda now: now == waiting + 1, what="one that waits"
         )
         return answer
 
@@ -53,17 +53,17 @@ class Door:
 def door(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Any]]:
     with ThreadPoolExecutor(8) as threads:
         door = Door(client_for, threads)
-        write = placing._write
+        write = order_writer._write
 
         def counted(rows: Any, *patience: Any) -> Any:
             door.written.append(len(rows))
             return write(rows, *patience)
 
-        monkeypatch.setattr(placing, "_write", counted)
+        monkeypatch.setattr(order_writer, "_write", counted)
 
         @contextmanager
         def held() -> Iterator[Door]:
-            with placing.WRITER._turn:
+            with order_writer.WRITER._turn:
                 yield door
 
         yield held
@@ -132,7 +132,7 @@ def test_who_has_to_wait_for_a_lock_holds_nobody_up(door: Callable[[], Any], cli
 
 def test_an_answer_that_was_lost(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was committed is not said to have failed, nor written twice. Red without the look for the order's own id."""
-    write = placing._write
+    write = order_writer._write
 
     def lost(rows: Any, patience: str | None = None) -> Any:
         placed = write(rows, patience)
@@ -140,6 +140,6 @@ def test_an_answer_that_was_lost(client_for: ClientFor, monkeypatch: pytest.Monk
             raise DatabaseError("The answer was lost.")
         return placed
 
-    monkeypatch.setattr(placing, "_write", lost)
+    monkeypatch.setattr(order_writer, "_write", lost)
     assert place(client_for(ALICE)).status_code == 201
     assert Order.objects.count() == OutboxMessage.objects.count() == OrderLine.objects.count() - 1 == 1

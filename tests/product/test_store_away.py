@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from tests.product.mongod import Mongod
 
 HURRY = 1.0  # seconds: a deadline so short that nothing else ends a request as early
-WAIT_SECONDS = 9.0  # seconds: three of them, and what a busy machine adds; without a deadline one takes fourteen
+WAIT_SECONDS = (
+    9.0  # seconds: three of them, and what a busy machine adds; without a deadline one takes fourteen
+)
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])

@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from apps.order import handlers
+from apps.order import transitions as order_transitions
 from apps.order.models import Order, Status
 from apps.saga import engine
 from apps.saga.definition import Step
@@ -83,7 +83,7 @@ def confirms_what_is_being_cancelled() -> AbstractContextManager[object]:
     def always(order: Order, _: Status, origins: tuple[Status, ...]) -> bool:
         return order.status in origins
 
-    return mock.patch.object(handlers, "_may_go", always)
+    return mock.patch.object(order_transitions, "_may_go", always)
 
 
 def forgets_failed_steps() -> AbstractContextManager[object]:

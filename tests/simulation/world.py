@@ -18,10 +18,10 @@ from random import Random
 from uuid import UUID
 
 from apps.order.errors import WrongState
-from apps.order.handlers import outcome
 from apps.order.models import Order, OrderLine
 from apps.order.models import Status as OrderStatus
 from apps.order.operations import event
+from apps.order.transitions import outcome
 from apps.saga import engine
 from apps.saga.definition import Definition
 from apps.saga.models import Saga

@@ -23,10 +23,10 @@ logger = logging.getLogger(__name__)
 # An order that meets its key, or its basket's version, is left out with its lines and its message, and its neighbours stand.
 # It may have to wait for the transaction that has just taken or is freeing either: for how long is said first.
 PLACE = f"""
-    WITH patience AS MATERIALIZED (
+    WITH lock_wait AS MATERIALIZED (
         SELECT set_config('lock_timeout', coalesce(%s, current_setting('lock_timeout')), true)
     ), given AS (
-        SELECT given.* FROM patience, json_to_recordset(%s::json) AS given (
+        SELECT given.* FROM lock_wait, json_to_recordset(%s::json) AS given (
             id uuid, customer_id text, customer_name text, customer_email text, status text, total numeric,
             currency text, shipping_address jsonb, basket_version bigint, idempotency_key text, fingerprint text,
             created_at timestamptz, lines json, message json)
@@ -43,7 +43,7 @@ PLACE = f"""
         INSERT INTO order_orderline (order_id, position, product_id, name, unit_price, quantity, product_version)
         SELECT id, line.* FROM placed JOIN given USING (id), json_to_recordset(lines) AS line (
             position int, product_id text, name text, unit_price numeric, quantity int, product_version bigint)
-    ), told AS (
+    ), published AS (
         {outbox.INTO}
         SELECT message.*, clock_timestamp() FROM placed JOIN given USING (id), json_to_record(message) AS message
             ({outbox.FIELDS})
@@ -103,13 +103,13 @@ class OrderWriter:
             each.is_placed = each.order.pk in placed
 
 
-def _write(rows: Sequence[dict[str, Any]], patience: str | None = None) -> set[UUID]:
+def _write(rows: Sequence[dict[str, Any]], lock_timeout: str | None = None) -> set[UUID]:
     """Write the orders in `rows` in one transaction; returns the ids of those that nothing stood in the way of.
 
-    `patience`: how long another transaction's lock is waited for, as PostgreSQL writes it; None as long as for any other.
+    `lock_timeout`: how long another transaction's lock is waited for, as PostgreSQL writes it; None as long as for any other.
     """
     with connection.cursor() as cursor:
-        cursor.execute(PLACE, [patience, json.dumps(rows)])
+        cursor.execute(PLACE, [lock_timeout, json.dumps(rows)])
         placed = {row[0] for row in cursor.fetchall()}
     if placed:
         outbox.written()
