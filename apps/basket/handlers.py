@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Sequence
 
-from apps.basket.catalogue import copy_products
+from apps.basket.offset_recovery import OffsetRecovery
 from apps.basket.operations import remove_ordered
-from apps.basket.progress import Progress
+from apps.basket.product_copy import copy_products
 from shared import contracts
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
@@ -26,4 +26,4 @@ HANDLERS: Handlers = {
     contracts.ProductArchived: copy_products,
     contracts.RemoveBasketItems: take_out,
 }
-AFTER_TURN = Progress()
+AFTER_TURN = OffsetRecovery()

@@ -1,4 +1,4 @@
-"""What the consumer remembers in Redis: a `Inbox` for a store without transactions (ADR 0005).
+"""What the consumer remembers in Redis: an `Inbox` for a store without transactions (ADR 0005).
 
 The memory of what was handled is not here but inside the scripts that bring about the effects, one script
 for both: `remove_ordered.lua` remembers orders, `copy_products.lua` compares versions. So a handler may be

@@ -7,7 +7,7 @@ but those.
 from collections.abc import Sequence
 from typing import Any
 
-from apps.basket import store
+from apps.basket import repository
 from apps.basket.errors import (
     BasketChanged,
     BasketFull,
@@ -16,8 +16,8 @@ from apps.basket.errors import (
     ProductNotFound,
 )
 from apps.basket.preconditions import etag_of
+from apps.basket.repository import Basket
 from apps.basket.scripts import run
-from apps.basket.store import Basket
 from shared.contracts import RemoveBasketItems
 from shared.contracts.topics import RETENTION_DAYS
 from shared.messaging.envelope import Received
@@ -28,12 +28,12 @@ DAYS_REMEMBERED = RETENTION_DAYS + 1
 
 def set_line(customer: str, product_id: str, quantity: int, tags: str = "") -> Basket:
     """Put `quantity` of a product into the basket, in place of what there was of it."""
-    return _change("set_line", customer, tags, product_id, quantity, store.MAX_LINES)
+    return _change("set_line", customer, tags, product_id, quantity, repository.MAX_LINES)
 
 
 def replace(customer: str, lines: Sequence[tuple[str, int]], tags: str = "") -> Basket:
     """Make `lines` (product, quantity) the whole basket. The caller has seen to it that each is sold, or is there already."""
-    return _change("replace", customer, tags, store.lines_text(lines))
+    return _change("replace", customer, tags, repository.lines_text(lines))
 
 
 def remove_line(customer: str, product_id: str, tags: str = "") -> Basket:
@@ -51,16 +51,16 @@ def remove_ordered(commands: Sequence[Received[RemoveBasketItems]]) -> int:
 
     The order is what is remembered, not the message: a saga that asks again does so with a new message.
     """
-    keys = [store.key_of(command.message.customer_id) for command in commands]
+    keys = [repository.key_of(command.message.customer_id) for command in commands]
     args: list[Any] = [_seconds(), DAYS_REMEMBERED]
     for command in commands:
         lines = [(item.product_id, item.quantity) for item in command.message.items]
-        args += [command.message.order_id.bytes, store.lines_text(lines)]
+        args += [command.message.order_id.bytes, repository.lines_text(lines)]
     return int(run("remove_ordered", keys, args))
 
 
 def _change(script: str, customer: str, tags: str, *args: Any) -> Basket:
-    answer = store.ask(script, customer, tags, _seconds(), *args)
+    answer = repository.ask(script, customer, tags, _seconds(), *args)
     match answer.outcome:
         case "unknown":
             raise ProductNotFound if answer.knows_catalogue else CatalogueIncomplete
@@ -74,4 +74,4 @@ def _change(script: str, customer: str, tags: str, *args: Any) -> Basket:
 
 
 def _seconds() -> int:
-    return int(store.KEPT.total_seconds())
+    return int(repository.KEPT.total_seconds())

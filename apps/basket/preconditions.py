@@ -7,7 +7,7 @@ import re
 
 from rest_framework.request import Request
 
-from apps.basket.store import Basket
+from apps.basket.repository import Basket
 from shared.http.preconditions import Preconditions, opaque, tags_in
 
 TAG = re.compile(r'"(\d+-[0-9a-f]{16})"')  # as `tag_of` in basket.lua makes them

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 
-from apps.basket import catalogue, store
+from apps.basket import product_copy, repository
 from apps.basket.errors import CatalogueIncomplete
-from apps.basket.store import Basket
+from apps.basket.repository import Basket
 
 
 def basket_of(customer: str) -> Basket:
@@ -13,7 +13,7 @@ def basket_of(customer: str) -> Basket:
     Raises CatalogueIncomplete where a line's product is not known yet: leaving the line out would show, and
     order, half a basket.
     """
-    answer = store.ask("read", customer)
+    answer = repository.ask("read", customer)
     if not (answer.is_whole or answer.knows_catalogue):
         raise CatalogueIncomplete
     return answer.basket
@@ -21,7 +21,7 @@ def basket_of(customer: str) -> Basket:
 
 def as_kept(customer: str) -> Basket:
     """The basket of `customer` for somebody who looks at it: lines whose product is not known yet say so."""
-    return store.ask("read", customer).basket
+    return repository.ask("read", customer).basket
 
 
 def may_hold(customer: str, product_ids: Collection[str]) -> set[str]:
@@ -29,7 +29,7 @@ def may_hold(customer: str, product_ids: Collection[str]) -> set[str]:
 
     A line that cannot be bought any more stays until the customer takes it out, also when the whole is put again.
     """
-    found = catalogue.sold(product_ids)
+    found = product_copy.sold(product_ids)
     if found.issuperset(product_ids):
         return found
-    return found | {line.product_id for line in store.ask("read", customer).basket.items}
+    return found | {line.product_id for line in repository.ask("read", customer).basket.items}

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.basket import queries
-from apps.basket.store import MAX_LINES, MAX_QUANTITY, Basket, Line, Unavailable
+from apps.basket.repository import MAX_LINES, MAX_QUANTITY, Basket, Line, Unavailable
 from shared.http.bodies import BodySerializer
 from shared.http.fields import OBJECT_ID, ObjectIdField, StrictIntegerField
 

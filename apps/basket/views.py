@@ -19,13 +19,13 @@ from apps.basket.errors import (
     ProductNotFound,
 )
 from apps.basket.preconditions import etag_of, tags_to_change
+from apps.basket.repository import Basket
 from apps.basket.serializers import (
     BasketSerializer,
     LineQuantitySerializer,
     ReplaceBasketSerializer,
     show_basket,
 )
-from apps.basket.store import Basket
 from shared.auth.drf import IsCustomer, principal_of
 from shared.http.browsable import Choices, Lead, form
 from shared.http.openapi import ETAG, IF_MATCH, IF_NONE_MATCH, UNCHANGED, may_fail

@@ -22,7 +22,7 @@ from redis import Redis, RedisError
 
 from apps.basket.handlers import HANDLERS
 from apps.basket.inbox import RedisInbox
-from apps.basket.progress import Progress
+from apps.basket.offset_recovery import OffsetRecovery
 from shared.contracts import Message
 from shared.contracts.topics import BASKET_COMMANDS, PRODUCT_EVENTS
 from shared.messaging import kafka
@@ -124,7 +124,7 @@ def consumer_running(group: str = "") -> Iterator[Consumer]:
         handlers=HANDLERS,
         inbox=RedisInbox(),
         dead_letters=DeadLetterQueue(lambda: kafka.producer(address, name, gives_up_after=20_000), name),
-        after_turn=Progress(),
+        after_turn=OffsetRecovery(),
     )
     thread = threading.Thread(target=consumer.run, name=name)
     thread.start()

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 from django_redis import get_redis_connection
 
-from apps.basket.catalogue import WHOLE, copy_products
 from apps.basket.operations import remove_ordered
+from apps.basket.product_copy import WHOLE, copy_products
 from shared.contracts import Item, ProductArchived, ProductUpdated, RemoveBasketItems
 from shared.testing.messages import received
 from shared.testing.tokens import ALICE

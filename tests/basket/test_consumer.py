@@ -13,9 +13,9 @@ from django.conf import settings
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from apps.basket.catalogue import WHOLE, sold
 from apps.basket.errors import CatalogueIncomplete
-from apps.basket.store import key_of
+from apps.basket.product_copy import WHOLE, sold
+from apps.basket.repository import key_of
 from shared.contracts.topics import BASKET_COMMANDS
 from shared.testing.messages import raw
 from shared.testing.tokens import ALICE

@@ -11,7 +11,7 @@ from apps.basket import operations, queries
 from apps.basket.handlers import HANDLERS
 from apps.basket.inbox import RedisInbox
 from apps.basket.operations import DAYS_REMEMBERED
-from apps.basket.store import key_of
+from apps.basket.repository import key_of
 from shared.messaging.dispatch import dispatch
 from shared.testing.messages import received
 from shared.testing.tokens import ALICE, BOB

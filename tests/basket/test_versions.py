@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from apps.basket import operations, queries
-from apps.basket.store import key_of
+from apps.basket.repository import key_of
 from shared.testing.tokens import ALICE
 from tests.basket.shop import (
     BASKET,

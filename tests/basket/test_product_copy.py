@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from rest_framework.test import APIClient
 
-from apps.basket import operations, progress
-from apps.basket.catalogue import COMPLETE, WHOLE, Copy, copy_products, parse, sold
+from apps.basket import offset_recovery, operations
 from apps.basket.errors import CatalogueIncomplete
+from apps.basket.product_copy import COMPLETE, WHOLE, ProductCopy, copy_products, parse, sold
 from shared.testing.messages import received
 from shared.testing.tokens import ALICE
 from tests.basket.shop import BASKET, CUP, HAT, PEN, UNKNOWN, archive, item_url, offer, quantities, updated
@@ -104,13 +104,13 @@ class TestWhole:
     def test_after_the_last_partition(self, partitions: int, redis: Any) -> None:
         for number in range(partitions):
             assert not redis.exists(WHOLE)
-            progress._complete(partitions, number)
+            offset_recovery._complete(partitions, number)
         assert redis.exists(WHOLE)
 
     def test_as_a_release_before_has_left_it(self, redis: Any) -> None:
         """It said of each partition that it was read, and of the whole nothing."""
         redis.sadd(COMPLETE, *range(6))
-        progress._complete(6)
+        offset_recovery._complete(6)
         assert redis.exists(WHOLE)
 
 
@@ -124,6 +124,6 @@ def test_the_copy_is_a_prefix_of_the_catalogues_history(telling: Telling, redis:
 
         copies = {key.decode(): parse(text) for key, text in redis.hgetall("catalogue").items()}
         assert copies == {
-            key: Copy(event.version, event.is_active, event.currency, event.price, event.name)
+            key: ProductCopy(event.version, event.is_active, event.currency, event.price, event.name)
             for key, event in catalogue.items()
         }

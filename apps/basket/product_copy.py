@@ -20,7 +20,7 @@ WHOLE = "catalogue:whole"  # is there when those are all that the topic has
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class ProductCopy:
     """A product as it was when its event was sent."""
 
     version: int
@@ -33,10 +33,10 @@ class Copy:
         return f"{self.version} {int(self.is_active)} {self.currency} {self.price:.2f} {self.name}"
 
 
-def parse(text: bytes) -> Copy:
+def parse(text: bytes) -> ProductCopy:
     """What `str` wrote; the name comes last since it may hold spaces."""
     version, is_active, currency, price, name = text.decode().split(" ", 4)
-    return Copy(int(version), is_active == "1", currency, Decimal(price), name)
+    return ProductCopy(int(version), is_active == "1", currency, Decimal(price), name)
 
 
 def copy_products(events: Sequence[Received[ProductEvent]]) -> None:
@@ -44,7 +44,7 @@ def copy_products(events: Sequence[Received[ProductEvent]]) -> None:
     args: list[str] = []
     for event in events:
         product = event.message
-        copy = Copy(product.version, product.is_active, product.currency, product.price, product.name)
+        copy = ProductCopy(product.version, product.is_active, product.currency, product.price, product.name)
         args += [product.product_id, str(copy)]
     run("copy_products", [COPIES], args)
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from apps.basket.catalogue import COPIES, WHOLE, Copy, parse
+from apps.basket.product_copy import COPIES, WHOLE, ProductCopy, parse
 from apps.basket.scripts import run
 
 MAX_LINES = 100
@@ -111,7 +111,7 @@ def _basket(version: int, tag: str, found: Sequence[tuple[bytes, int, bytes | No
     return Basket(version, tag, currency, [_line(*line, currency) for line in lines])
 
 
-def _line(product_id: str, quantity: int, copy: Copy | None, currency: str) -> Line:
+def _line(product_id: str, quantity: int, copy: ProductCopy | None, currency: str) -> Line:
     if copy is None:
         return Line(product_id, UNKNOWN_NAME, Decimal("0.00"), quantity, Unavailable.UNKNOWN)
     unavailable = None
