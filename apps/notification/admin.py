@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.notification.models import Notification, NotificationRecord
-from apps.notification.texts import TEXTS, name_of
+from apps.notification.templates import TEMPLATES, name_of
 from shared.admin.options import BoundedPaginator, ReadOnlyAdmin
 
 KEY = re.compile(r"(?P<customer_id>[^\x00]{1,64})\.(?P<number>[0-9]{1,18})")
@@ -25,7 +25,7 @@ class Told(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Every event that customers are told of; not asked of the table, which is long."""
-        return [(name, name) for name in map(name_of, TEXTS)]
+        return [(name, name) for name in map(name_of, TEMPLATES)]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[NotificationRecord]

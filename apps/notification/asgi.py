@@ -6,7 +6,7 @@ from typing import Any
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
-from apps.notification.http import get_threaded_application
+from apps.notification.threaded_asgi import get_threaded_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apps.notification.settings")
 http = get_threaded_application()  # sets Django up: what follows needs its settings

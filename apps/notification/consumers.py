@@ -16,12 +16,12 @@ from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error
 
-from apps.notification.board import board
-from apps.notification.credentials import authenticate, subprotocol
+from apps.notification.authentication import authenticate, subprotocol
 from apps.notification.errors import BadCursor, NotAuthenticated, NotNow, Refused
-from apps.notification.feed import Feed
+from apps.notification.executors import newest_ids
+from apps.notification.hub import hub
 from apps.notification.queries import parse_after
-from apps.notification.threads import newest_ids
+from apps.notification.subscription import Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ class NotificationConsumer(AsyncWebsocketConsumer):
     """One live connection."""
 
     # No channel of its own: it would be a subscription for each socket and a queue that nothing bounds, and a
-    # Redis that is away would refuse the connection. The board listens for all sockets of the process.
+    # Redis that is away would refuse the connection. The hub listens for all sockets of the process.
     channel_layer_alias = "none"
 
-    feed: Feed | None = None
+    subscription: Subscription | None = None
     sender: "asyncio.Task[None] | None" = None
     expiry: asyncio.TimerHandle | None = None
     ending: "asyncio.Task[None] | None" = None
@@ -60,29 +60,31 @@ class NotificationConsumer(AsyncWebsocketConsumer):
         """Accept in any case: only an accepted connection can be closed with a code that says why."""
         try:
             principal = await authenticate(self.scope)
-            feed = await self._open(principal.subject)
+            subscription = await self._open(principal.subject)
         except Refused as refusal:
             logger.info("socket refused: %d %s", refusal.code, refusal)
             await self.accept(subprotocol(self.scope))
             await self.close(refusal.code, str(refusal))
             return
-        logger.info("socket opened", extra={"customer_id": feed.customer_id, "after": feed.last_id})
+        logger.info(
+            "socket opened", extra={"customer_id": subscription.customer_id, "after": subscription.last_id}
+        )
         await self.accept(subprotocol(self.scope))
-        self.sender = asyncio.create_task(feed.run())
+        self.sender = asyncio.create_task(subscription.run())
         self.sender.add_done_callback(self._sender_ended)
         self._expire_at(principal.expires_at)
 
-    async def _open(self, customer_id: str) -> Feed:
+    async def _open(self, customer_id: str) -> Subscription:
         """Join first and look at the rows then: what is written in between is heard of or found."""
         after = self._after()
-        self.feed = feed = Feed(customer_id, self.send)
-        await board().join(feed)
+        self.subscription = subscription = Subscription(customer_id, self.send)
+        await hub().join(subscription)
         try:
             newest = (await newest_ids([customer_id])).get(customer_id, 0)
         except Error as error:
             raise NotNow("The notifications cannot be read right now. Try again shortly.") from error
-        feed.start_after(newest if after is None else min(after, newest), newest)
-        return feed
+        subscription.start_after(newest if after is None else min(after, newest), newest)
+        return subscription
 
     def _after(self) -> int | None:
         query = parse_qs(self.scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -110,8 +112,8 @@ class NotificationConsumer(AsyncWebsocketConsumer):
         logger.info("socket closed", extra={"code": code})
 
     def _leave(self) -> None:
-        if self.feed:
-            board().leave(self.feed)
+        if self.subscription:
+            hub().leave(self.subscription)
         if self.expiry:
             self.expiry.cancel()
         if self.sender:

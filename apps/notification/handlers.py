@@ -5,9 +5,9 @@ from functools import partial
 
 from django.db import transaction
 
-from apps.notification import operations, push
+from apps.notification import broadcast, operations
 from apps.notification.models import Notification
-from apps.notification.texts import TEXTS, money, name_of, reason_of, title_and_body
+from apps.notification.templates import TEMPLATES, money, name_of, reason_of, title_and_body
 from shared import contracts
 from shared.faults import crash_point
 from shared.messaging.dispatch import Handlers
@@ -25,7 +25,7 @@ def notify(batch: Sequence[Received[contracts.OrderEvent]]) -> None:
 
 def _announce(told: Sequence[Notification]) -> None:
     crash_point("notification.before-push")
-    push.push(told)
+    broadcast.broadcast(told)
     crash_point("notification.after-push")
 
 
@@ -46,6 +46,6 @@ def _draft(event: contracts.OrderEvent) -> Notification:
     )
 
 
-HANDLERS: Handlers = dict.fromkeys(TEXTS, notify)
+HANDLERS: Handlers = dict.fromkeys(TEMPLATES, notify)
 # This service sends no messages and so has no relay that would clear its inbox.
 PERIODIC = [Periodic(Purge(old_ids), seconds=EVERY)]

@@ -92,7 +92,7 @@ def measure(api: Api, sockets: int) -> dict[str, Any]:
 
 def tell_steadily(customers: list[str]) -> dict[str, float]:
     """Tell `RATE` customers a second; returns {order id: moment of the commit}."""
-    from tests.notification.story import tell
+    from tests.notification.builders import tell
 
     committed: dict[str, float] = {}
     started = time.monotonic()

@@ -15,9 +15,9 @@ from django.utils import timezone
 from apps.notification.models import Notification
 from shared import contracts
 from shared.testing.tokens import ALICE, MIA, make_token
+from tests.notification.builders import happened, hear, tell
 from tests.notification.client import bearer
 from tests.notification.processes import Api
-from tests.notification.story import happened, hear, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,10 +19,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
 from apps.notification.models import CustomerCursor, Notification
+from tests.notification.builders import tell
 from tests.notification.client import bearer, closed_with, hears_nothing, listening, next_ids
 from tests.notification.conftest import wait_until_it_listens
 from tests.notification.processes import Api, Cable, Redis, free_port, wait_until
-from tests.notification.story import tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,9 +13,9 @@ from apps.notification.models import Notification
 from shared.testing.fixtures import ClientFor
 from shared.testing.tokens import make_token
 from tests.accept import BROWSER
+from tests.notification.builders import tell
 from tests.notification.client import bearer, listening, next_ids
 from tests.notification.processes import Api
-from tests.notification.story import tell
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from shared import contracts
 from shared.messaging import purge
 from shared.messaging.models import InboxMessage
 from shared.messaging.periodic import run_due
-from tests.notification.story import confirmed, happened, hear, tell
+from tests.notification.builders import confirmed, happened, hear, tell
 from tests.own_connection import own_connection
 from tests.retention import oldest_message
 

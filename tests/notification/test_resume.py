@@ -14,13 +14,13 @@ from django.db import connection, connections
 from websockets.asyncio.client import ClientConnection, connect
 
 from apps.notification import consumers
-from apps.notification.board import board
-from apps.notification.threads import THREADS, newest_ids
+from apps.notification.executors import THREADS, newest_ids
+from apps.notification.hub import hub
 from shared import contracts
 from shared.testing.tokens import make_token
+from tests.notification.builders import happened, hear, tell
 from tests.notification.client import SOON, bearer
 from tests.notification.processes import Api
-from tests.notification.story import happened, hear, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -117,13 +117,13 @@ async def test_what_happens_between_the_look_and_the_first_message_comes_at_once
         return found
 
     monkeypatch.setattr(consumers, "newest_ids", look_and_be_told)
-    board.cache_clear()
+    hub.cache_clear()
     header = (b"authorization", f"Bearer {make_token(customer)}".encode())
     socket = WebsocketCommunicator(consumers.NotificationConsumer.as_asgi(), "/?after=0", headers=[header])
     assert await socket.connect(timeout=SOON) == (True, None)
     assert json.loads(await socket.receive_from(timeout=SOON))["id"] == 1
     await socket.disconnect()
-    board.cache_clear()
+    hub.cache_clear()
     await asyncio.wrap_future(THREADS.submit(connections.close_all))
 
 

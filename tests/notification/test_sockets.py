@@ -17,9 +17,9 @@ from websockets.sync.client import connect
 from apps.notification.models import Notification
 from shared import contracts
 from shared.testing.tokens import KEY_ID, make_claims, make_token, realm_key, sign
+from tests.notification.builders import happened, hear, tell
 from tests.notification.client import bearer, closed_with, hears_nothing, listening, next_ids, next_message
 from tests.notification.processes import Api
-from tests.notification.story import happened, hear, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -21,7 +21,7 @@ from tests.system.sockets import PROTOCOL, address, close_code, close_code_of, l
 def test_two_windows_hear_the_same_and_nobody_else_does(
     platform: Platform, shop: Shop, shopper: Shopper, other: Shopper
 ) -> None:
-    """Every connection of a customer gets everything, and only theirs. Red without `news.customer_id` in `Board._announce`."""
+    """Every connection of a customer gets everything, and only theirs. Red without `live.customer_id` in `Hub._announce`."""
     piece, gateway = shop.product(stock=10), platform.urls["gateway"]
     assert shopper.log_in
     assert other.log_in

@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 
 from prometheus_client import Gauge
 
-from apps.notification.feed import Feed
-from apps.notification.layer import GROUP, channel_layer, unpack
-from apps.notification.threads import newest_ids
+from apps.notification.channel_messages import GROUP, channel_layer, unpack
+from apps.notification.executors import newest_ids
+from apps.notification.subscription import Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -27,17 +27,17 @@ RETRY = 2.0  # seconds between two tries to listen
 FIRST_WAIT = 1.0  # seconds that the first sockets of a process wait for it to listen
 
 
-class Board:
+class Hub:
     """The sockets of one process and one event loop."""
 
     def __init__(self) -> None:
-        self._feeds: dict[str, set[Feed]] = {}
+        self._subscriptions: dict[str, set[Subscription]] = {}
         self._tasks: list[asyncio.Task[NoReturn]] = []
         self._listening = asyncio.Event()
 
-    async def join(self, feed: Feed) -> None:
-        """From now on `feed` hears of what is new. A Redis that is away delays this and does not prevent it."""
-        self._feeds.setdefault(feed.customer_id, set()).add(feed)
+    async def join(self, subscription: Subscription) -> None:
+        """From now on `subscription` hears of what is new. A Redis that is away delays this and does not prevent it."""
+        self._subscriptions.setdefault(subscription.customer_id, set()).add(subscription)
         SOCKETS.inc()
         if not self._tasks:
             self._tasks = [asyncio.create_task(_for_ever(job)) for job in (self._listen, self._look)]
@@ -45,14 +45,14 @@ class Board:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._listening.wait(), FIRST_WAIT)
 
-    def leave(self, feed: Feed) -> None:
+    def leave(self, subscription: Subscription) -> None:
         """The socket is gone; safe to repeat."""
-        feeds = self._feeds.get(feed.customer_id, set())
-        if feed in feeds:
-            feeds.remove(feed)
+        subscriptions = self._subscriptions.get(subscription.customer_id, set())
+        if subscription in subscriptions:
+            subscriptions.remove(subscription)
             SOCKETS.dec()
-        if not feeds:
-            self._feeds.pop(feed.customer_id, None)
+        if not subscriptions:
+            self._subscriptions.pop(subscription.customer_id, None)
 
     async def _listen(self) -> None:
         layer = channel_layer()
@@ -67,16 +67,16 @@ class Board:
             await layer.flush()
 
     def _announce(self, message: dict[str, Any]) -> None:
-        for news in unpack(message):
-            for feed in self._feeds.get(news.customer_id, ()):
-                feed.announce(news.id, news.text)
+        for live in unpack(message):
+            for subscription in self._subscriptions.get(live.customer_id, ()):
+                subscription.announce(live.id, live.text)
 
     async def _look(self) -> None:
         await asyncio.sleep(random.uniform(*LOOK_EVERY))  # noqa: S311 - nobody gains by guessing it
-        newest = await newest_ids(list(self._feeds))
+        newest = await newest_ids(list(self._subscriptions))
         for customer_id, last_id in newest.items():
-            for feed in self._feeds.get(customer_id, ()):
-                feed.look(last_id)
+            for subscription in self._subscriptions.get(customer_id, ()):
+                subscription.look(last_id)
 
 
 async def _for_ever(job: Callable[[], Awaitable[None]]) -> NoReturn:
@@ -89,6 +89,6 @@ async def _for_ever(job: Callable[[], Awaitable[None]]) -> NoReturn:
 
 
 @cache
-def board() -> Board:
-    """The board of this process."""
-    return Board()
+def hub() -> Hub:
+    """The hub of this process."""
+    return Hub()

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from apps.notification import push
+from apps.notification import broadcast
+from apps.notification.broadcast import MAX_WAITING, Broadcaster
 from apps.notification.models import Notification
-from apps.notification.push import MAX_WAITING, Pusher
 from tests.notification.processes import Redis
 
 
@@ -41,17 +41,17 @@ def heard(ear: redis.client.PubSub, redis_server: Redis) -> int:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is announced has the time that a busy machine needs."""
-    monkeypatch.setattr(push, "LAST_WORDS", 30.0)
-    monkeypatch.setattr(push, "TIMEOUT", 60.0)
+    monkeypatch.setattr(broadcast, "DRAIN_SECONDS", 30.0)
+    monkeypatch.setattr(broadcast, "TIMEOUT", 60.0)
 
 
 def test_what_was_announced_has_left_when_the_process_ends(
     redis_server: Redis, ear: redis.client.PubSub, told: list[Notification], patient: None
 ) -> None:
-    pusher = Pusher()
+    broadcaster = Broadcaster()
     for _ in range(5):
-        pusher.push(told)
-    pusher.finish()
+        broadcaster.broadcast(told)
+    broadcaster.finish()
     assert heard(ear, redis_server) == 5
 
 
@@ -61,34 +61,34 @@ def test_the_end_does_not_wait_for_a_redis_that_hangs(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(push, "TIMEOUT", 60.0)  # the announcement itself waits for longer
-    assert push.LAST_WORDS < 2
-    pusher = Pusher()
+    monkeypatch.setattr(broadcast, "TIMEOUT", 60.0)  # the announcement itself waits for longer
+    assert broadcast.DRAIN_SECONDS < 2
+    broadcaster = Broadcaster()
     redis_server.freeze()
     try:
         with caplog.at_level(logging.WARNING):
-            pusher.push(told)
+            broadcaster.broadcast(told)
             started = time.monotonic()
-            pusher.finish()
+            broadcaster.finish()
             assert time.monotonic() - started < 15
     finally:
         redis_server.thaw()
-    pusher.finish()
+    broadcaster.finish()
     assert "1 announcements did not leave in time" in caplog.text
 
 
 def test_announcements_do_not_pile_up_while_redis_hangs(
     redis_server: Redis, ear: redis.client.PubSub, told: list[Notification], patient: None
 ) -> None:
-    pusher = Pusher()
+    broadcaster = Broadcaster()
     redis_server.freeze()
     try:
         for _ in range(MAX_WAITING + 30):
-            pusher.push(told)
+            broadcaster.broadcast(told)
     finally:
         redis_server.thaw()
-    pusher.finish()
+    broadcaster.finish()
     assert heard(ear, redis_server) < MAX_WAITING + 10  # one or two may slip through before it hangs
-    pusher.push(told)
-    pusher.finish()
+    broadcaster.broadcast(told)
+    broadcaster.finish()
     assert heard(ear, redis_server) == 1

@@ -10,10 +10,10 @@ import pytest
 from django.db import connection, connections, transaction
 
 from apps.notification import consumers
-from apps.notification.board import SOCKETS, Board
 from apps.notification.consumers import NotificationConsumer
+from apps.notification.executors import THREADS
+from apps.notification.hub import SOCKETS, Hub
 from apps.notification.models import CustomerCursor
-from apps.notification.threads import THREADS
 from tests.notification.client import bearer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,7 +35,7 @@ def threads_of_sockets() -> Iterator[None]:
         closing.result(WAIT_SECONDS)
 
 
-async def connect_and_vanish(customer: str, hub: Board) -> None:
+async def connect_and_vanish(customer: str, hub: Hub) -> None:
     """Do what the server does with a client that went away too long ago: the application is cancelled."""
     token = bearer(customer)["Authorization"].encode()
     scope = {
@@ -53,14 +53,14 @@ async def connect_and_vanish(customer: str, hub: Board) -> None:
 
     serving = asyncio.create_task(NotificationConsumer()(scope, messages.get, send))
     async with asyncio.timeout(WAIT_SECONDS):
-        while customer not in hub._feeds:
+        while customer not in hub._subscriptions:
             assert not serving.done(), serving.result()
             await asyncio.sleep(0.01)
     serving.cancel()
     await asyncio.gather(serving, *_ended(hub), return_exceptions=True)
 
 
-def _ended(hub: Board) -> list[asyncio.Task[Any]]:
+def _ended(hub: Hub) -> list[asyncio.Task[Any]]:
     for task in hub._tasks:
         task.cancel()
     return [*hub._tasks]
@@ -70,12 +70,12 @@ def test_a_client_that_goes_away_while_the_database_is_slow_is_forgotten(
     trusted_realm: None, threads_of_sockets: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody calls `disconnect` then. Red when only `disconnect` leaves the hub."""
-    hub, customer = Board(), str(uuid.uuid4())
-    monkeypatch.setattr(consumers, "board", lambda: hub)
+    hub, customer = Hub(), str(uuid.uuid4())
+    monkeypatch.setattr(consumers, "hub", lambda: hub)
     before = SOCKETS._value.get()
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {CustomerCursor._meta.db_table} IN ACCESS EXCLUSIVE MODE")
         asyncio.run(connect_and_vanish(customer, hub))
-    assert customer not in hub._feeds
+    assert customer not in hub._subscriptions
     assert SOCKETS._value.get() == before

@@ -18,7 +18,7 @@ GROUP = "live"
 TYPE = "notifications.told"
 
 
-class News(NamedTuple):
+class LiveMessage(NamedTuple):
     """A notification as it goes out: whose, which, and the text that a socket sends without another look."""
 
     customer_id: str
@@ -36,6 +36,6 @@ def pack(told: Sequence[Notification]) -> dict[str, Any]:
     return {"type": TYPE, "news": [[row.customer_id, row.id, live_message(row)] for row in told]}
 
 
-def unpack(message: dict[str, Any]) -> Iterator[News]:
+def unpack(message: dict[str, Any]) -> Iterator[LiveMessage]:
     """What `pack` packed."""
-    return (News(*item) for item in message["news"])
+    return (LiveMessage(*item) for item in message["news"])

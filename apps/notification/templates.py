@@ -10,7 +10,7 @@ UNNAMED = "one of the products"  # in an order of which nobody says what its pro
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Template:
     """A title and a body with `{order}`, `{total}`, `{currency}`; `because` follows where a reason is known."""
 
     title: str
@@ -18,26 +18,26 @@ class Text:
     because: str = ""
 
 
-TEXTS: dict[type[contracts.OrderEvent], Text] = {
-    contracts.OrderConfirmed: Text(
+TEMPLATES: dict[type[contracts.OrderEvent], Template] = {
+    contracts.OrderConfirmed: Template(
         title="Order {order} is confirmed",
         body="Thank you! Everything is set aside for you and will be on its way soon. Total: {total} {currency}.",
     ),
-    contracts.OrderRejected: Text(
+    contracts.OrderRejected: Template(
         title="Order {order} could not be placed",
         body="We are sorry: we cannot deliver this order. Nothing is charged.",
         because="The reason: {reason}",
     ),
-    contracts.OrderCancelled: Text(
+    contracts.OrderCancelled: Template(
         title="Order {order} is cancelled",
         body="The order is undone and nothing is charged.",
         because="The reason: {reason}",
     ),
-    contracts.OrderShipped: Text(
+    contracts.OrderShipped: Template(
         title="Order {order} is on its way",
         body="Your parcel has left our house.",
     ),
-    contracts.OrderDelivered: Text(
+    contracts.OrderDelivered: Template(
         title="Order {order} has arrived",
         body="Your parcel was delivered. Enjoy!",
     ),
@@ -51,7 +51,7 @@ def name_of(event: contracts.OrderEvent | type[contracts.OrderEvent]) -> str:
 
 def title_and_body(event: contracts.OrderEvent) -> tuple[str, str]:
     """The words for `event`."""
-    text, reason = TEXTS[type(event)], reason_of(event)
+    text, reason = TEMPLATES[type(event)], reason_of(event)
     body = f"{text.body} {text.because}" if reason and text.because else text.body
     words = {
         "order": event.number or str(event.order_id)[:8],

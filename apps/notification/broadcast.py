@@ -15,7 +15,7 @@ from functools import cache
 
 from prometheus_client import Counter
 
-from apps.notification.layer import GROUP, channel_layer, pack
+from apps.notification.channel_messages import GROUP, channel_layer, pack
 from apps.notification.models import Notification
 
 logger = logging.getLogger(__name__)
@@ -24,18 +24,18 @@ PUSHES = Counter("notification_pushes_total", "Announcements to the API processe
 
 TIMEOUT = 2.0  # seconds for one announcement
 MAX_WAITING = 50  # announcements that wait for Redis; more would only come too late
-LAST_WORDS = 1.0  # seconds that a process which stops gives to what it has said already
+DRAIN_SECONDS = 1.0  # seconds that a process which stops gives to what it has said already
 
 
-class Pusher:
+class Broadcaster:
     """Sends announcements in order from a thread of its own."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._waiting = 0
-        threading.Thread(target=self._loop.run_forever, name="push", daemon=True).start()
+        threading.Thread(target=self._loop.run_forever, name="broadcast", daemon=True).start()
 
-    def push(self, told: Sequence[Notification]) -> None:
+    def broadcast(self, told: Sequence[Notification]) -> None:
         """Announce `told`. Returns at once and never raises for a layer that is away."""
         if self._waiting >= MAX_WAITING:
             PUSHES.labels("dropped").inc()
@@ -57,9 +57,9 @@ class Pusher:
 
     def finish(self) -> None:
         """Let what was announced leave before the process ends."""
-        farewell = asyncio.run_coroutine_threadsafe(self._until_quiet(), self._loop)
+        drained = asyncio.run_coroutine_threadsafe(self._until_quiet(), self._loop)
         try:
-            farewell.result(LAST_WORDS)
+            drained.result(DRAIN_SECONDS)
         except TimeoutError:
             logger.warning("%d announcements did not leave in time", self._waiting)
 
@@ -69,13 +69,13 @@ class Pusher:
 
 
 @cache
-def pusher() -> Pusher:
+def broadcaster() -> Broadcaster:
     """The one pusher of this process, made with the first announcement."""
-    made = Pusher()
+    made = Broadcaster()
     atexit.register(made.finish)
     return made
 
 
-def push(told: Sequence[Notification]) -> None:
+def broadcast(told: Sequence[Notification]) -> None:
     """Announce `told` from wherever this is called."""
-    pusher().push(told)
+    broadcaster().broadcast(told)

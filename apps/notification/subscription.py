@@ -14,10 +14,10 @@ from channels.db import database_sync_to_async
 from django.db import Error
 from prometheus_client import Counter
 
+from apps.notification.executors import THREADS
 from apps.notification.models import Notification
 from apps.notification.queries import told_after
 from apps.notification.serializers import live_message
-from apps.notification.threads import THREADS
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ WAITING = 16  # announcements kept for a socket that is busy; the rest is read f
 Send = Callable[[str], Awaitable[None]]
 
 
-class Feed:
+class Subscription:
     """One customer's notifications after `last_id`, handed to `send` one by one. Not thread-safe."""
 
     def __init__(self, customer_id: str, send: Send) -> None:
