@@ -71,8 +71,8 @@ def _pieces(changes: int) -> Iterator[tuple[list[object], Decimal]]:
 
 def _reprice(ids: list[object], cents: Decimal) -> int:
     from apps.product.models import Product
+    from apps.product.mongodb import mongo
     from apps.product.operations import announce
-    from apps.product.store import mongo
     from apps.product.transactions import in_transaction
     from shared.contracts import ProductUpdated
 

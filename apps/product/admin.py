@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.product import addresses, bulk, imports, operations, queries
+from apps.product import bulk, image_urls, imports, operations, queries
 from apps.product.admin_list import ProductPaginator, found_by, listing_of
 from apps.product.forms import (
     CategoryChoiceForm,
@@ -149,12 +149,12 @@ class ProductAdmin(_ByOperations):
     @admin.display(description="picture")
     def thumbnail(self, product: Product) -> SafeString | str:
         """A small picture, where its address is one that a picture may have."""
-        address = addresses.stored(product.image) if product.image else None
+        address = image_urls.stored(product.image) if product.image else None
         if address is None:
             return ""
         return format_html(
             '<img class="thumbnail" src="{}" alt="{}" loading="lazy" width="48" height="48">',
-            addresses.in_width(address, min(addresses.WIDTHS)).removeprefix(settings.GATEWAY_URL),
+            image_urls.in_width(address, min(image_urls.WIDTHS)).removeprefix(settings.GATEWAY_URL),
             f"Picture of {product.name}",
         )
 

@@ -9,10 +9,10 @@ from django.db.models import Lookup, Q, QuerySet
 from django_mongodb_backend.fields import ArrayField
 
 from apps.product import queries
-from apps.product.listing import Listing, Match
 from apps.product.models import Product
+from apps.product.mongo_list import Match, MongoList
+from apps.product.mongodb import mongo
 from apps.product.search_terms import Term, terms_of
-from apps.product.store import mongo
 from shared.admin.options import COUNTED, BoundedPaginator
 
 COLUMNS = {"pk": "_id", "id": "_id"}  # what MongoDB calls them, where it is something else
@@ -42,7 +42,7 @@ def _has(term: Term) -> Q:
     return literal | Q(*(Q(words__begin=part) for part in term.parts)) if term.parts else literal
 
 
-def listing_of(products: QuerySet[Product]) -> Listing[Product]:
+def listing_of(products: QuerySet[Product]) -> MongoList[Product]:
     """`products` in their order, read from an index: the backend's own `order_by` would sort all of them."""
     compiler: Any = products.query.get_compiler(connection=mongo)
     compiler.pre_sql_setup()
@@ -50,7 +50,7 @@ def listing_of(products: QuerySet[Product]) -> Listing[Product]:
         match = compiler.build_query().match_mql
     except EmptyResultSet:
         match = {"_id": queries.NOBODY}
-    return Listing(Product, {"$and": [{"is_active": EITHER}, match]}, _order_of(products))
+    return MongoList(Product, {"$and": [{"is_active": EITHER}, match]}, _order_of(products))
 
 
 def _order_of(products: QuerySet[Product]) -> dict[str, int]:
@@ -65,7 +65,7 @@ class ProductPaginator(BoundedPaginator):
     """Pages of `listing_of`; of anything but products (the history of one) as elsewhere."""
 
     @cached_property
-    def listing(self) -> Listing[Product] | None:
+    def listing(self) -> MongoList[Product] | None:
         """What is paged."""
         found: Any = self.object_list
         return listing_of(found) if found.model is Product else None

@@ -8,11 +8,11 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from rest_framework.exceptions import APIException, ValidationError
 
-from apps.product import addresses, operations, queries
+from apps.product import image_urls, operations, queries
 from apps.product.errors import TAKEN, ProductNotFound
 from apps.product.imaging import Picture
 from apps.product.models import Product
-from apps.product.store import in_time
+from apps.product.mongodb import in_time
 from apps.product.uploads import FIELD, PictureFormParser, keep_and_show, picture_in
 from shared.http.preconditions import PreconditionFailed
 from shared.http.problems import flatten, is_store_away
@@ -82,13 +82,13 @@ def _as_seen(version: str) -> operations.Precondition:
 
 
 def _page(request: HttpRequest, product: Product, wrong: list[str]) -> HttpResponse:
-    address = addresses.stored(product.image) if product.image else None
+    address = image_urls.stored(product.image) if product.image else None
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "opts": Product._meta,
         "title": f"Picture of {product}",
         "original": product,
-        "picture": address and addresses.in_width(address, addresses.SHOWN),
+        "picture": address and image_urls.in_width(address, image_urls.SHOWN),
         "field": FIELD,
         "taken": TAKEN,
         "wrong": wrong,

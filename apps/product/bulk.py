@@ -16,9 +16,9 @@ from rest_framework.exceptions import APIException
 from apps.product import operations, queries
 from apps.product.errors import Contended, PicturesUnavailable, texts_of
 from apps.product.models import Product
+from apps.product.mongodb import in_time
 from apps.product.operations import ProductFields
 from apps.product.serializers import MAX_CATEGORIES
-from apps.product.store import in_time
 from apps.product.transactions import in_transaction
 from shared.admin.options import SECONDS
 from shared.http.fields import MAX_MONEY

@@ -6,7 +6,7 @@ from bson import ObjectId
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.product import addresses
+from apps.product import image_urls
 from apps.product.currencies import CURRENCIES
 from apps.product.queries import ID
 from shared.http.fields import TextField
@@ -87,7 +87,7 @@ class ReferenceField(serializers.Field[ObjectId, Any, str, Any]):
 
 
 class PictureField(TextField):
-    """The address of a picture (`apps.product.addresses`)."""
+    """The address of a picture (`apps.product.image_urls`)."""
 
     pattern = "^(|https?://.+|/media/.+)$"  # what can be said shortly; the rest is in `addresses`
     broken = "address"
@@ -98,7 +98,7 @@ class PictureField(TextField):
     def to_internal_value(self, data: Any) -> str:
         """The address as it is stored."""
         text = super().to_internal_value(data)
-        address = addresses.stored(text)
+        address = image_urls.stored(text)
         if address is None:
             self.fail("address")
         return address

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 from PIL.Image import Resampling, Transpose
 
-from apps.product.addresses import WIDTHS
 from apps.product.errors import BadPicture, NotAPicture
+from apps.product.image_urls import WIDTHS
 
 TALL = 2  # a picture is at most so many times as tall as wide, in each width
 LEAST_SIDE, MOST_SIDE = 32, 12_000  # pixels

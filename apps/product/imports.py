@@ -14,7 +14,7 @@ from bson import ObjectId
 from django.core import signing
 from django.utils.text import slugify
 
-from apps.product import addresses, queries
+from apps.product import image_urls, queries
 from apps.product.bulk import AGREED_FOR, Row, price_of
 from apps.product.errors import texts_of
 from apps.product.models import MAX_SLUG, Category, Product
@@ -249,6 +249,6 @@ def _rows(products: Sequence[Product]) -> Iterator[Sequence[str]]:
             f"{each.price:.2f}",
             each.currency,
             BETWEEN.join(slugs),
-            addresses.absolute(each.image),
+            image_urls.absolute(each.image),
             "true" if each.is_active else "false",
         )

@@ -12,7 +12,7 @@ from django.utils.text import slugify
 from django_mongodb_backend.query import wrap_database_errors
 from pymongo import UpdateOne
 
-from apps.product import addresses, picture_files, queries
+from apps.product import image_urls, picture_files, queries
 from apps.product.errors import (
     PictureGone,
     PictureMissing,
@@ -23,7 +23,7 @@ from apps.product.errors import (
 )
 from apps.product.imaging import Picture
 from apps.product.models import MAX_SLUG, Category, Product, Revision
-from apps.product.store import mongo
+from apps.product.mongodb import mongo
 from apps.product.transactions import in_transaction
 from shared.contracts import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from shared.history.record import line_of, record, record_all
@@ -171,7 +171,7 @@ def _save_all(products: Sequence[Product]) -> None:
 @in_transaction
 def set_picture(product_id: str, picture: Picture, precondition: Precondition = whatever_it_is) -> Product:
     """Show a picture whose files are kept; raises PictureGone where they are not any more, and as `change_product`."""
-    address = addresses.uploaded(picture.digest, addresses.SHOWN)
+    address = image_urls.uploaded(picture.digest, image_urls.SHOWN)
     try:
         return change_product(product_id, {"image": address}, precondition)
     except PictureMissing:
@@ -402,7 +402,7 @@ def _check_pictures(products: Iterable[Product]) -> None:
     After the transaction's first read, and before `renew`: whoever tidies pictures meanwhile conflicts with it, and
     nobody else waits for the bucket.
     """
-    found = (addresses.UPLOADED.fullmatch(product.image) for product in products)
+    found = (image_urls.UPLOADED.fullmatch(product.image) for product in products)
     for digest in sorted({match["digest"] for match in found if match}):
         if not picture_files.are_kept(digest):
             raise PictureMissing

@@ -16,8 +16,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage, storages
 from django.utils import timezone
 
-from apps.product.addresses import WIDTHS
 from apps.product.errors import PicturesUnavailable
+from apps.product.image_urls import WIDTHS
 from apps.product.imaging import Picture
 from apps.product.media import UNFINISHED
 

@@ -9,12 +9,12 @@ from bson import Decimal128, ObjectId
 from bson.errors import InvalidId
 from django.db.models import Model
 
-from apps.product import addresses
+from apps.product import image_urls
 from apps.product.errors import CategoryNotFound, ProductNotFound
-from apps.product.listing import RANK, Listing, Match
 from apps.product.models import Category, Product, Revision
+from apps.product.mongo_list import RANK, Match, MongoList
+from apps.product.mongodb import mongo
 from apps.product.search_terms import Term, plain, terms_of
-from apps.product.store import mongo
 
 ID = re.compile(r"[0-9a-f]{24}")
 CATALOGUE = "catalogue"
@@ -52,12 +52,12 @@ def revision() -> ObjectId | None:
 
 def shown_pictures(digests: Iterable[str]) -> set[str]:
     """Those of some uploaded pictures that a product shows, archived or not, in whichever width."""
-    places = [addresses.uploaded(digest, width) for digest in digests for width in addresses.WIDTHS]
+    places = [image_urls.uploaded(digest, width) for digest in digests for width in image_urls.WIDTHS]
     shown = Product.objects.filter(image__in=places).values_list("image", flat=True)
-    return {found["digest"] for found in map(addresses.UPLOADED.fullmatch, shown) if found}
+    return {found["digest"] for found in map(image_urls.UPLOADED.fullmatch, shown) if found}
 
 
-def products(wanted: Wanted) -> Listing[Product]:
+def products(wanted: Wanted) -> MongoList[Product]:
     """The products that `wanted` describes, active ones unless it says otherwise.
 
     Newest first unless told; of a search what has it in its name comes before what has it in its description.
@@ -69,13 +69,13 @@ def products(wanted: Wanted) -> Listing[Product]:
         match["price"] = prices
     order = ORDERINGS[wanted.get("ordering", NEWEST)]
     if "search" not in wanted:
-        return Listing(Product, match, order)
+        return MongoList(Product, match, order)
     terms = terms_of(wanted["search"])
     match["$and"] = [_has(term) for term in terms] or [{"_id": NOBODY}]
     if "ordering" in wanted or all(len(term.literal) == 1 for term in terms):
         # So much is found by a letter that ranking would read most of the catalogue, and all of it begins words.
-        return Listing(Product, match, order)
-    return Listing(Product, match, {RANK: 1, **order}, _rank(plain(wanted["search"]), terms))
+        return MongoList(Product, match, order)
+    return MongoList(Product, match, {RANK: 1, **order}, _rank(plain(wanted["search"]), terms))
 
 
 def _category_id(slug: str) -> ObjectId:
@@ -159,9 +159,9 @@ def _id(text: str | ObjectId) -> ObjectId:
     return ObjectId(text)
 
 
-def categories() -> Listing[Category]:
+def categories() -> MongoList[Category]:
     """Every category, by name."""
-    return Listing(Category, {}, {"name_key": 1, "_id": 1})
+    return MongoList(Category, {}, {"name_key": 1, "_id": 1})
 
 
 def categories_of(found: Iterable[Product]) -> Mapping[ObjectId, Category]:

@@ -8,7 +8,7 @@ from bson import ObjectId
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from apps.product import addresses, queries
+from apps.product import image_urls, queries
 from apps.product.errors import TAKEN, SlugTaken, UnknownCategories
 from apps.product.fields import (
     CurrencyField,
@@ -72,7 +72,7 @@ class ProductInput(BodySerializer[Product]):
     price = MoneyField()
     currency = CurrencyField(required=False, help_text="ISO 4217; EUR unless told.")
     categories = serializers.ListField(child=ReferenceField(), required=False, max_length=MAX_CATEGORIES)
-    image = PictureField(required=False, allow_blank=True, max_length=addresses.MAX_LENGTH)
+    image = PictureField(required=False, allow_blank=True, max_length=image_urls.MAX_LENGTH)
     is_active = FlagField(required=False)
 
     def validate_slug(self, slug: str) -> str:
@@ -207,7 +207,7 @@ def show_product(product: Product, categories: Mapping[ObjectId, Category]) -> S
         "price": f"{product.price:.2f}",
         "currency": product.currency,
         "categories": [show_category(categories[key]) for key in product.categories if key in categories],
-        "image": addresses.absolute(product.image),
+        "image": image_urls.absolute(product.image),
         "is_active": product.is_active,
         "version": product.version,
         "created_at": _moment(product.created_at),

@@ -106,10 +106,10 @@ DATABASES = {
     }
 }
 MESSAGING_OUTBOX = "shared.messaging.mongodb.MongoOutbox"
-READINESS = {"database": "apps.product.store.ready"}
-STORE_IS_AWAY = "apps.product.store.is_away"
+READINESS = {"database": "apps.product.mongodb.ready"}
+STORE_IS_AWAY = "apps.product.mongodb.is_away"
 # Around everything else: who is asking is looked up in MongoDB as well.
-MIDDLEWARE = ["apps.product.store.DeadlineMiddleware", *base["MIDDLEWARE"]]
+MIDDLEWARE = ["apps.product.mongodb.DeadlineMiddleware", *base["MIDDLEWARE"]]
 
 
 def places(env: ProductEnvironment) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 from pymongo.errors import PyMongoError
 
 from apps.product.errors import Contended
-from apps.product.store import cause_of, is_away, mongo
+from apps.product.mongodb import cause_of, is_away, mongo
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
-from apps.product import addresses
+from apps.product import image_urls
 from apps.product.admin_picture import picture_page
 from apps.product.pictures import picture
 from apps.product.views import CategoryViewSet, ProductViewSet, uploaded_picture
@@ -20,7 +20,7 @@ router.register("categories", CategoryViewSet, basename="category")
 urlpatterns = [
     path("api/", include(router.urls)),
     path("media/products/<slug:slug>.svg", picture, name="picture"),
-    re_path(rf"^{addresses.UPLOADED.pattern.removeprefix('/')}$", uploaded_picture, name="uploaded-picture"),
+    re_path(rf"^{image_urls.UPLOADED.pattern.removeprefix('/')}$", uploaded_picture, name="uploaded-picture"),
     path(
         "admin/product/product/<str:product_id>/picture/",
         admin.site.admin_view(picture_page),

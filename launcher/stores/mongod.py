@@ -22,7 +22,7 @@ NAME = "mongod"
 NOT_YET_INITIALISED = 94
 PRIMARY_SECONDS = 60
 # A product service that was killed leaves its transaction open, and nobody can change the catalogue before MongoDB
-# ends it. Ours last four seconds at most (apps/product/store.py); MongoDB's own limit is a minute.
+# ends it. Ours last four seconds at most (apps/product/mongodb.py); MongoDB's own limit is a minute.
 TRANSACTION_SECONDS = 15
 
 

@@ -28,7 +28,7 @@ pymongo.monitoring.register(LOG)  # before the first client is made
 @pytest.fixture(autouse=True)
 def empty_store(transactional_db: None) -> Iterator[None]:
     """Every test starts with nothing: Django's own atomic() does nothing on MongoDB, so nothing rolls back."""
-    from apps.product.store import mongo
+    from apps.product.mongodb import mongo
 
     yield
     assert mongo.session is None, "A transaction was left open."
@@ -37,7 +37,7 @@ def empty_store(transactional_db: None) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that a busy machine holds up is answered all the same."""
-    monkeypatch.setattr("apps.product.store.DEADLINE", 60.0)
+    monkeypatch.setattr("apps.product.mongodb.DEADLINE", 60.0)
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +93,7 @@ def own_mongod(tmp_path: Path) -> Iterator[Mongod]:
     """A mongod that the test may kill; this process uses it instead of the platform's."""
     from django.core.management import call_command
 
-    from apps.product.store import mongo
+    from apps.product.mongodb import mongo
 
     mongod = Mongod(tmp_path)
     usual = mongo.settings_dict["HOST"]

@@ -630,7 +630,7 @@ def test_a_mongodb_that_is_away_is_said_so_in_time(
     product = make_product()
     assert mia.get(PRODUCTS).status_code == 200
     own_mongod.kill() if how == "killed" else own_mongod.freeze()
-    monkeypatch.setattr("apps.product.store.DEADLINE", HURRY)
+    monkeypatch.setattr("apps.product.mongodb.DEADLINE", HURRY)
     for client in (mia, signed_in(BOB, "manager")):
         for address in ("/admin/product/", PRODUCTS, f"{PRODUCTS}{product.pk}/change/"):
             started = time.monotonic()
@@ -639,7 +639,7 @@ def test_a_mongodb_that_is_away_is_said_so_in_time(
             assert (answer.status_code, answer["Retry-After"]) == (503, "2"), address
             assert "The database cannot be reached" in answer.content.decode()
     own_mongod.start() if how == "killed" else own_mongod.thaw()
-    monkeypatch.setattr("apps.product.store.DEADLINE", 60.0)
+    monkeypatch.setattr("apps.product.mongodb.DEADLINE", 60.0)
     assert mia.get(PRODUCTS).status_code == 200
 
 

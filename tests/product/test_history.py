@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from apps.product import operations
 from apps.product.models import Product
-from apps.product.store import mongo
+from apps.product.mongodb import mongo
 from shared.auth.actor import Actor, Source, acting
 from shared.history.models import Change
 from shared.messaging.models import OutboxMessage

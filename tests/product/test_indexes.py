@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.product import queries
-from apps.product.listing import Listing
 from apps.product.models import Category, Product
-from apps.product.store import mongo
+from apps.product.mongo_list import MongoList
+from apps.product.mongodb import mongo
 from shared.history.models import Change
 from shared.history.newest import pipeline
 from shared.messaging.models import OutboxMessage
@@ -58,9 +58,9 @@ def stages(plan: Any) -> Iterator[dict[str, Any]]:
             yield from stages(inner)
 
 
-def explained(found: "QuerySet[Any] | Listing[Any]") -> list[dict[str, Any]]:
+def explained(found: "QuerySet[Any] | MongoList[Any]") -> list[dict[str, Any]]:
     """Every stage of how MongoDB would answer."""
-    if isinstance(found, Listing):
+    if isinstance(found, MongoList):
         asked = {
             "aggregate": found.model._meta.db_table,
             "pipeline": found.pipeline(slice(0, 20)),

@@ -58,7 +58,7 @@ def indexes(database: Database[Any]) -> Indexes:
 
 def test_a_migration_that_was_killed_is_run_again(database: Database[Any]) -> None:
     """Wherever it was killed. Red with `CreateModel` in place of `CreateCollection`: the collection is there already."""
-    from apps.product.store import mongo
+    from apps.product.mongodb import mongo
 
     for killed_after in (3, 12, 30):
         assert migrate(database, killed_after) == -signal.SIGKILL
@@ -78,7 +78,7 @@ def test_what_is_there_is_indexed_by_the_migration(make_product: Any, make_categ
     """As a release without sort keys left it. Red when `fill` leaves out what has none, or words of another kind."""
     from django.core.management import call_command
 
-    from apps.product.store import mongo
+    from apps.product.mongodb import mongo
 
     make_product("\u00c4hre C++")
     make_category("\u00d6l")

@@ -16,10 +16,10 @@ from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 from pymongo.errors import ServerSelectionTimeoutError
 
-from apps.product import imaging, operations, picture_files, store, uploads
+from apps.product import imaging, mongodb, operations, picture_files, uploads
 from apps.product.errors import PictureMissing, PicturesUnavailable
 from apps.product.media import MediaFolder
-from apps.product.store import mongo
+from apps.product.mongodb import mongo
 from apps.product.views import pictures
 from tests.product.commands import outbox
 from tests.product.uploads import in_width, saved, two_halves, upload
@@ -319,12 +319,12 @@ def test_readers_wait_less_for_a_bucket(settings: "Settings") -> None:
 )
 def test_only_an_upload_has_long(monkeypatch: pytest.MonkeyPatch, method: str, seconds: float) -> None:
     """And only while MongoDB answers. Red where every request for such an address has it."""
-    monkeypatch.setattr("apps.product.store.DEADLINE", 4.0)
+    monkeypatch.setattr("apps.product.mongodb.DEADLINE", 4.0)
     request: Any = RequestFactory().generic(method, "/api/products/x/picture/")
-    assert store._seconds(request) == seconds
+    assert mongodb._seconds(request) == seconds
 
     def away() -> None:
         raise ServerSelectionTimeoutError
 
-    monkeypatch.setattr(store, "ready", away)
-    assert store._seconds(request) == 4.0
+    monkeypatch.setattr(mongodb, "ready", away)
+    assert mongodb._seconds(request) == 4.0

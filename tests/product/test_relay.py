@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 from django.conf import settings
 
-from apps.product.store import mongo
+from apps.product.mongodb import mongo
 from shared.contracts import ProductUpdated, Topic
 from shared.messaging import kafka
 from shared.messaging.models import OutboxMessage
 from shared.messaging.mongodb import LEASE, STATE, MongoOutbox
 from shared.messaging.relay import BATCH, Relay
-from tests.product.carrying import (
+from tests.product.relay_harness import (
     RelayProcess,
     arrived,
     events_on,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from apps.product.store import DEADLINE
+from apps.product.mongodb import DEADLINE
 from tests.product.commands import outbox
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def test_a_store_that_is_away(
     address = f"/api/products/{make_product().pk}/"
     assert anonymous_client.get("/api/products/").status_code == 200
     own_mongod.kill() if how == "killed" else own_mongod.freeze()
-    monkeypatch.setattr("apps.product.store.DEADLINE", HURRY)
+    monkeypatch.setattr("apps.product.mongodb.DEADLINE", HURRY)
     for method, place in (("get", "/api/products/"), ("patch", address), ("post", "/api/categories/")):
         started = time.monotonic()
         response = getattr(manager_client, method)(place, {"name": "New"})
@@ -46,7 +46,7 @@ def test_a_store_that_is_away(
     assert (ready.status_code, ready.json()["checks"]) == (503, {"database": "unavailable"})
 
     own_mongod.start() if how == "killed" else own_mongod.thaw()
-    monkeypatch.setattr("apps.product.store.DEADLINE", 60.0)
+    monkeypatch.setattr("apps.product.mongodb.DEADLINE", 60.0)
     assert _eventually_ready(anonymous_client)
     changed = manager_client.patch(address, {"name": "After"})
     assert changed.status_code == 200

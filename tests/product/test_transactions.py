@@ -107,7 +107,7 @@ def test_who_was_killed_in_a_transaction_keeps_the_catalogue_for_seconds(make_pr
     """MongoDB does not notice that a client is gone. Red without `transactionLifetimeLimitSeconds`: it is a minute."""
     from apps.product.errors import Contended
     from apps.product.models import Product, Revision
-    from apps.product.store import mongo
+    from apps.product.mongodb import mongo
 
     make_product("Before")
     client = mongo.connection
@@ -255,7 +255,7 @@ def test_a_commit_that_conflicts_is_done_from_the_start(
 def test_a_commit_that_fails_for_good_leaves_no_session_behind(
     monkeypatch: pytest.MonkeyPatch, make_product: "MakeProduct"
 ) -> None:
-    from apps.product.store import mongo
+    from apps.product.mongodb import mongo
 
     BrokenCommit(monkeypatch, "SomethingElse", after=False)
     with pytest.raises(OperationFailure):

@@ -62,8 +62,10 @@ class DemoCategory:
 @cache
 def categories() -> tuple[DemoCategory, ...]:
     """All of it."""
-    shelves = tomllib.loads(SOURCE.read_text(encoding="utf-8"))["category"]
-    return tuple(DemoCategory(shelf["name"], _products(shelf)) for shelf in shelves)
+    demo_categories = tomllib.loads(SOURCE.read_text(encoding="utf-8"))["category"]
+    return tuple(
+        DemoCategory(demo_category["name"], _products(demo_category)) for demo_category in demo_categories
+    )
 
 
 @cache
@@ -72,9 +74,9 @@ def by_slug() -> dict[str, DemoProduct]:
     return {product.slug: product for category in categories() for product in category.products}
 
 
-def _products(shelf: dict[str, list[str]]) -> tuple[DemoProduct, ...]:
-    tints, inks = cycle(shelf["tints"]), cycle(shelf["inks"])
-    return tuple(_product(entry, next(tints), next(inks)) for entry in shelf["products"])  # type: ignore[arg-type]
+def _products(demo_category: dict[str, list[str]]) -> tuple[DemoProduct, ...]:
+    tints, inks = cycle(demo_category["tints"]), cycle(demo_category["inks"])
+    return tuple(_product(entry, next(tints), next(inks)) for entry in demo_category["products"])  # type: ignore[arg-type]
 
 
 def _product(entry: dict[str, str], tints: str, inks: str) -> DemoProduct:

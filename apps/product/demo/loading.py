@@ -15,33 +15,35 @@ CURRENCY = "EUR"
 
 
 @in_transaction
-def load(shelf: DemoCategory) -> int:
-    """Bring in what is missing of `shelf`, in one transaction; returns how many products that were."""
-    if not Category.objects.filter(pk=shelf.id).exists():
-        category = Category(pk=shelf.id, name=shelf.name)
+def load(demo_category: DemoCategory) -> int:
+    """Bring in what is missing of `demo_category`, in one transaction; returns how many products that were."""
+    if not Category.objects.filter(pk=demo_category.id).exists():
+        category = Category(pk=demo_category.id, name=demo_category.name)
         category.slug = free_slug(category)
         category.save(force_insert=True)
         record(category, "created", {"name": (None, category.name), "slug": (None, category.slug)})
         renew()
     known = set(
-        Product.objects.filter(pk__in=[item.id for item in shelf.products]).values_list("pk", flat=True)
+        Product.objects.filter(pk__in=[item.id for item in demo_category.products]).values_list(
+            "pk", flat=True
+        )
     )
-    missing = [_product(shelf, item) for item in shelf.products if item.id not in known]
+    missing = [_product(demo_category, item) for item in demo_category.products if item.id not in known]
     if missing:
         Product.objects.bulk_create(missing)
         announce(ProductCreated, missing)
     return len(missing)
 
 
-def _product(shelf: DemoCategory, item: DemoProduct) -> Product:
-    came_at = OPENED_AT + timedelta(hours=_place(shelf, item))
+def _product(demo_category: DemoCategory, item: DemoProduct) -> Product:
+    came_at = OPENED_AT + timedelta(hours=_place(demo_category, item))
     product = Product(
         pk=item.id,
         name=item.name,
         description=item.description,
         price=item.price,
         currency=CURRENCY,
-        categories=[shelf.id],
+        categories=[demo_category.id],
         image=item.image,
         created_at=came_at,
         updated_at=came_at,
@@ -51,7 +53,7 @@ def _product(shelf: DemoCategory, item: DemoProduct) -> Product:
     return product
 
 
-def _place(shelf: DemoCategory, item: DemoProduct) -> int:
-    # The shelves take turns, so that the newest products show something of each.
-    shelves = catalogue.categories()
-    return shelf.products.index(item) * len(shelves) + shelves.index(shelf)
+def _place(demo_category: DemoCategory, item: DemoProduct) -> int:
+    # The categories take turns, so that the newest products show something of each.
+    demo_categories = catalogue.categories()
+    return demo_category.products.index(item) * len(demo_categories) + demo_categories.index(demo_category)

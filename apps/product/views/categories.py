@@ -13,9 +13,9 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
-from apps.product.answers import Counted, answer_read, answer_write, precondition
 from apps.product.errors import Contended
 from apps.product.models import Category
+from apps.product.responses import Counted, answer_read, answer_write, precondition
 from apps.product.serializers import (
     CategoryFilters,
     CategoryInput,

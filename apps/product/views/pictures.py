@@ -7,8 +7,8 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from apps.product import picture_files
-from apps.product.addresses import WIDTHS
 from apps.product.errors import PicturesUnavailable
+from apps.product.image_urls import WIDTHS
 from shared.http.preconditions import PreconditionFailed, conditional
 from shared.http.problems import answer_of
 

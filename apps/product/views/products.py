@@ -13,11 +13,12 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from apps.product import operations, queries
-from apps.product.answers import Counted, answer_read, answer_write, page_of, precondition
 from apps.product.currencies import CURRENCIES
 from apps.product.errors import Contended, ManagersChoose, NotAPicture, PicturesBusy, PicturesUnavailable
 from apps.product.imaging import Picture
 from apps.product.models import Product
+from apps.product.mongodb import in_time
+from apps.product.responses import Counted, answer_read, answer_write, page_of, precondition
 from apps.product.serializers import (
     PictureInput,
     ProductFilters,
@@ -28,7 +29,6 @@ from apps.product.serializers import (
     show_product,
     show_products,
 )
-from apps.product.store import in_time
 from apps.product.uploads import FIELD, PictureFormParser, keep_and_show, picture_in
 from apps.product.views.openapi import DONE, PRODUCT_ID
 from shared.auth.drf import IsManager, ReadOnly

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from apps.product.indexing import fill
+from apps.product.mongodb import mongo
 from apps.product.operations import renew
-from apps.product.store import mongo
 from apps.product.transactions import in_transaction
 
 

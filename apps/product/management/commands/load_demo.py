@@ -16,16 +16,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One transaction for each category."""
-        shelves = catalogue.categories()
+        demo_categories = catalogue.categories()
         added = 0
-        for count, shelf in enumerate(shelves, 1):
+        for count, demo_category in enumerate(demo_categories, 1):
             with acting(command("load_demo")):
-                new = load(shelf)
+                new = load(demo_category)
             added += new
             self.stdout.write(
-                f"[{count}/{len(shelves)}] {shelf.name}: {len(shelf.products)} products, {new} new"
+                f"[{count}/{len(demo_categories)}] {demo_category.name}: {len(demo_category.products)} products, {new} new"
             )
-        total = sum(len(shelf.products) for shelf in shelves)
+        total = sum(len(demo_category.products) for demo_category in demo_categories)
         self.stdout.write(
-            f"The demonstration has {total} products in {len(shelves)} categories; {added} were new."
+            f"The demonstration has {total} products in {len(demo_categories)} categories; {added} were new."
         )

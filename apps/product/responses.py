@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.product import operations
-from apps.product.listing import Listing
-from apps.product.pages import SHELF
+from apps.product.mongo_list import MongoList
+from apps.product.response_cache import CACHE
 from apps.product.serializers import Shown
 from shared.http.preconditions import Preconditions, about, conditional, refuse_failed, strong_tag
 from shared.http.renderers import JSONRenderer
@@ -26,12 +26,12 @@ def encoded(shown: Any) -> bytes:
 class Counted:
     """A listing that is not counted twice while the catalogue stays as it is."""
 
-    listing: Listing[Any]
+    listing: MongoList[Any]
 
     def count(self) -> int:
         """How many there are."""
         what = f"{self.listing.model.__name__} {self.listing.match!r}"
-        return SHELF.count(what, self.listing.count)
+        return CACHE.count(what, self.listing.count)
 
     def __getitem__(self, part: slice) -> list[Any]:
         return self.listing[part]
@@ -41,10 +41,10 @@ def answer_read(request: Request, render: Callable[[], Shown]) -> HttpResponseBa
     """What `render` makes, or made for the same address since the catalogue last changed; 304 where it is known."""
     if not _wants_json(request):
         return page_of(render())
-    page = SHELF.page(request.get_full_path(), lambda: encoded(render()))
+    cached = CACHE.response(request.get_full_path(), lambda: encoded(render()))
     # Who keeps answers of several addresses must not show them beside each other where the catalogue changed between.
-    label = {"Catalogue-Revision": page.revision} if page.revision else {"Cache-Control": "no-cache"}
-    return conditional(request, _json(page.body, headers=label), page.tag)
+    label = {"Catalogue-Revision": cached.revision} if cached.revision else {"Cache-Control": "no-cache"}
+    return conditional(request, _json(cached.body, headers=label), cached.tag)
 
 
 def answer_write(

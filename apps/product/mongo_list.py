@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from django.db.models import Model
 from django_mongodb_backend.queryset import RawQuerySet
 
-from apps.product.store import mongo
+from apps.product.mongodb import mongo
 
 RANK = "rank"
 UNSEEN = ["words", "name_key", RANK]  # what no list shows need not be sent
@@ -21,7 +21,7 @@ Match = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing(Generic[M]):
+class MongoList(Generic[M]):
     """What matches, in an order that leaves no two documents equal; an index should hold both."""
 
     model: type[M]

@@ -18,12 +18,12 @@ from bson import ObjectId
 from apps.product import queries
 from shared.http.preconditions import strong_tag
 
-KEPT_BYTES = 16 * 1024 * 1024
+CACHE_BYTES = 16 * 1024 * 1024
 LONGEST_KEY = 500  # characters of an address: nobody asks a longer one twice
 MOST_COUNTS = 1000  # that are kept; beyond them it is counted anew
 
 
-class Page(NamedTuple):
+class CachedResponse(NamedTuple):
     """An answer as it is sent; `revision` is the state of the catalogue that it shows, empty where it may show two."""
 
     body: bytes
@@ -38,29 +38,29 @@ class _Counts(threading.local):
     new: dict[str, int]
 
 
-class Shelf:
-    """The pages of one process; thread-safe. The page that was not asked for longest goes first."""
+class ResponseCache:
+    """The responses of one process; thread-safe. The one that was not asked for longest goes first."""
 
-    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, kept_bytes: int = CACHE_BYTES) -> None:
         self._kept_bytes = kept_bytes
         self._bytes = 0
         self._revision: ObjectId | None = None
-        self._pages: OrderedDict[str, Page] = OrderedDict()
+        self._responses: OrderedDict[str, CachedResponse] = OrderedDict()
         self._counts: dict[str, int] = {}
         self._rendering = _Counts()
         self._lock = threading.Lock()
 
-    def page(self, key: str, render: Callable[[], bytes]) -> Page:
-        """The page that `render` makes, or made since the catalogue last changed."""
+    def response(self, key: str, render: Callable[[], bytes]) -> CachedResponse:
+        """The response that `render` makes, or made since the catalogue last changed."""
         revision = queries.revision()
-        page = self._find(revision, key)
-        if page is None:
+        response = self._find(revision, key)
+        if response is None:
             body = self._rendered(revision, render)
             is_of_one_state = queries.revision() == revision  # nothing changed between the queries
-            page = Page(body, strong_tag(body), str(revision) if is_of_one_state else "")
+            response = CachedResponse(body, strong_tag(body), str(revision) if is_of_one_state else "")
             if is_of_one_state:
-                self._keep(revision, key, page)
-        return page
+                self._keep(revision, key, response)
+        return response
 
     def count(self, what: str, ask: Callable[[], int]) -> int:
         """How many `ask` counts, or counted of the revision that is being rendered; `what` names what is counted."""
@@ -83,28 +83,28 @@ class Shelf:
         finally:
             self._rendering.known = None
 
-    def _find(self, revision: ObjectId | None, key: str) -> Page | None:
+    def _find(self, revision: ObjectId | None, key: str) -> CachedResponse | None:
         with self._lock:
-            if revision is None or revision != self._revision or key not in self._pages:
+            if revision is None or revision != self._revision or key not in self._responses:
                 return None
-            self._pages.move_to_end(key)
-            return self._pages[key]
+            self._responses.move_to_end(key)
+            return self._responses[key]
 
-    def _keep(self, revision: ObjectId | None, key: str, page: Page) -> None:
+    def _keep(self, revision: ObjectId | None, key: str, response: CachedResponse) -> None:
         if revision is None or len(key) > LONGEST_KEY:
             return
         with self._lock:
             if revision != self._revision:
-                self._pages.clear()
+                self._responses.clear()
                 self._counts = {}  # not cleared: a thread may go by what was counted of the revision before
                 self._bytes, self._revision = 0, revision
             if len(self._counts) < MOST_COUNTS:
                 self._counts.update(self._rendering.new)
-            if key not in self._pages:
-                self._pages[key] = page
-                self._bytes += len(page.body)
+            if key not in self._responses:
+                self._responses[key] = response
+                self._bytes += len(response.body)
             while self._bytes > self._kept_bytes:
-                self._bytes -= len(self._pages.popitem(last=False)[1].body)
+                self._bytes -= len(self._responses.popitem(last=False)[1].body)
 
 
-SHELF = Shelf()
+CACHE = ResponseCache()
