@@ -18,7 +18,7 @@ Command = Callable[["Saga"], Message]
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long an answer may take: `timeout` seconds, doubled with each of `retries`, `longest` at most."""
 
     timeout: float
@@ -37,7 +37,7 @@ class Ask:
     command: Command
     done: Kinds = ()
     refused: Kinds = ()
-    patience: Patience = field(default_factory=lambda: Patience(10, 2))
+    retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(10, 2))
 
 
 @dataclass(frozen=True, slots=True)

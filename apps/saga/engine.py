@@ -61,7 +61,7 @@ def wake(saga: Saga, definition: Definition, now: datetime, *, by_hand: bool = F
     if _is_gone(saga, definition):
         return _leave_gone_step(saga, definition, now)
     ask, record = _current(saga, definition), _record(saga, definition, saga.step)
-    if by_hand or record["attempts"] <= ask.patience.retries:
+    if by_hand or record["attempts"] <= ask.retry.retries:
         saga.note(now, "woken by hand" if by_hand else "timed out", f"{saga.step}: asked again")
         return [_ask(saga, record, ask, now)]
     record["error"] = TIMED_OUT
@@ -211,7 +211,7 @@ def _steps_before(saga: Saga, definition: Definition) -> int:
 def _ask(saga: Saga, record: dict[str, Any], ask: Ask, now: datetime) -> Message:
     record["attempts"] += 1
     saga.is_stuck = False
-    saga.deadline = now + timedelta(seconds=ask.patience.wait(record["attempts"]))
+    saga.deadline = now + timedelta(seconds=ask.retry.wait(record["attempts"]))
     return ask.command(saga)
 
 

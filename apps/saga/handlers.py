@@ -4,17 +4,16 @@ Where it cannot (somebody else has the saga, it failed before, older events wait
 woken once for whatever a batch leaves.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from apps.saga import orchestrator
+from apps.saga import orchestrator, waiting_events
 from apps.saga.dead_letters import collect, outlived
 from apps.saga.errors import Unwritable
 from apps.saga.models import Saga
@@ -31,10 +30,6 @@ from shared.messaging.purge import EVERY, Purge
 Events = Sequence[Received[AboutOrder]]
 M = TypeVar("M", bound=AboutOrder)
 Submitted = Sequence[Received[contracts.OrderSubmitted]]
-
-
-class UnknownSaga(Exception):
-    """An event names an order that no saga is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +79,9 @@ def _once_more_where_unwritable(batch: Sequence[Received[M]]) -> Iterator[list[R
         transaction.on_commit(lambda: _unwritable.difference_update(received.id for received in batch))
 
 
-# One parameter for all rows, and no look for their sagas before: an event of none is not among what comes back.
-STORE = """
-    INSERT INTO saga_sagaevent (order_id, message_id, type, data, traceparent, received_at)
-    SELECT event.order_id, message_id, type, data, event.traceparent, clock_timestamp()
-    FROM ROWS FROM (json_to_recordset(%s::json) AS
-        (order_id uuid, message_id text, type text, data jsonb, traceparent text)) WITH ORDINALITY AS event
-    JOIN saga_saga AS saga ON saga.order_id = event.order_id
-    ORDER BY ordinality
-    RETURNING order_id
-"""
-
-
 def move_later(batch: Events) -> None:
     """Write events down for a worker, and see to it that one is woken; raises UnknownSaga."""
-    with connection.cursor() as cursor:
-        cursor.execute(STORE, [json.dumps([_event(received) for received in batch])])
-        stored = {row[0] for row in cursor.fetchall()}
-    missing = {received.message.order_id for received in batch} - stored
-    if missing:
-        raise UnknownSaga(f"No saga is about order {', '.join(str(order_id) for order_id in missing)}.")
+    waiting_events.store(batch)
     transaction.on_commit(wake)
 
 
@@ -128,16 +106,6 @@ def _saga(received: Received[contracts.OrderSubmitted]) -> Saga:
         ],
         traceparent=received.traceparent or "",
     )
-
-
-def _event(received: Received[AboutOrder]) -> dict[str, Any]:
-    return {
-        "order_id": str(received.message.order_id),
-        "message_id": received.id,
-        "type": received.message.TYPE,
-        "data": received.message.model_dump(mode="json", exclude_none=True),
-        "traceparent": received.traceparent or "",
-    }
 
 
 HANDLERS: Handlers = {contracts.OrderSubmitted: start, **dict.fromkeys(PLACEMENT.events, move)}

@@ -6,7 +6,7 @@
 A payment step would go between reserving and committing: one more row, with its compensation.
 """
 
-from apps.saga.definition import Ask, Definition, Patience, Step
+from apps.saga.definition import Ask, Definition, RetryPolicy, Step
 from apps.saga.models import Saga
 from shared.contracts import (
     CancelOrder,
@@ -29,11 +29,11 @@ from shared.contracts import (
     StockReserved,
 )
 
-UNTIL_IT_WORKS = Patience(timeout=5, retries=60)  # half an hour, then somebody has to look
+UNTIL_DONE = RetryPolicy(timeout=5, retries=60)  # half an hour, then somebody has to look
 
 
 def items(saga: Saga) -> tuple[Item, ...]:
-    """What was ordered."""
+    """The ordered products and quantities."""
     return tuple(Item(product_id=item["product_id"], quantity=item["quantity"]) for item in saga.items)
 
 
@@ -50,33 +50,33 @@ def quoted_items(saga: Saga) -> tuple[QuotedItem, ...]:
 
 
 def reserve(saga: Saga) -> Message:
-    """Hold it."""
+    """ReserveStock: hold every line of the order, with the product versions it was priced by."""
     return ReserveStock(order_id=saga.order_id, items=quoted_items(saga))
 
 
 def commit(saga: Saga) -> Message:
-    """Sell it."""
+    """CommitStock: the pivot, what is held is sold to the order."""
     return CommitStock(order_id=saga.order_id, items=items(saga))
 
 
 def release(saga: Saga) -> Message:
-    """Give back what is held, put back what was sold."""
+    """ReleaseStock: make held lines available again, put sold ones back on hand."""
     return ReleaseStock(order_id=saga.order_id, items=items(saga))
 
 
 def confirm(saga: Saga) -> Message:
-    """Tell the customer."""
+    """ConfirmOrder: its event tells the customer that the order is confirmed."""
     return ConfirmOrder(order_id=saga.order_id)
 
 
 def undo_order(saga: Saga) -> Message:
-    """Cancelled where somebody asked for it, rejected otherwise."""
+    """CancelOrder where somebody asked for it, RejectOrder otherwise, with the saga's reason."""
     kind = CancelOrder if saga.cancel_requested else RejectOrder
     return kind(order_id=saga.order_id, reason=saga.reason or None)
 
 
 def remove_from_basket(saga: Saga) -> Message:
-    """What was ordered leaves the basket."""
+    """RemoveBasketItems: what was ordered leaves the basket; nobody answers."""
     return RemoveBasketItems(order_id=saga.order_id, customer_id=saga.customer_id, items=items(saga))
 
 
@@ -89,21 +89,21 @@ PLACEMENT = Definition(
         Step(
             "submit-order",
             forward=None,
-            backward=Ask(undo_order, done=(OrderRejected, OrderCancelled), patience=UNTIL_IT_WORKS),
+            backward=Ask(undo_order, done=(OrderRejected, OrderCancelled), retry=UNTIL_DONE),
         ),
         Step(
             "reserve-stock",
             forward=Ask(reserve, done=(StockReserved,), refused=(StockRejected, StockReleased)),
-            backward=Ask(release, done=(StockReleased,), patience=UNTIL_IT_WORKS),
+            backward=Ask(release, done=(StockReleased,), retry=UNTIL_DONE),
         ),
         Step(
             "commit-stock",
             forward=Ask(commit, done=(StockCommitted,), refused=(StockRejected, StockReleased)),
-            backward=Ask(release, done=(StockReleased,), patience=UNTIL_IT_WORKS),
+            backward=Ask(release, done=(StockReleased,), retry=UNTIL_DONE),
             covers=("reserve-stock",),
             pivot=True,
         ),
-        Step("confirm-order", forward=Ask(confirm, done=(OrderConfirmed,), patience=UNTIL_IT_WORKS)),
+        Step("confirm-order", forward=Ask(confirm, done=(OrderConfirmed,), retry=UNTIL_DONE)),
         Step("remove-from-basket", forward=Ask(remove_from_basket)),
     ),
 )

@@ -41,7 +41,7 @@ CELERY_TASK_DEFAULT_QUEUE = WAKE_UPS
 # Deadlines do not stand behind wake-ups: a worker takes from its queues in turn.
 CELERY_TASK_QUEUES = (Queue(WAKE_UPS), Queue(DEADLINES))
 CELERY_TASK_ROUTES = {"apps.saga.tasks.sweep": {"queue": DEADLINES}}
-CELERY_BEAT_SCHEDULER = "apps.saga.processes:PulsingScheduler"
+CELERY_BEAT_SCHEDULER = "apps.saga.celery_health:HeartbeatScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = SWEEP_SECONDS
 CELERY_BEAT_SCHEDULE = {
     # It never expires, since the next one would stand behind it just as long; not many are let wait (`processes`).

@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from apps.saga import broker, orchestrator
-from apps.saga.processes import logger
+from apps.saga.celery_health import logger
 from shared.faults import crash_point
 
 TASK_SECONDS = 2.0

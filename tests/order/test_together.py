@@ -55,9 +55,9 @@ def door(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
         door = Door(client_for, threads)
         write = order_writer._write
 
-        def counted(rows: Any, *patience: Any) -> Any:
+        def counted(rows: Any, *lock_timeout: Any) -> Any:
             door.written.append(len(rows))
-            return write(rows, *patience)
+            return write(rows, *lock_timeout)
 
         monkeypatch.setattr(order_writer, "_write", counted)
 
@@ -134,9 +134,9 @@ def test_an_answer_that_was_lost(client_for: ClientFor, monkeypatch: pytest.Monk
     """What was committed is not said to have failed, nor written twice. Red without the look for the order's own id."""
     write = order_writer._write
 
-    def lost(rows: Any, patience: str | None = None) -> Any:
-        placed = write(rows, patience)
-        if patience:
+    def lost(rows: Any, lock_timeout: str | None = None) -> Any:
+        placed = write(rows, lock_timeout)
+        if lock_timeout:
             raise DatabaseError("The answer was lost.")
         return placed
 

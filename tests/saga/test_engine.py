@@ -9,7 +9,7 @@ import pytest
 
 from apps.saga import engine
 from apps.saga.models import STUCK, Saga
-from apps.saga.placement import PLACEMENT, UNTIL_IT_WORKS
+from apps.saga.placement import PLACEMENT, UNTIL_DONE
 from shared import contracts as c
 
 ORDER = UUID("0193a000-0000-7000-8000-000000000001")
@@ -155,15 +155,15 @@ def test_after_the_pivot_a_step_is_repeated_and_never_undone(story: Story) -> No
     """The stock is sold: the order is confirmed however long it takes, and silence is admitted, not hidden."""
     for what in ("reserved", "committed"):
         story.tell(what)
-    sent = [story.tell(WAIT) for _ in range(UNTIL_IT_WORKS.retries)]
-    assert sent == [["confirm"]] * UNTIL_IT_WORKS.retries
+    sent = [story.tell(WAIT) for _ in range(UNTIL_DONE.retries)]
+    assert sent == [["confirm"]] * UNTIL_DONE.retries
     assert story.tell(WAIT) == []
     assert story.saga.shown_status == STUCK
 
 
 def test_a_stuck_saga_goes_on_with_the_answer(story: Story) -> None:
     """Stuck is not lost: the late answer takes it on, and so does a manager."""
-    for what in ["reserved", "committed", *[WAIT] * (UNTIL_IT_WORKS.retries + 1)]:
+    for what in ["reserved", "committed", *[WAIT] * (UNTIL_DONE.retries + 1)]:
         story.tell(what)
     assert [type(m) for m in engine.wake(story.saga, PLACEMENT, story.now, by_hand=True)] == [c.ConfirmOrder]
     assert story.saga.shown_status == "running"
@@ -174,7 +174,7 @@ def test_a_stuck_saga_goes_on_with_the_answer(story: Story) -> None:
 def test_compensation_that_gets_no_answer_is_stuck_not_forgotten(story: Story) -> None:
     """Given up silently, stock would stay held for ever."""
     story.tell("cancel")
-    for _ in range(UNTIL_IT_WORKS.retries + 1):
+    for _ in range(UNTIL_DONE.retries + 1):
         story.tell(WAIT)
     assert story.saga.shown_status == STUCK
     assert story.tell("released") == ["cancel"]
@@ -188,8 +188,8 @@ def test_waiting_grows_and_is_bounded(story: Story) -> None:
         waits.append((story.saga.deadline - story.now).total_seconds())  # type: ignore[operator]
         story.tell(WAIT)
     assert waits == sorted(waits)
-    assert waits[0] == UNTIL_IT_WORKS.timeout
-    assert waits[-1] == UNTIL_IT_WORKS.longest
+    assert waits[0] == UNTIL_DONE.timeout
+    assert waits[-1] == UNTIL_DONE.longest
 
 
 def test_what_the_customer_reads(story: Story) -> None:

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.saga import engine, handlers, orchestrator
+from apps.saga import engine, handlers, orchestrator, waiting_events
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import PLACEMENT
 from shared import contracts as c
@@ -275,7 +275,7 @@ def test_a_second_submission_changes_nothing() -> None:
 
 def test_an_event_without_a_saga_is_refused() -> None:
     """The consumer tries it again for a while, then it is a dead letter."""
-    with pytest.raises(handlers.UnknownSaga):
+    with pytest.raises(waiting_events.UnknownSaga):
         take(c.StockReserved(order_id=uuid4()))
     assert not SagaEvent.objects.exists()
 

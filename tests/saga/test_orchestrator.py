@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.saga import handlers, orchestrator, updates
+from apps.saga import handlers, orchestrator, updates, waiting_events
 from apps.saga.models import Saga, SagaEvent
 from apps.saga.placement import PLACEMENT
 from shared import contracts as c
@@ -398,7 +398,7 @@ def test_sagas_are_looked_up_and_not_all_read() -> None:
 
 def test_an_event_without_a_saga_is_refused() -> None:
     """The consumer tries it again for a while, then it is a dead letter."""
-    with pytest.raises(handlers.UnknownSaga):
+    with pytest.raises(waiting_events.UnknownSaga):
         tell(c.StockReserved(order_id=uuid4()))
     assert not SagaEvent.objects.exists()
 

@@ -21,7 +21,7 @@ from django.db.backends.signals import connection_created
 from django.utils import timezone
 from redis import Redis
 
-from apps.saga import broker, handlers, orchestrator, processes, tasks
+from apps.saga import broker, celery_health, handlers, orchestrator, tasks
 from apps.saga.broker import DEADLINES, WAKE_UPS
 from apps.saga.celery import app
 from apps.saga.models import Saga, SagaEvent
@@ -151,7 +151,7 @@ class TestWhatIsSent:
         assert redis.ttl(broker.FLAG) in range(1, 6)
 
     def test_a_worker_that_is_away_does_not_fill_redis(self, redis: "Redis") -> None:
-        scheduler = processes.PulsingScheduler(app=app, lazy=True)
+        scheduler = celery_health.HeartbeatScheduler(app=app, lazy=True)
         scheduler.setup_schedule()
         for _ in range(3 * broker.MOST_WAITING):
             tasks.wake()
@@ -284,8 +284,8 @@ def test_deadlines_are_looked_for_often_and_on_a_queue_of_their_own() -> None:
 
 def test_a_worker_that_waits_for_redis_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """While Redis is away its silence is right, and once it is back Celery needs a while. Red without `is_redis_away`."""
-    monkeypatch.setattr(processes, "ANSWER_SECONDS", 20.0)
-    heartbeat = Heartbeat(0.1, processes.is_redis_away)
+    monkeypatch.setattr(celery_health, "ANSWER_SECONDS", 20.0)
+    heartbeat = Heartbeat(0.1, celery_health.is_redis_away)
     time.sleep(0.2)
     assert not heartbeat.is_alive(), "Redis is there, and it does nothing"
     nowhere = settings.ENVIRONMENT.model_copy(update={"redis_url": nobody()})
@@ -295,7 +295,7 @@ def test_a_worker_that_waits_for_redis_is_not_started_again(monkeypatch: pytest.
 
 def test_a_worker_is_not_started_again_because_beat_is_away(redis: "Redis") -> None:
     """Nobody sends anything: its silence is right, until something waits. Red without `has_nothing_to_do`."""
-    heartbeat = Heartbeat(0.1, processes.WORKER._is_excused)
+    heartbeat = Heartbeat(0.1, celery_health.WORKER._is_excused)
     time.sleep(0.2)
     assert heartbeat.is_alive()
     redis.rpush(DEADLINES, "a task that nobody takes")

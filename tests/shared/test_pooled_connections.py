@@ -74,7 +74,7 @@ def test_something_unread_is_no_end(pooled: DatabaseWrapper) -> None:
 
 
 def test_a_store_that_is_away_is_said_to_be_away(pooled: DatabaseWrapper) -> None:
-    """Within the pool's patience. Red when the look goes on for ever."""
+    """Within the pool's time-out. Red when the look goes on for ever."""
     pid = backend_of(pooled)
     pooled.settings_dict["PORT"] = "1"
     pooled.pool.kwargs["port"] = 1

@@ -198,7 +198,7 @@ def test_redis_is_emptied_of_baskets_and_sessions(
 def test_redis_is_emptied(shopper: Shopper, other: Shopper, piece: Product, letters: DeadLetters) -> None:
     """FL-6: Celery goes on by itself, and so does every saga.
 
-    Red without the worker's probe (`processes.WORKER`) where it stays deaf, or without `sweep`, which finds the sagas
+    Red without the worker's probe (`celery_health.WORKER`) where it stays deaf, or without `sweep`, which finds the sagas
     whose wake-ups were in Redis.
     """
     before = other.place((piece, 1))

@@ -30,16 +30,16 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     return found
 
 
-@pytest.mark.parametrize("patience", [0, 3000])
+@pytest.mark.parametrize("gives_up_after", [0, 3000])
 def test_a_producer_waits_for_every_replica_and_neither_doubles_nor_reorders(
-    patience: int, told: list[Config]
+    gives_up_after: int, told: list[Config]
 ) -> None:
     """Red without acks=all or idempotence, or when a relay's producer gives a message up by itself."""
-    kafka.producer(NOWHERE, "order", gives_up_after=patience)
+    kafka.producer(NOWHERE, "order", gives_up_after=gives_up_after)
     (config,) = told
     assert config["acks"] == "all"
     assert config["enable.idempotence"] is True
-    assert config["message.timeout.ms"] == patience
+    assert config["message.timeout.ms"] == gives_up_after
     # More at once than this, and the library's own limit for what keeps its order is not ours any more.
     assert "max.in.flight.requests.per.connection" not in config
 

@@ -220,7 +220,7 @@ def test_while_the_dead_letter_topic_is_away_the_offset_stays(lab: Lab) -> None:
         eventually(lambda: lab.effects() == ["after"])
         eventually(lambda: lab.committed() == 2)
 
-    # Where Kafka's word comes too late for the short patience, the letter is there once more.
+    # Where Kafka's word comes too late for the short time-out, the letter is there once more.
     assert {header(letter, "ce_id") for letter in lab.dead_letters()} == {"poison"}
 
 

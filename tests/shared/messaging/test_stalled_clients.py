@@ -144,8 +144,8 @@ def test_a_dead_letter_that_kafka_did_not_take_goes_by_a_new_producer(
     clients = iter([("stalled", 1_000), ("successor", GIVES_UP_AFTER)])
 
     def next_one() -> Producer:
-        client, patience = next(clients)
-        return kafka.producer(way, client, gives_up_after=patience)
+        client, gives_up_after = next(clients)
+        return kafka.producer(way, client, gives_up_after=gives_up_after)
 
     letters = DeadLetterQueue(next_one, "lab")
     with pytest.raises(DeadLetterNotTaken):

@@ -1,7 +1,7 @@
 """Health of the Celery worker and beat: both answer probes, and say so when they have fallen silent.
 
 A worker can stay connected to a Redis that came back and never take a task again (celery#8091). Beat sends a sweep every
-few seconds, so a worker that is silent while something waits is deaf: the probe fails and it is started again. While
+few seconds, so a worker that is silent while something waits has stalled: the probe fails and it is started again. While
 Redis is away, or when nothing waits because beat is away, silence is right; after it Celery may take half a minute to
 look again.
 """
@@ -47,7 +47,7 @@ BEAT = Heartbeat(SILENCE, is_redis_away)
 WORKER = Heartbeat(SILENCE, has_nothing_to_do)  # a beat that is away is no reason to start every worker again
 
 
-class PulsingScheduler(Scheduler):
+class HeartbeatScheduler(Scheduler):
     """Beat's scheduler without a file: nothing is lost with it, since the database knows what is due."""
 
     def tick(self, *args: Any, **kwargs: Any) -> Any:
@@ -89,5 +89,5 @@ def _serve_beat(**_: Any) -> None:
 
 @task_postrun.connect(weak=False)
 def _note_task(**_: Any) -> None:
-    """A task was done: this worker is not deaf."""
+    """A task was done: this worker has not stalled."""
     WORKER.beat()
