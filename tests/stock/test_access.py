@@ -10,8 +10,8 @@ from rest_framework.test import APIClient
 from apps.stock.models import Movement, StockItem
 from shared.messaging.models import OutboxMessage
 from shared.testing.tokens import make_token
+from tests.stock.builders import put
 from tests.stock.test_api import ADJUSTMENTS, ITEM, MOVEMENTS, STOCK
-from tests.stock.world import put
 
 pytestmark = pytest.mark.django_db
 

@@ -23,7 +23,7 @@ from shared.contracts import CommitStock, ProductArchived, ProductCreated, Reser
 from shared.history.models import Change
 from shared.messaging.models import OutboxMessage
 from shared.testing.tokens import ALICE, MIA, make_token
-from tests.stock.world import command, deliver, level, order, product, put, told
+from tests.stock.builders import command, deliver, level, order, product, put, told
 
 pytestmark = pytest.mark.django_db
 

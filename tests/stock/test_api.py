@@ -13,8 +13,8 @@ from apps.stock.queries import violations
 from shared.contracts import ReserveStock, StockLevelChanged
 from shared.messaging.models import OutboxMessage
 from tests.accept import BROWSER
+from tests.stock.builders import command, deliver, level, order, product, put, said_since
 from tests.stock.test_races import at_once
-from tests.stock.world import command, deliver, level, order, product, put, said_since
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient

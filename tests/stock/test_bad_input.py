@@ -8,8 +8,8 @@ import pytest
 
 from apps.stock.models import Movement, StockItem
 from shared.messaging.models import OutboxMessage
+from tests.stock.builders import put
 from tests.stock.test_api import ADJUSTMENTS, ITEM, MOVEMENTS, STOCK, A, problem
-from tests.stock.world import put
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient

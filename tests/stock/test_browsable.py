@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.pages import links, page, proposed, tag
-from tests.stock.world import product, put
+from tests.stock.builders import product, put
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient

@@ -21,7 +21,7 @@ from shared.contracts import (
 )
 from shared.testing.messages import received
 from tests.catalogue import Telling, tellings
-from tests.stock.world import command, deliver, level, order, product, put, quoted, replies, state, told
+from tests.stock.builders import command, deliver, level, order, product, put, quoted, replies, state, told
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from apps.stock.models import Movement, StockItem
 from shared.contracts import CommitStock, ProductCreated, ReserveStock
 from shared.history.models import Change
 from shared.messaging.models import OutboxMessage
-from tests.stock.world import command, deliver, level, order, product, put, told
+from tests.stock.builders import command, deliver, level, order, product, put, told
 
 pytestmark = pytest.mark.django_db
 

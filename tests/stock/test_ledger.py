@@ -6,7 +6,7 @@ from django.db import DatabaseError, connection, transaction
 from apps.stock.models import Movement, Reservation, State, WrongTransition
 from apps.stock.queries import INVARIANTS, violations
 from shared.contracts import CommitStock, ReserveStock
-from tests.stock.world import command, deliver, order, product, put
+from tests.stock.builders import command, deliver, order, product, put
 
 pytestmark = pytest.mark.django_db
 

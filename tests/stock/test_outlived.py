@@ -16,7 +16,7 @@ from shared.contracts import CommitStock, ReleaseStock, ReserveStock
 from shared.contracts.topics import RETENTION_DAYS
 from shared.messaging import purge
 from shared.messaging.periodic import run_due
-from tests.stock.world import command, deliver, order, put, state
+from tests.stock.builders import command, deliver, order, put, state
 
 pytestmark = pytest.mark.django_db
 

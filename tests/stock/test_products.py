@@ -12,7 +12,7 @@ from apps.stock.demo import DEMO_STOCK
 from apps.stock.models import Movement, StockItem
 from apps.stock.queries import violations
 from shared.contracts import ProductArchived, ProductCreated, ProductEvent, ProductUpdated, StockLevelChanged
-from tests.stock.world import deliver, level, product, put, said_since, told
+from tests.stock.builders import deliver, level, product, put, said_since, told
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from shared.contracts import CommitStock, Message, ProductUpdated, ReleaseStock,
 from shared.messaging.dispatch import dispatch
 from shared.messaging.envelope import Received
 from tests.own_connection import own_connection
-from tests.stock.world import command, level, order, product, put, state, told
+from tests.stock.builders import command, level, order, product, put, state, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,7 +12,7 @@ from apps.stock.operations import set_on_hand
 from apps.stock.queries import violations
 from shared.contracts import CommitStock, ReleaseStock, ReserveStock
 from shared.contracts.stock import StockCommand
-from tests.stock.world import command, level, order, product, put, replies, state
+from tests.stock.builders import command, level, order, product, put, replies, state
 
 pytestmark = pytest.mark.django_db
 

@@ -25,7 +25,7 @@ from shared.contracts import (
 )
 from shared.contracts.stock import StockCommand
 from shared.messaging.models import OutboxMessage
-from tests.stock.world import command, deliver, level, order, product, put, replies, said_since, state
+from tests.stock.builders import command, deliver, level, order, product, put, replies, said_since, state
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from apps.stock.models import Reservation
 from apps.stock.operations import expire
 from shared.contracts import CommitStock, Message, ProductCreated, ReleaseStock, ReserveStock
 from shared.messaging.envelope import Received
-from tests.stock.world import command, deliver, order, put, told
+from tests.stock.builders import command, deliver, order, put, told
 
 pytestmark = pytest.mark.django_db
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from launcher.browser import chromium
+from tests.system.browser_page import BrowserPage
 from tests.system.dead_letters import DeadLetters
 from tests.system.endpoints import ENDPOINTS
 from tests.system.keycloak import Account, Keycloak, LogIn, claims_of
@@ -24,14 +25,13 @@ from tests.system.shopper import Shopper
 from tests.system.signer import Signer
 from tests.system.topics import Topics
 from tests.system.waiting import HEAL, eventually
-from tests.system.window import Window
 
 AT_ONCE = 4
 NewShopper = Callable[[], Shopper]
 Crowd = Callable[[int], list[Shopper]]
 Settle = Callable[[], None]
 Registered = Callable[[Account], Shopper]
-OpenWindow = Callable[[], Window]
+OpenWindow = Callable[[], BrowserPage]
 WAIT_MS = 30_000  # for a page on a busy machine
 
 
@@ -250,16 +250,16 @@ def browser() -> Iterator[Browser]:
 def new_window(browser: Browser, platform: Platform) -> OpenWindow:
     """Opens windows of people who share no cookie."""
 
-    def open_window() -> Window:
+    def open_window() -> BrowserPage:
         context = browser.new_context(locale="en-GB")
         context.set_default_timeout(WAIT_MS)
-        return Window.open(context, platform.urls["gateway"])
+        return BrowserPage.open(context, platform.urls["gateway"])
 
     return open_window
 
 
 @pytest.fixture(scope="module")
-def mia(new_window: OpenWindow) -> Window:
+def mia(new_window: OpenWindow) -> BrowserPage:
     """A window in which the manager is signed in."""
     window = new_window()
     window.sign_in(Account("mia", "mia"), "/admin/")

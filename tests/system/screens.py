@@ -14,9 +14,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from launcher.browser import chromium
 from tests.system.accessibility import DARK_DESKTOP, DARK_PHONE, DESKTOP, PHONE, View, look
+from tests.system.browser_page import BrowserPage
 from tests.system.keycloak import Account
 from tests.system.platform import Platform
-from tests.system.window import Window
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "test-results" / "pictures"  # of a test run, for whoever looks at them later
@@ -83,7 +83,7 @@ DOCUMENTED: tuple[tuple[str, View], ...] = (
 )
 
 
-def open_page(window: Window, name: str, known: Mapping[str, str]) -> None:
+def open_page(window: BrowserPage, name: str, known: Mapping[str, str]) -> None:
     """Go to a page and wait until it is all there."""
     window.go(PAGES[name].format_map(dict(known)))
     window.page.wait_for_load_state("networkidle")
@@ -100,7 +100,7 @@ def keep(page: Page, name: str, view: View, folder: Path = KEPT) -> Path:
     return target
 
 
-def first_of(window: Window) -> dict[str, str]:
+def first_of(window: BrowserPage) -> dict[str, str]:
     """What the addresses need, taken from the first rows of the lists."""
     ids = """rows => rows.map(row => row.getAttribute("href").split("/").at(-3))"""
 
@@ -118,13 +118,13 @@ def first_of(window: Window) -> dict[str, str]:
 
 
 @contextmanager
-def mias_window(platform: Platform) -> Iterator[Window]:
+def mias_window(platform: Platform) -> Iterator[BrowserPage]:
     """A window of the manager, signed in."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), chromium_sandbox=False)
         context = browser.new_context(locale="en-GB")
         context.set_default_timeout(60_000)
-        window = Window.open(context, platform.urls["gateway"])
+        window = BrowserPage.open(context, platform.urls["gateway"])
         window.sign_in(Account("mia", "mia"), "/admin/")
         yield window
         browser.close()

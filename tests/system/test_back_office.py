@@ -3,6 +3,7 @@
 import re
 from secrets import token_hex
 
+from tests.system.browser_page import BrowserPage
 from tests.system.conftest import NewShopper, OpenWindow
 from tests.system.dead_letters import DeadLetters
 from tests.system.keycloak import Keycloak
@@ -12,7 +13,6 @@ from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.topics import Topics
 from tests.system.waiting import eventually
-from tests.system.window import Window
 
 BAD = (10, 500, 999)  # rows of a file
 
@@ -45,7 +45,7 @@ PLACES = (
 FIGURE = re.compile(r"^[0-9,]+\+?$")
 
 
-def test_a_manager_walks_through_everything(mia: Window) -> None:
+def test_a_manager_walks_through_everything(mia: BrowserPage) -> None:
     """Without a complaint of the browser: no script is refused, no file is missing. Red without `STATICFILES_DIRS` in the gateway's settings."""
     for place in PLACES:
         mia.forget()
@@ -55,7 +55,7 @@ def test_a_manager_walks_through_everything(mia: Window) -> None:
         assert not mia.page.locator("input[type=password]").count(), place
 
 
-def test_orders_are_shipped_by_a_button(mia: Window, shop: Shop, shopper: Shopper) -> None:
+def test_orders_are_shipped_by_a_button(mia: BrowserPage, shop: Shop, shopper: Shopper) -> None:
     """With its placement beside it, and for its customer as well. Red without `operations.ship` in `apps/order/admin.py`, and without timeline.js."""
     order = shopper.place((shop.product(stock=1), 1))
     shopper.becomes(order, "confirmed")
@@ -66,7 +66,7 @@ def test_orders_are_shipped_by_a_button(mia: Window, shop: Shop, shopper: Shoppe
     shopper.becomes(order, "shipped")
 
 
-def test_a_file_of_a_thousand_products(mia: Window) -> None:
+def test_a_file_of_a_thousand_products(mia: BrowserPage) -> None:
     """Three rows are bad, the others come into the catalogue, and into stock as well, within what the gateway waits.
 
     Red without `announce` in `operations.create_products`, and with `TOGETHER = 1` in `apps/product/bulk.py` on a busy machine.
@@ -110,12 +110,12 @@ def test_nobody_else_gets_in(platform: Platform, shopper: Shopper, anybody: Shop
         assert refused == [401, 403], service
 
 
-def _figure(window: Window, name: str) -> str:
+def _figure(window: BrowserPage, name: str) -> str:
     return window.page.locator(f"[data-figure={name}] output").text_content() or ""
 
 
 def test_the_first_page_counts_what_needs_doing(
-    mia: Window, platform: Platform, shop: Shop, shopper: Shopper
+    mia: BrowserPage, platform: Platform, shop: Shop, shopper: Shopper
 ) -> None:
     """A service that stands still is said to, and holds up none of the others. Red where they are asked one after the other."""
     order = shopper.place((shop.product(stock=1), 1))
@@ -131,7 +131,7 @@ def test_the_first_page_counts_what_needs_doing(
     mia.page.locator("[data-figure=low] output").get_by_text(FIGURE).wait_for()
 
 
-def test_ten_orders_are_shipped_at_once(mia: Window, shop: Shop, shopper: Shopper) -> None:
+def test_ten_orders_are_shipped_at_once(mia: BrowserPage, shop: Shop, shopper: Shopper) -> None:
     """They are found by whoever ordered them. Red without `customer_email` in `apps/order/operations.py`."""
     piece = shop.product(stock=10)
     orders = [shopper.place((piece, 1)) for _ in range(10)]
@@ -145,7 +145,7 @@ def test_ten_orders_are_shipped_at_once(mia: Window, shop: Shop, shopper: Shoppe
     assert {shopper.look_at(order)["status"] for order in orders} == {"shipped"}
 
 
-def test_a_basket_is_looked_into(mia: Window, shop: Shop, shopper: Shopper) -> None:
+def test_a_basket_is_looked_into(mia: BrowserPage, shop: Shop, shopper: Shopper) -> None:
     """From an order to its customer's basket. Red without the route, or with the link of another customer."""
     bought, piece = shop.products(2, stock=1)
     order = shopper.place((bought, 1))
@@ -156,7 +156,7 @@ def test_a_basket_is_looked_into(mia: Window, shop: Shop, shopper: Shopper) -> N
     assert row.get_by_role("cell").first.text_content() == "7"
 
 
-def test_stock_is_adjusted(mia: Window, shop: Shop) -> None:
+def test_stock_is_adjusted(mia: BrowserPage, shop: Shop) -> None:
     """With its reason, in the ledger. Red without `operations.adjust` in `apps/stock/admin.py`."""
     piece = shop.product(stock=4)
     mia.go(f"/admin/stock/stockitem/{piece.id}/change/")
@@ -167,7 +167,7 @@ def test_stock_is_adjusted(mia: Window, shop: Shop) -> None:
     assert shop.stock(piece) == (1, 0)
 
 
-def test_a_dead_letter_is_replayed(mia: Window, topics: Topics, letters: DeadLetters) -> None:
+def test_a_dead_letter_is_replayed(mia: BrowserPage, topics: Topics, letters: DeadLetters) -> None:
     """After a question; the service hears it again, and gives it up again. Red without `confirmed` in `ask_first`."""
     poisoned = poison("not JSON", "order.commands")
     topics.send([poisoned])
@@ -200,7 +200,7 @@ def test_a_role_that_is_lost_is_lost_with_the_next_token(
     window.page.context.close()
 
 
-def test_swagger_does_it_as_whoever_is_signed_in(mia: Window, new_window: OpenWindow) -> None:
+def test_swagger_does_it_as_whoever_is_signed_in(mia: BrowserPage, new_window: OpenWindow) -> None:
     """No token is copied, and what a lock asks for stands beside it. Red without `AuthorizeBtnContainer` and `rolesOf`."""
     mia.go("/api/docs/")
     mia.page.get_by_text("You are signed in as mia, a manager").wait_for()
@@ -225,7 +225,7 @@ def test_swagger_does_it_as_whoever_is_signed_in(mia: Window, new_window: OpenWi
 
 
 def test_two_managers_edit_one_product(
-    mia: Window, shop: Shop, new_manager: NewShopper, new_window: OpenWindow
+    mia: BrowserPage, shop: Shop, new_manager: NewShopper, new_window: OpenWindow
 ) -> None:
     """The second is told before anything of the first is lost. Red without `precondition` in `OperationForm`."""
     piece = shop.product(stock=0, price="10.00")
@@ -243,7 +243,7 @@ def test_two_managers_edit_one_product(
     other.page.context.close()
 
 
-def test_the_history_names_the_admin_and_the_api(mia: Window, shop: Shop) -> None:
+def test_the_history_names_the_admin_and_the_api(mia: BrowserPage, shop: Shop) -> None:
     """Who, from where, what it was and what it is. Red without `record` in `change_product`."""
     piece = shop.product(stock=0, price="10.00")
     mia.go(f"/admin/product/product/{piece.id}/change/")
@@ -257,6 +257,6 @@ def test_the_history_names_the_admin_and_the_api(mia: Window, shop: Shop) -> Non
     assert "API" in lines[0]
 
 
-def _save_price(window: Window, price: str) -> None:
+def _save_price(window: BrowserPage, price: str) -> None:
     window.page.locator("input[name=price]").fill(price)
     window.page.locator("input[name=_save]").click()

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload
 
+from tests.system.browser_page import BrowserPage
 from tests.system.conftest import NewShopper, OpenWindow
 from tests.system.shop import Shop
 from tests.system.shopper import ADDRESS, Shopper
-from tests.system.window import Window
 
 IDS = re.compile(r"(?<=/)([0-9a-f]{24}|[0-9a-f-]{36}|[0-9]+)(?=/)")
 NOT_PAGES = ("/api/docs/", "/api/schema/")
@@ -33,7 +33,7 @@ def buyer(new_shopper: NewShopper) -> Shopper:
 
 
 @pytest.fixture(scope="module")
-def buyers(new_window: OpenWindow, buyer: Shopper) -> Window:
+def buyers(new_window: OpenWindow, buyer: Shopper) -> BrowserPage:
     window = new_window()
     assert buyer.account
     window.sign_in(buyer.account, "/api/")
@@ -41,7 +41,7 @@ def buyers(new_window: OpenWindow, buyer: Shopper) -> Window:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_complained_of(mia: Window, buyers: Window) -> Iterator[None]:
+def nothing_is_complained_of(mia: BrowserPage, buyers: BrowserPage) -> Iterator[None]:
     """By the browser: no script fails, no file is missing, nothing is against the security policy."""
     mia.forget()
     buyers.forget()
@@ -49,7 +49,7 @@ def nothing_is_complained_of(mia: Window, buyers: Window) -> Iterator[None]:
     assert (mia.complaints, buyers.complaints) == ([], [])
 
 
-def test_a_manager_creates_a_product_and_changes_it(mia: Window, shop: Shop, anybody: Shopper) -> None:
+def test_a_manager_creates_a_product_and_changes_it(mia: BrowserPage, shop: Shop, anybody: Shopper) -> None:
     """What was typed stays where it was wrong; the product is for sale at once; its form comes filled in.
 
     Red without `is_active` in `_new_product` (nobody sees it), and where a refusal shows the page anew.
@@ -87,7 +87,7 @@ def test_a_manager_creates_a_product_and_changes_it(mia: Window, shop: Shop, any
     assert anybody.read(f"/api/products/{seen['id']}/")["price"] == "13.00"
 
 
-def test_a_picture_is_given_by_a_form(mia: Window, shop: Shop, anybody: Shopper) -> None:
+def test_a_picture_is_given_by_a_form(mia: BrowserPage, shop: Shop, anybody: Shopper) -> None:
     """A file goes as a form with a file. Red where it is sent as JSON."""
     product = shop.product(stock=1)
     mia.go(f"/api/products/{product.id}/")
@@ -102,7 +102,7 @@ def test_a_picture_is_given_by_a_form(mia: Window, shop: Shop, anybody: Shopper)
     assert mia.is_sound()
 
 
-def test_an_order_is_shipped_from_its_page(mia: Window, shop: Shop, buyer: Shopper) -> None:
+def test_an_order_is_shipped_from_its_page(mia: BrowserPage, shop: Shop, buyer: Shopper) -> None:
     """The page of an action says what it does, does it, and later says why not. Red where GET answers 405."""
     order = buyer.place((shop.product(stock=1), 1))
     buyer.becomes(order, "confirmed")
@@ -119,7 +119,7 @@ def test_an_order_is_shipped_from_its_page(mia: Window, shop: Shop, buyer: Shopp
     assert mia.is_sound()
 
 
-def test_a_customer_orders_and_cancels_by_forms(buyers: Window, shop: Shop, buyer: Shopper) -> None:
+def test_a_customer_orders_and_cancels_by_forms(buyers: BrowserPage, shop: Shop, buyer: Shopper) -> None:
     """A double click is one order. Red without the form's key and the disabled button."""
     before, product = buyer.read("/api/orders/")["count"], shop.product(stock=3)
     buyers.go("/api/orders/")
@@ -142,7 +142,7 @@ def test_a_customer_orders_and_cancels_by_forms(buyers: Window, shop: Shop, buye
 
 
 def test_no_link_leads_to_a_refusal(
-    mia: Window, buyers: Window, buyer: Shopper, shop: Shop, new_window: OpenWindow
+    mia: BrowserPage, buyers: BrowserPage, buyer: Shopper, shop: Shop, new_window: OpenWindow
 ) -> None:
     """Every link of the API's pages from `/api/` on, one of each kind, as a manager, a customer and nobody.
 
@@ -157,7 +157,7 @@ def test_no_link_leads_to_a_refusal(
         assert (window.complaints, window.refused) == ([], [])
 
 
-def _crawled(window: Window) -> set[str]:
+def _crawled(window: BrowserPage) -> set[str]:
     """The kinds of pages that links lead to."""
     waiting, seen = ["/api/"], set[str]()
     while waiting:

@@ -7,34 +7,34 @@ from functools import partial
 
 import pytest
 
+from tests.system.browser_page import BrowserPage, origin
 from tests.system.conftest import OpenWindow, Registered
 from tests.system.keycloak import Account, Keycloak, claims_of
 from tests.system.platform import Platform
 from tests.system.shop import Shop
 from tests.system.shopper import ADDRESS, Shopper
 from tests.system.waiting import TERM, eventually
-from tests.system.window import Window, origin
 
 PASSWORD = "correct horse battery staple"
 
 
-def signed_in(window: Window, name: str) -> Window:
+def signed_in(window: BrowserPage, name: str) -> BrowserPage:
     window.sign_in(Account(name, name))
     return window
 
 
 @pytest.fixture(scope="module")
-def alices(new_window: OpenWindow) -> Window:
+def alices(new_window: OpenWindow) -> BrowserPage:
     return signed_in(new_window(), "alice")
 
 
 @pytest.fixture(scope="module")
-def mias(new_window: OpenWindow) -> Window:
+def mias(new_window: OpenWindow) -> BrowserPage:
     return signed_in(new_window(), "mia")
 
 
 @pytest.fixture
-def customer(alices: Window) -> Window:
+def customer(alices: BrowserPage) -> BrowserPage:
     """Alice, signed in, at the home page."""
     alices.go("/")
     alices.forget()
@@ -42,7 +42,7 @@ def customer(alices: Window) -> Window:
 
 
 @pytest.fixture
-def boss(mias: Window) -> Window:
+def boss(mias: BrowserPage) -> BrowserPage:
     """Mia, signed in, at the home page."""
     mias.go("/")
     mias.forget()
@@ -50,14 +50,14 @@ def boss(mias: Window) -> Window:
 
 
 @pytest.fixture
-def stranger(new_window: OpenWindow) -> Iterator[Window]:
+def stranger(new_window: OpenWindow) -> Iterator[BrowserPage]:
     """Somebody who is not signed in."""
     window = new_window()
     yield window
     window.page.context.close()
 
 
-def test_a_customer_signs_in_and_reads_their_orders(stranger: Window, platform: Platform) -> None:
+def test_a_customer_signs_in_and_reads_their_orders(stranger: BrowserPage, platform: Platform) -> None:
     """By Keycloak's page and back to where they wanted to go, which is a page with its style.
 
     Red when the way back is lost, the service answers JSON, or the gateway keeps back a style sheet or script.
@@ -69,7 +69,7 @@ def test_a_customer_signs_in_and_reads_their_orders(stranger: Window, platform: 
     assert {origin(each.url) for each in stranger.asked} <= {stranger.gateway, platform.urls["keycloak"]}
 
 
-def test_the_sessions_cookie_is_for_the_gateway_alone(customer: Window) -> None:
+def test_the_sessions_cookie_is_for_the_gateway_alone(customer: BrowserPage) -> None:
     """Scripts cannot read it and other sites' forms do not send it. Red when a flag is missing, or a token leaks."""
     session, proof = customer.cookie("microcommerce-session"), customer.cookie("csrftoken")
     assert (session["httpOnly"], session["sameSite"], session["path"]) == (True, "Lax", "/")
@@ -79,7 +79,7 @@ def test_the_sessions_cookie_is_for_the_gateway_alone(customer: Window) -> None:
     assert not any(str(each["value"]).startswith("eyJ") for each in (session, proof))
 
 
-def test_nothing_on_a_page_leads_past_the_gateway(customer: Window) -> None:
+def test_nothing_on_a_page_leads_past_the_gateway(customer: BrowserPage) -> None:
     """Pages, links and forms stay on one address. Red when a service writes its own address, or loses the query."""
     customer.go("/api/products/?page_size=5&ordering=price")
     assert customer.strangers() == set()
@@ -91,7 +91,7 @@ def test_nothing_on_a_page_leads_past_the_gateway(customer: Window) -> None:
     assert customer.is_sound()
 
 
-def test_a_manager_keeps_the_catalogue_by_its_pages(boss: Window, shop: Shop) -> None:
+def test_a_manager_keeps_the_catalogue_by_its_pages(boss: BrowserPage, shop: Shop) -> None:
     """POST, PUT, PATCH and DELETE by the JSON of the pages' forms, each with the session's proof.
 
     Red when the gateway refuses a form for want of a proof, or a page sends another token than the session's.
@@ -119,7 +119,7 @@ def test_a_manager_keeps_the_catalogue_by_its_pages(boss: Window, shop: Shop) ->
     assert boss.is_sound()
 
 
-def test_what_is_wrong_with_a_form_is_said_on_the_page(customer: Window) -> None:
+def test_what_is_wrong_with_a_form_is_said_on_the_page(customer: BrowserPage) -> None:
     """Every wrong field is named. Red when the page goes away, or shows nothing."""
     customer.go("/api/orders/")
     body = json.dumps({"shipping_address": {**ADDRESS, "country": "?", "city": ""}})
@@ -130,7 +130,7 @@ def test_what_is_wrong_with_a_form_is_said_on_the_page(customer: Window) -> None
     assert customer.complaints == []
 
 
-def test_what_a_customer_may_not_do_is_not_offered(customer: Window) -> None:
+def test_what_a_customer_may_not_do_is_not_offered(customer: BrowserPage) -> None:
     """No form, no button, and behind the address a page that says why. Red when a customer is shown a manager's form."""
     customer.go("/api/products/")
     assert customer.page.locator("form[data-method], textarea").count() == 0
@@ -141,7 +141,7 @@ def test_what_a_customer_may_not_do_is_not_offered(customer: Window) -> None:
     assert customer.complaints == []
 
 
-def test_whoever_is_not_signed_in_is_led_there_and_back(stranger: Window) -> None:
+def test_whoever_is_not_signed_in_is_led_there_and_back(stranger: BrowserPage) -> None:
     """A page that needs somebody has a link that ends on it. Red when the refusal is a wall, or the query is lost."""
     assert stranger.go("/api/orders/?status=confirmed&page_size=2").status == 401
     stranger.page.get_by_role("link", name="Sign in").click()
@@ -153,7 +153,7 @@ def test_whoever_is_not_signed_in_is_led_there_and_back(stranger: Window) -> Non
 
 
 def test_a_newcomer_registers_and_leaves(
-    stranger: Window, keycloak: Keycloak, registered: Registered
+    stranger: BrowserPage, keycloak: Keycloak, registered: Registered
 ) -> None:
     """By Keycloak's form, from a link of a service's page; out by its button, here and at Keycloak.
 
@@ -198,7 +198,7 @@ def test_whoever_is_put_out_of_keycloak_is_out_of_here(
     window.page.context.close()
 
 
-def _leads_to(window: Window, link: str) -> int:
+def _leads_to(window: BrowserPage, link: str) -> int:
     """The answer's status. A service that is slow today is `/health`'s 503 of the moment, and no fault of the link."""
     status = window.go(link).status
     if (link, status) == ("/health", 503):
@@ -206,7 +206,7 @@ def _leads_to(window: Window, link: str) -> int:
     return status
 
 
-def test_every_link_of_the_home_page_leads_somewhere(boss: Window, stranger: Window) -> None:
+def test_every_link_of_the_home_page_leads_somewhere(boss: BrowserPage, stranger: BrowserPage) -> None:
     """For a manager and for a stranger. Red when a link leads to nothing or to a refusal."""
     for window, least in ((boss, 7), (stranger, 5)):
         window.go("/")
@@ -219,7 +219,7 @@ def test_every_link_of_the_home_page_leads_somewhere(boss: Window, stranger: Win
         assert window.refused == []
 
 
-def test_the_api_is_described_on_a_page(stranger: Window) -> None:
+def test_the_api_is_described_on_a_page(stranger: BrowserPage) -> None:
     """With every operation, and nothing of it from elsewhere. Red when the policy keeps back a script, or the page is empty."""
     stranger.go("/api/docs/")
     stranger.page.get_by_text("/api/orders/{id}/cancel/").first.wait_for()
@@ -255,7 +255,7 @@ def test_a_page_of_ours_hears_its_own_notifications(
 
 
 def test_a_page_of_another_origin_can_do_nothing_in_ones_name(
-    customer: Window, platform: Platform, keycloak: Keycloak
+    customer: BrowserPage, platform: Platform, keycloak: Keycloak
 ) -> None:
     """Keycloak's page has another port, so cookies go with its requests: the worst place for an attacker to sit.
 

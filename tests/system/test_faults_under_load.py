@@ -12,11 +12,11 @@ from launcher.faults import chaos
 from launcher.faults.detours import WORTH_LOSING, detours
 from launcher.faults.network import Network
 from launcher.faults.schedule import PROCESSES, STORE_NAMES, Fault, Kind, schedule
+from tests.system.browser_page import BrowserPage
 from tests.system.conftest import OpenWindow, Settle, Sizes
 from tests.system.platform import INSTANCE
 from tests.system.shop import Shop
 from tests.system.shopper import Shopper
-from tests.system.window import Window
 
 pytestmark = pytest.mark.faults
 
@@ -52,7 +52,7 @@ def test_faults_at_random_and_answers_that_get_lost(
         assert all(lost.values()), lost
 
 
-def _prices_and_sign_ins(network: Network, shop: Shop, window: Window, shopper: Shopper) -> None:
+def _prices_and_sign_ins(network: Network, shop: Shop, window: BrowserPage, shopper: Shopper) -> None:
     """What the load does too seldom: answers are lost here of MongoDB, Keycloak and the order service."""
     piece = shop.product(stock=1)
     version = shop.manager.read(f"/api/products/{piece.id}/")["version"]

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.system.accessibility import DARK_PHONE, DESKTOP, VIEWS, View, is_too_wide, look, violations
+from tests.system.browser_page import BrowserPage
 from tests.system.conftest import NewShopper, OpenWindow
 from tests.system.keycloak import Account
 from tests.system.screens import PAGES, keep, open_page
@@ -13,7 +14,6 @@ from tests.system.shop import Shop
 from tests.system.shopper import Shopper
 from tests.system.tables import FULL_TABLE
 from tests.system.test_back_office import PLACES
-from tests.system.window import Window
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def known(shop: Shop, new_shopper: NewShopper, manager: Shopper) -> dict[str, st
 
 
 @pytest.fixture(scope="module")
-def alice(new_window: OpenWindow) -> Iterator[Window]:
+def alice(new_window: OpenWindow) -> Iterator[BrowserPage]:
     window = new_window()
     window.sign_in(Account("alice", "alice"))
     yield window
@@ -69,7 +69,7 @@ def test_no_place_of_the_back_office_is_left_out() -> None:
 )
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_for_everybody(
-    name: str, views: Sequence[View], mia: Window, known: dict[str, str]
+    name: str, views: Sequence[View], mia: BrowserPage, known: dict[str, str]
 ) -> None:
     """Nothing is serious or critical for axe, and nothing is wider than a phone.
 
@@ -80,7 +80,7 @@ def test_a_page_is_for_everybody(
     assert found_on(mia.page, name, views) == []
 
 
-def test_a_question_before_many_are_changed_is_for_everybody(mia: Window, known: dict[str, str]) -> None:
+def test_a_question_before_many_are_changed_is_for_everybody(mia: BrowserPage, known: dict[str, str]) -> None:
     """The page that asks whether products are to be archived. Red as above."""
     mia.go("/admin/product/product/")
     mia.page.locator("input.action-select").first.check()
@@ -90,7 +90,7 @@ def test_a_question_before_many_are_changed_is_for_everybody(mia: Window, known:
     assert found_on(mia.page, "question") == []
 
 
-def test_a_refusal_is_for_everybody(alice: Window) -> None:
+def test_a_refusal_is_for_everybody(alice: BrowserPage) -> None:
     """What a customer is shown in the back office's place. Red as above."""
     assert alice.go("/admin/order/").status == 403
     assert found_on(alice.page, "refused") == []

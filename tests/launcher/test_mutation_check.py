@@ -8,12 +8,12 @@ import pytest
 
 from launcher import platform
 from launcher.instance import ROOT, Instance
-from tests import seen_red
-from tests.protections import PROTECTIONS, Protection
+from tests import mutation_check
+from tests.mutations import MUTATIONS, Mutation
 
 
-@pytest.mark.parametrize("row", PROTECTIONS, ids=str)
-def test_a_row_is_true_of_the_code(row: Protection) -> None:
+@pytest.mark.parametrize("row", MUTATIONS, ids=str)
+def test_a_row_is_true_of_the_code(row: Mutation) -> None:
     """Red when a protection was reworded, or a test or a process renamed, and the table was not."""
     source = (ROOT / row.file).read_text()
     assert source.count(row.text) == 1
@@ -27,13 +27,13 @@ def test_a_row_is_true_of_the_code(row: Protection) -> None:
 
 
 def test_the_file_is_put_back_whatever_happens(tmp_path: Path) -> None:
-    """Red without `finally` in `seen_red.taken_away`."""
+    """Red without `finally` in `mutation_check.mutated`."""
     file = tmp_path / "guard.py"
     file.write_text("a = 1\nb = 2\n")
     meanwhile = []
 
     def interrupted() -> None:
-        with seen_red.taken_away(Protection("", "", "guard.py", "a = 1\n"), tmp_path):
+        with mutation_check.mutated(Mutation("", "", "guard.py", "a = 1\n"), tmp_path):
             meanwhile.append(file.read_text())
             raise KeyboardInterrupt
 
@@ -45,11 +45,11 @@ def test_the_file_is_put_back_whatever_happens(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["a = 3", "= 1"])
 def test_what_does_not_stand_there_once_is_not_taken_away(tmp_path: Path, text: str) -> None:
-    """Red without the count in `seen_red.taken_away`."""
+    """Red without the count in `mutation_check.mutated`."""
     (tmp_path / "guard.py").write_text("a = 1\nb = 1\n")
     with (
-        pytest.raises(seen_red.NotOnce),
-        seen_red.taken_away(Protection("", "", "guard.py", text), tmp_path),
+        pytest.raises(mutation_check.NotOnce),
+        mutation_check.mutated(Mutation("", "", "guard.py", text), tmp_path),
     ):
         pytest.fail("it was taken away")
 
@@ -57,14 +57,16 @@ def test_what_does_not_stand_there_once_is_not_taken_away(tmp_path: Path, text: 
 @pytest.mark.parametrize(
     ("status", "case", "outcome"),
     [
-        (0, "", seen_red.GREEN),
-        (1, '<failure message="assert 200 == 412"/>', seen_red.RED),
-        (1, """<error message='failed on teardown with "changed"'/>""", seen_red.RED),
-        (1, """<error message='failed on setup with "no platform"'/>""", seen_red.NOT_APPLICABLE),
-        (2, '<error message="collection failure"/>', seen_red.NOT_APPLICABLE),
-        (4, "", seen_red.NOT_APPLICABLE),
+        (0, "", mutation_check.GREEN),
+        (1, '<failure message="assert 200 == 412"/>', mutation_check.RED),
+        (1, """<error message='failed on teardown with "changed"'/>""", mutation_check.RED),
+        (1, """<error message='failed on setup with "no platform"'/>""", mutation_check.NOT_APPLICABLE),
+        (2, '<error message="collection failure"/>', mutation_check.NOT_APPLICABLE),
+        (4, "", mutation_check.NOT_APPLICABLE),
     ],
 )
 def test_only_a_test_that_failed_is_red(status: int, case: str, outcome: str) -> None:
     """Red when a platform that is not fit, or a test that is not found, counts as a protection that was missed."""
-    assert seen_red.verdict(status, f"<testsuites><testcase>{case}</testcase></testsuites>")[0] == outcome
+    assert (
+        mutation_check.verdict(status, f"<testsuites><testcase>{case}</testcase></testsuites>")[0] == outcome
+    )

@@ -27,7 +27,7 @@ def origin(address: str) -> str:
 
 
 @dataclass
-class Window:
+class BrowserPage:
     """One tab. `complaints` is what the browser's console said: errors of scripts and of the security policy."""
 
     page: Page
@@ -37,7 +37,7 @@ class Window:
     asked: list[Request] = field(default_factory=list)
 
     @classmethod
-    def open(cls, context: BrowserContext, gateway: str) -> "Window":
+    def open(cls, context: BrowserContext, gateway: str) -> "BrowserPage":
         """A new tab."""
         window = cls(context.new_page(), gateway)
         window.page.on("console", window._hear)

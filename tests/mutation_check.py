@@ -1,8 +1,8 @@
 """Sees each system test go red: takes its protection away, runs it, and puts the protection back.
 
-    .venv/bin/python -m tests.seen_red [PATTERN...] [--port-offset N]
+    .venv/bin/python -m tests.mutation_check [PATTERN...] [--port-offset N]
 
-For developers, on a platform that is up from this checkout; the table is `tests/protections.py`. A row is red when a
+For developers, on a platform that is up from this checkout; the table is `tests/mutations.py`. A row is red when a
 test failed, or an invariant did after it. It is still green when nothing failed: then the test watches nothing, or
 something else protects as well. It is not applicable when its test was never reached. The exit code is 0 when every
 row was red. Whatever ends this, the file is put back; only after a `kill -9` is that for `git restore` to do.
@@ -27,7 +27,7 @@ from launcher.console import console
 from launcher.errors import LauncherError
 from launcher.instance import ROOT, Instance
 from launcher.up import specification_of
-from tests.protections import PROTECTIONS, Protection
+from tests.mutations import MUTATIONS, Mutation
 
 RED, GREEN, NOT_APPLICABLE = "red", "still green", "not applicable"
 START_SECONDS = 120
@@ -41,8 +41,8 @@ class NotOnce(LauncherError):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try every row that a pattern names, all of them without one."""
-    wanted, instance = _understood(arguments)
-    alone = (ROOT / ".microcommerce" / "seen_red.lock").open("w")  # two would see each other's changes
+    wanted, instance = _parse_arguments(arguments)
+    alone = (ROOT / ".microcommerce" / "mutation_check.lock").open("w")  # two would see each other's changes
     fcntl.flock(alone, fcntl.LOCK_EX)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the file is put back then, too
     outcomes: Counter[str] = Counter()
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if row.restart != changed:
                 _restart(changed, instance)
             changed, began = row.restart, time.monotonic()
-            outcome, why = seen(row, instance)
+            outcome, why = check(row, instance)
             outcomes[outcome] += 1
             _say(f"{outcome:14} {time.monotonic() - began:4.0f} s  {row}  ({why})")
     except KeyboardInterrupt:
@@ -63,28 +63,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if outcomes[RED] == len(wanted) else 1
 
 
-def _understood(arguments: Sequence[str] | None) -> tuple[list[Protection], Instance]:
-    parser = argparse.ArgumentParser(prog="python -m tests.seen_red")
+def _parse_arguments(arguments: Sequence[str] | None) -> tuple[list[Mutation], Instance]:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation_check")
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="part of a row's test or file")
     parser.add_argument("--port-offset", type=int, default=0, metavar="N")
     given = parser.parse_args(arguments)
-    wanted = [row for row in PROTECTIONS if _is_meant(row, given.patterns)]
+    wanted = [row for row in MUTATIONS if _is_meant(row, given.patterns)]
     instance = Instance(given.port_offset)
     if not wanted:
-        parser.error("no row of tests/protections.py is meant")
+        parser.error("no row of tests/mutations.py is meant")
     if not platform.is_supervised(instance):
         parser.error(f"nothing runs here: python manage_all.py up{instance.option()}")
     return wanted, instance
 
 
-def _is_meant(row: Protection, patterns: Sequence[str]) -> bool:
+def _is_meant(row: Mutation, patterns: Sequence[str]) -> bool:
     return not patterns or any(pattern in f"{row.test} {row.file}" for pattern in patterns)
 
 
-def seen(row: Protection, instance: Instance) -> Verdict:
+def check(row: Mutation, instance: Instance) -> Verdict:
     """What becomes of the row's test without its protection. The row's processes are to be restarted after it."""
     try:
-        with taken_away(row):
+        with mutated(row):
             _restart(row.restart, instance)
             return _test(row, instance)
     except LauncherError as error:
@@ -92,7 +92,7 @@ def seen(row: Protection, instance: Instance) -> Verdict:
 
 
 @contextlib.contextmanager
-def taken_away(row: Protection, root: Path = ROOT) -> Iterator[None]:
+def mutated(row: Mutation, root: Path = ROOT) -> Iterator[None]:
     """The row's file without its protection, for as long as this lasts. Raises NotOnce."""
     file = root / row.file
     as_it_was = file.read_bytes()
@@ -113,7 +113,7 @@ def _restart(names: str, instance: Instance) -> None:
         platform.wait_until_running(instance, processes, START_SECONDS)
 
 
-def _test(row: Protection, instance: Instance) -> Verdict:
+def _test(row: Mutation, instance: Instance) -> Verdict:
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.xml"
         node = ROOT / "tests" / "system" / row.test
