@@ -50,7 +50,7 @@ class GatewayApp:
         except HttpProblem as problem:
             if self._names_the_caller(exchange, problem):
                 await self.admission.identify_refused(exchange)
-            await exchange.refuse(problem)
+            await exchange.send_problem(problem)
         except ClientDisconnected:
             exchange.status = CLIENT_CLOSED_REQUEST
         except ResponseTruncated as error:

@@ -61,10 +61,10 @@ class NotificationConsumer(AsyncWebsocketConsumer):
         try:
             principal = await authenticate(self.scope)
             subscription = await self._open(principal.subject)
-        except Refused as refusal:
-            logger.info("socket refused: %d %s", refusal.code, refusal)
+        except Refused as refused:
+            logger.info("socket refused: %d %s", refused.code, refused)
             await self.accept(subprotocol(self.scope))
-            await self.close(refusal.code, str(refusal))
+            await self.close(refused.code, str(refused))
             return
         logger.info(
             "socket opened", extra={"customer_id": subscription.customer_id, "after": subscription.last_id}

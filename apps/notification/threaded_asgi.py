@@ -54,8 +54,8 @@ class ThreadedHandler(ASGIHandler):
     def _answer(self, scope: Message, body: IO[bytes]) -> Any:
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
-        request, refusal = self.create_request(scope, body)
-        response: Any = self.get_response(request) if request else refusal
+        request, refused = self.create_request(scope, body)
+        response: Any = self.get_response(request) if request else refused
         response._handler_class = self.__class__  # noqa: SLF001 - as Django's own handlers do
         if not response.streaming:
             response.close()  # ends the request: looks after the database connection, which is this thread's

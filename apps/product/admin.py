@@ -305,7 +305,7 @@ class ProductAdmin(_ByOperations):
                 request, "admin/product/many.html", page | {"wrong": wrong, "form": ImportForm()}
             )
         try:
-            rows = imports.judged(read_csv(form.cleaned_data["file"], (), options.MOST, imports.COLUMNS))
+            rows = imports.checked(read_csv(form.cleaned_data["file"], (), options.MOST, imports.COLUMNS))
             report = self._report(rows, imports.agreement(rows))
         except UnreadableFile as error:
             report = {"wrong": [str(error)]}

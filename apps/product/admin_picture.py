@@ -74,11 +74,11 @@ def _upload(request: HttpRequest, product: Product) -> None:
 
 
 def _as_seen(version: str) -> operations.Precondition:
-    def judge(found: Any) -> None:
+    def check(found: Any) -> None:
         if str(found.version) != version:
             raise PreconditionFailed
 
-    return judge
+    return check
 
 
 def _page(request: HttpRequest, product: Product, wrong: list[str]) -> HttpResponse:

@@ -173,11 +173,11 @@ OTHER = "It is not what was shown any more: somebody changed it meanwhile. Look 
 def as_it_was_shown(version: int) -> operations.Precondition:
     """That nobody changed it since."""
 
-    def judge(product: Product) -> None:
+    def check(product: Product) -> None:
         if product.version != version:
             raise PreconditionFailed(OTHER)
 
-    return judge
+    return check
 
 
 def carry_out(rows: Sequence[Row]) -> int:

@@ -132,11 +132,11 @@ class OperationForm(forms.ModelForm):  # type: ignore[type-arg]
         """That it is what it was when the form was opened."""
         seen = self.cleaned_data["seen"]
 
-        def judge(found: Any) -> None:
+        def check(found: Any) -> None:
             if self.state_of(found) != seen:
                 raise ChangedMeanwhile(found)
 
-        return judge
+        return check
 
     def save(self, commit: bool = True) -> Any:
         """What the operation left behind; it is saved."""

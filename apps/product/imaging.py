@@ -56,7 +56,7 @@ class Picture:
 def draw(data: bytes) -> Picture:
     """The picture in an upload, drawn anew; raises NotAPicture and BadPicture."""
     image = _read_head(data)
-    _judge(image, data)
+    _check(image, data)
     try:
         pixels = _pixels(image)
         files = {width: _file(pixels, width) for width in sorted(WIDTHS, reverse=True)}
@@ -81,7 +81,7 @@ def _read_head(data: bytes) -> Image.Image:
         raise BadPicture("broken") from error
 
 
-def _judge(image: Image.Image, data: bytes) -> None:
+def _check(image: Image.Image, data: bytes) -> None:
     """Refuse by what the head says, before there are any pixels."""
     width, height = image.size
     if min(width, height) < LEAST_SIDE:

@@ -42,7 +42,7 @@ class ImportedProduct(ProductInput):
         return list(dict.fromkeys(ids))
 
 
-def judged(lines: Sequence[Line]) -> list[Row]:
+def checked(lines: Sequence[Line]) -> list[Row]:
     """A row for each line, with all that can be said about it before anything is changed."""
     by_id = queries.products_by_id(
         {line.cells["id"] for line in lines if queries.ID.fullmatch(line.cells.get("id", ""))}
@@ -51,7 +51,7 @@ def judged(lines: Sequence[Line]) -> list[Row]:
     by_slug = {each.slug: each for each in Product.objects.filter(slug__in=[slug for slug in slugs if slug])}
     categories = _categories(lines, [*by_id.values(), *by_slug.values()])
     rows = [
-        _judged(line, slug, _meant(line, slug, by_id, by_slug), by_slug, categories)
+        _checked(line, slug, _meant(line, slug, by_id, by_slug), by_slug, categories)
         for line, slug in zip(lines, slugs, strict=True)
     ]
     _refuse_twice(rows, slugs)
@@ -86,7 +86,7 @@ def _meant(
     return by_id.get(line.cells["id"]) if line.cells.get("id") else by_slug.get(slug)
 
 
-def _judged(
+def _checked(
     line: Line,
     slug: str,
     product: Product | None,

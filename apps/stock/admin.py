@@ -261,7 +261,7 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
         if not form.is_valid():
             return self._count_page(request, {"wrong": _errors_of(form)})
         try:
-            rows = counts.judged(read_csv(form.cleaned_data["file"], counts.COLUMNS, counts.MOST))
+            rows = counts.checked(read_csv(form.cleaned_data["file"], counts.COLUMNS, counts.MOST))
         except UnreadableFile as error:
             return self._count_page(request, {"wrong": [str(error)]})
         changing = [row for row in rows if row.change and not row.errors]

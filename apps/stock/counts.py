@@ -40,7 +40,7 @@ class Row:
         return self.counted - self.seen
 
 
-def judged(lines: Iterable[Line]) -> list[Row]:
+def checked(lines: Iterable[Line]) -> list[Row]:
     """A row for each line, with all that can be said about it before anything is changed."""
     rows = [_read(line) for line in lines]
     often = Counter(row.product_id for row in rows)
@@ -117,10 +117,10 @@ def carry_out(rows: Sequence[Row], actor: str) -> int:
 def as_it_was_seen(on_hand: int) -> operations.Precondition:
     """That so many are on hand as a manager saw: who agreed to 10 → 7 has not agreed to 9 → 7."""
 
-    def judge(item: StockItem) -> None:
+    def check(item: StockItem) -> None:
         if item.on_hand != on_hand:
             raise PreconditionFailed(
                 f"{item.on_hand} are on hand by now, not {on_hand} as was shown. Look again, then repeat it."
             )
 
-    return judge
+    return check

@@ -128,20 +128,20 @@ class Exchange:
         await self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self.write(body)
 
-    async def refuse(self, refusal: HttpProblem) -> None:
-        """Send the problem document of `refusal`; what was held of the request's body is free for others."""
+    async def send_problem(self, problem: HttpProblem) -> None:
+        """Send the problem document of `problem`; what was held of the request's body is free for others."""
         self.release_body()
         if self.is_for_people:
-            body = problem_responses.page(refusal, self.account, self.path, self.hop)
-            headers = problem_responses.headers(refusal, body, problem_responses.PAGE_TYPE)
+            body = problem_responses.page(problem, self.account, self.path, self.hop)
+            headers = problem_responses.headers(problem, body, problem_responses.PAGE_TYPE)
         else:
-            body = problem_responses.document(refusal, self.path, self.hop)
-            headers = problem_responses.headers(refusal, body)
-        if not (refusal.is_final or self._leaves_much_unread()):
-            await self.begin(refusal.status, headers)
+            body = problem_responses.document(problem, self.path, self.hop)
+            headers = problem_responses.headers(problem, body)
+        if not (problem.is_final or self._leaves_much_unread()):
+            await self.begin(problem.status, headers)
             await self.write(body)
             return
-        await self.begin(refusal.status, [*headers, (b"connection", b"close")])
+        await self.begin(problem.status, [*headers, (b"connection", b"close")])
         await self.write(body, more=True)
         await self._linger()
         await self.write(b"")

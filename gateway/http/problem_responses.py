@@ -16,29 +16,29 @@ from shared.telemetry import trace
 PAGE_TYPE = "text/html; charset=utf-8"
 
 
-def document(refusal: HttpProblem, path: bytes, hop: trace.TraceParent) -> bytes:
-    """The problem document of `refusal` for the request at `path`."""
-    return json.dumps(_problem(refusal, path, hop)).encode()
+def document(problem: HttpProblem, path: bytes, hop: trace.TraceParent) -> bytes:
+    """The problem document of `problem` for the request at `path`."""
+    return json.dumps(_problem(problem, path, hop)).encode()
 
 
-def page(refusal: HttpProblem, account: dict[str, Any], path: bytes, hop: trace.TraceParent) -> bytes:
+def page(problem: HttpProblem, account: dict[str, Any], path: bytes, hop: trace.TraceParent) -> bytes:
     """The same for somebody with a browser; who has to sign in first is led there and back."""
-    context = {"problem": _problem(refusal, path, hop), **account}
+    context = {"problem": _problem(problem, path, hop), **account}
     return render_to_string("gateway/problem.html", context).encode()
 
 
-def _problem(refusal: HttpProblem, path: bytes, hop: trace.TraceParent) -> dict[str, Any]:
+def _problem(problem: HttpProblem, path: bytes, hop: trace.TraceParent) -> dict[str, Any]:
     instance = path.decode("ascii", "backslashreplace")
     with trace.use(hop):
         return problem_document(
-            settings.GATEWAY_URL, refusal.slug, refusal.status, refusal.detail, instance, refusal.heading
+            settings.GATEWAY_URL, problem.slug, problem.status, problem.detail, instance, problem.heading
         )
 
 
-def headers(refusal: HttpProblem, body: bytes, content_type: str = CONTENT_TYPE) -> list[Header]:
+def headers(problem: HttpProblem, body: bytes, content_type: str = CONTENT_TYPE) -> list[Header]:
     """The headers that go with it."""
     return [
-        *refusal.headers,
+        *problem.headers,
         (b"content-type", content_type.encode()),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
@@ -46,8 +46,8 @@ def headers(refusal: HttpProblem, body: bytes, content_type: str = CONTENT_TYPE)
     ]
 
 
-def raw(refusal: HttpProblem) -> bytes:
+def raw(problem: HttpProblem) -> bytes:
     """The whole answer, for what was never a request."""
-    body = document(refusal, b"", trace.start())
-    lines = [b"%b: %b\r\n" % header for header in (*headers(refusal, body), *SECURITY_HEADERS)]
-    return b"".join([STATUS_LINES[refusal.status], *lines, b"connection: close\r\n\r\n", body])
+    body = document(problem, b"", trace.start())
+    lines = [b"%b: %b\r\n" % header for header in (*headers(problem, body), *SECURITY_HEADERS)]
+    return b"".join([STATUS_LINES[problem.status], *lines, b"connection: close\r\n\r\n", body])

@@ -76,8 +76,8 @@ class HttpProtocol(asyncio.Protocol):
         limits = client_connections()
         try:
             limits.enter(counted_as)
-        except HttpProblem as refusal:
-            self._reject(transport, counted_as, refusal)
+        except HttpProblem as problem:
+            self._reject(transport, counted_as, problem)
             return
         self._transport = self._wrap(transport, lambda: limits.leave(counted_as))
         self._state.connections.add(self)  # type: ignore[arg-type]
@@ -288,7 +288,7 @@ class HttpProtocol(asyncio.Protocol):
 
     # -- refusals
 
-    def _reject(self, transport: asyncio.BaseTransport, counted_as: str, refusal: HttpProblem) -> None:
+    def _reject(self, transport: asyncio.BaseTransport, counted_as: str, problem: HttpProblem) -> None:
         """There is no room for this connection: say so, where not too many are being told so already."""
         self._ignores_input = True
         explained = refused_connections()
@@ -299,18 +299,18 @@ class HttpProtocol(asyncio.Protocol):
             self._transport = self._wrap(transport, lambda: None)
         else:
             self._transport = self._wrap(transport, lambda: explained.leave(counted_as))
-            self._respond_and_close(refusal)
+            self._respond_and_close(problem)
 
-    def refuse(self, refusal: HttpProblem) -> None:
+    def refuse(self, problem: HttpProblem) -> None:
         """Answer with a problem document, close, and listen no more."""
         self._ignores_input = True
         self._alarm.clear()
         logger.info(
-            "refused", extra={"status": refusal.status, "detail": refusal.detail, "client": self._client}
+            "refused", extra={"status": problem.status, "detail": problem.detail, "client": self._client}
         )
         cycle = self._cycle
         if cycle is None or cycle.is_complete:
-            self._respond_and_close(refusal)
+            self._respond_and_close(problem)
         elif cycle is not self._reading or self._in_head:
             cycle.keep_alive = False  # its own answer comes first, and is the last
             self._waiting.clear()
@@ -318,10 +318,10 @@ class HttpProtocol(asyncio.Protocol):
             self.close()
         else:
             cycle.leave()
-            self._respond_and_close(refusal)
+            self._respond_and_close(problem)
 
-    def _respond_and_close(self, refusal: HttpProblem) -> None:
-        self.write(raw(refusal))
+    def _respond_and_close(self, problem: HttpProblem) -> None:
+        self.write(raw(problem))
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.close)

@@ -76,11 +76,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if not (self.initial_response or self.handshake_complete):
             self._refuse(ServiceUnavailable("The connection could not be opened: try again shortly."))
 
-    def _refuse(self, refusal: HttpProblem) -> None:
+    def _refuse(self, problem: HttpProblem) -> None:
         """Answer with a problem document and listen no more; the application is told that the client has gone."""
         self._ignores_input = self.handshake_complete = self.close_sent = self.disconnected = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
-        self.transport.write(raw(refusal))
+        self.transport.write(raw(problem))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)

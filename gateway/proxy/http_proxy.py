@@ -49,7 +49,7 @@ class HttpProxy:
         try:
             return await self._upstreams[route.to].call(call)
         except ServiceError as error:
-            raise _refusal(route, error) from error
+            raise _problem_of(route, error) from error
         finally:
             exchange.release_body()
 
@@ -111,7 +111,7 @@ async def _stream(answer: Connection, exchange: Exchange) -> None:
     await exchange.write(b"")
 
 
-def _refusal(route: Route, error: ServiceError) -> HttpProblem:
+def _problem_of(route: Route, error: ServiceError) -> HttpProblem:
     logger.warning("%s does not answer: %s", route.to, error)
     if isinstance(error, TimedOut):
         return ServiceTimeout()

@@ -69,14 +69,14 @@ class WebSocketProxy:
         exchange = Exchange(scope, receive, send)
         try:
             await self._serve(exchange)
-        except (BadToken, NotAuthenticated) as refusal:
-            await _reject(exchange, UNAUTHENTICATED, refusal)
-        except ForeignOrigin as refusal:
-            await _deny(exchange, refusal)
-        except Forbidden as refusal:
-            await _reject(exchange, FORBIDDEN, refusal)
-        except HttpProblem as refusal:
-            await _deny(exchange, refusal)
+        except (BadToken, NotAuthenticated) as problem:
+            await _reject(exchange, UNAUTHENTICATED, problem)
+        except ForeignOrigin as problem:
+            await _deny(exchange, problem)
+        except Forbidden as problem:
+            await _reject(exchange, FORBIDDEN, problem)
+        except HttpProblem as problem:
+            await _deny(exchange, problem)
         except OSError:  # so ASGI says that there is no client left to send to
             exchange.status = exchange.status or CLIENT_CLOSED_REQUEST
             raise
@@ -149,24 +149,24 @@ async def _accept(exchange: Exchange) -> None:
     exchange.status = 101
 
 
-async def _deny(exchange: Exchange, refusal: HttpProblem) -> None:
-    exchange.status = refusal.status
-    body = problem_responses.document(refusal, exchange.path, exchange.hop)
+async def _deny(exchange: Exchange, problem: HttpProblem) -> None:
+    exchange.status = problem.status
+    body = problem_responses.document(problem, exchange.path, exchange.hop)
     headers = [
-        *problem_responses.headers(refusal, body),
+        *problem_responses.headers(problem, body),
         (b"x-request-id", exchange.request_id),
         *SECURITY_HEADERS,
     ]
-    start = {"type": "websocket.http.response.start", "status": refusal.status, "headers": headers}
+    start = {"type": "websocket.http.response.start", "status": problem.status, "headers": headers}
     await exchange.send(start)
     await exchange.send({"type": "websocket.http.response.body", "body": body})
 
 
-async def _reject(exchange: Exchange, code: int, refusal: HttpProblem) -> None:
+async def _reject(exchange: Exchange, code: int, problem: HttpProblem) -> None:
     # A browser's script sees the close code only of a connection that was accepted.
     await _accept(exchange)
     exchange.status = code
-    await _close(exchange, code, refusal.detail)
+    await _close(exchange, code, problem.detail)
 
 
 async def _close(exchange: Exchange, code: int, reason: str = "") -> None:

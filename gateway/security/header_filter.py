@@ -71,7 +71,7 @@ def sort(headers: Iterable[Header]) -> ClientHeaders:
         name = header[0]
         verdict = _verdicts.get(name)
         if verdict is None:
-            verdict = _judge(name)
+            verdict = _classify(name)
         if verdict & _KEEP:
             kept.append(header)
         if verdict & _READ:
@@ -100,7 +100,7 @@ def from_service(headers: Iterable[Header], *, bodiless: bool) -> list[Header]:
     )
 
 
-def _judge(name: bytes) -> int:
+def _classify(name: bytes) -> int:
     if name in READ:
         verdict = _BOTH if name in READ_AND_KEPT else _READ
     elif name in HOP_BY_HOP or name in IDENTITY or b"_" in name or name.startswith(IDENTITY_PREFIXES):

@@ -91,7 +91,7 @@ class RateLimiter:
             lease = await self._renewed(caller, now)
             now = loop.time()
         if lease.tokens < 1:
-            raise self._refusal(max(lease.blocked - now, 0))
+            raise self._too_many(max(lease.blocked - now, 0))
         lease.tokens -= 1
         return Allowance(self, lease.shared + int(lease.tokens))
 
@@ -141,7 +141,7 @@ class RateLimiter:
             wait = math.ceil((self._requests - left) * self._seconds / self._requests)
         return [self._policy, (b"ratelimit", self._form % (left, wait))]
 
-    def _refusal(self, wait: float) -> TooManyRequests:
+    def _too_many(self, wait: float) -> TooManyRequests:
         seconds = max(1, math.ceil(wait))
         return TooManyRequests(
             f"More than {self._requests:,} requests in {self._seconds} s {WORDS[self._kind]}. "

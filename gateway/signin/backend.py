@@ -66,11 +66,11 @@ def signed_claims(token: str) -> dict[str, Any]:
         claims = jwt.decode(token, key, algorithms=[SIGNING[key.key_type]]).claims
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadIdToken("The token's signature is not good.") from error
-    _judge(claims)
+    _check(claims)
     return claims
 
 
-def _judge(claims: dict[str, Any]) -> None:
+def _check(claims: dict[str, Any]) -> None:
     audience = claims.get("aud")
     if claims.get("iss") != settings.ENVIRONMENT.issuer:
         raise BadIdToken("The token comes from another issuer.")

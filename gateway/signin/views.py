@@ -63,7 +63,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         except RequestException as error:
             logger.warning("Keycloak cannot be asked for tokens: %s", error)
             return _failed(
-                request, HTTPStatus.BAD_REQUEST if _is_refusal(error) else HTTPStatus.SERVICE_UNAVAILABLE
+                request, HTTPStatus.BAD_REQUEST if _is_client_error(error) else HTTPStatus.SERVICE_UNAVAILABLE
             )
         return answer
 
@@ -107,7 +107,7 @@ def session_key_of(request: HttpRequest) -> str | None:
     return key
 
 
-def _is_refusal(error: RequestException) -> bool:
+def _is_client_error(error: RequestException) -> bool:
     return error.response is not None and error.response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
 

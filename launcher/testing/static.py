@@ -50,6 +50,7 @@ def checks(instance: Instance) -> Iterator[Check]:
             unmigrated = (sys.executable, "-m", "launcher.testing.unmigrated")
             settings = {"DJANGO_SETTINGS_MODULE": f"{owner.package}.settings"}
             yield Check(f"migrations of {owner.name}", unmigrated, environment(owner, instance) | settings)
+    yield Check("names by the glossary", (sys.executable, "-m", "launcher.testing.names"))
     lint = (sys.executable, "-m", "launcher.testing.migration_lint")
     yield Check("migrations that old code can live with", lint, environment(service("order"), instance))
     for owner in SERVICES:

@@ -82,13 +82,13 @@ class AdminIdentity(_OnlyAdmin, AuthenticationMiddleware):
         try:
             principal = _principal(request)
         except KeysUnavailable:
-            return _refusal(request, 503, "Sign-in cannot be checked right now", "Try again in a moment.")
+            return _refused(request, 503, "Sign-in cannot be checked right now", "Try again in a moment.")
         if principal is None:
-            return _refusal(
+            return _refused(
                 request, 401, "You are signed out", "Your sign-in has ended. Sign in and come back here."
             )
         if not principal.is_manager:
-            return _refusal(
+            return _refused(
                 request,
                 403,
                 "This is for managers",
@@ -110,7 +110,7 @@ class AdminIdentity(_OnlyAdmin, AuthenticationMiddleware):
         if not request.path_info.startswith(PREFIX) or not is_store_away(error):
             return None
         logger.warning("A store is away: %s", error)
-        return _refusal(
+        return _refused(
             request, 503, "The database cannot be reached right now", "Go back and try again in a moment."
         )
 
@@ -129,7 +129,7 @@ def _principal(request: HttpRequest) -> Principal | None:
         return None
 
 
-def _refusal(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
+def _refused(request: HttpRequest, status: int, title: str, detail: str) -> HttpResponse:
     known = {"title": title, "detail": detail, "status": status, "service": settings.SERVICE_NAME}
     response = render(request, "admin/refused.html", known, status=status)
     if status == 401:  # noqa: PLR2004 - RFC 9110, section 15.5.2

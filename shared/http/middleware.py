@@ -85,7 +85,7 @@ def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> 
     SECONDS.labels(label).observe(seconds)
 
 
-class HttpRefusalMiddleware:
+class HttpsOnlyMiddleware:
     """Says no as HTTP wants it, in a problem document, where no view of the API does.
 
     - 405 of a plain Django view, with its `Allow`; OPTIONS is answered with the same.
@@ -101,8 +101,8 @@ class HttpRefusalMiddleware:
         """Answer the request."""
         response = self.get_response(request)
         if not _is_of_the_api(request):
-            is_refusal = response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
-            return _not_allowed(request, response["Allow"]) if is_refusal else response
+            is_not_allowed = response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+            return _not_allowed(request, response["Allow"]) if is_not_allowed else response
         if _is_data(request, response) and not takes_data(request.headers.get("Accept", "")):
             refused = answer_of(request, NotAcceptable(ACCEPTABLE))
             refused["Vary"] = "Accept"

@@ -14,7 +14,7 @@ class Negotiation(DefaultContentNegotiation):
 
     `?format=` decides where it is given (`api`: the page, `json`). Else a browser that is about to show what it gets
     is given the page, and everybody else JSON. Whether JSON was asked for at all is looked at when the answer is
-    known: see `HttpRefusalMiddleware`.
+    known: see `HttpsOnlyMiddleware`.
     """
 
     def select_renderer(

@@ -59,7 +59,7 @@ class StrictJSONParser(BaseParser):
             raise ParseError("The body is nested too deeply.") from error
         except ValueError as error:
             raise ParseError(f"The body is not JSON: {error}.") from error
-        _judge(value)
+        _check(value)
         return value
 
 
@@ -109,21 +109,21 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _judge(value: Any, depth: int = 0) -> None:
+def _check(value: Any, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
         raise ParseError("The body is nested too deeply.")
     if isinstance(value, str):
-        _judge_text(value)
+        _check_text(value)
     elif isinstance(value, dict):
         for name, inner in value.items():
-            _judge_text(name)
-            _judge(inner, depth + 1)
+            _check_text(name)
+            _check(inner, depth + 1)
     elif isinstance(value, list):
         for inner in value:
-            _judge(inner, depth + 1)
+            _check(inner, depth + 1)
 
 
-def _judge_text(text: str) -> None:
+def _check_text(text: str) -> None:
     if "\x00" in text:
         raise ParseError("A text contains the character NUL.")
     if SURROGATE.search(text):

@@ -102,12 +102,12 @@ def is_store_away(error: Exception) -> bool:
     """Whether `error` says that a store could not be reached; `settings.STORE_IS_AWAY` knows the service's own driver."""
     if isinstance(error, STORE_AWAY):
         return True
-    judge = _judge(settings.STORE_IS_AWAY)
-    return judge is not None and judge(error)
+    is_away = _store_check(settings.STORE_IS_AWAY)
+    return is_away is not None and is_away(error)
 
 
 @cache
-def _judge(path: str | None) -> Callable[[Exception], bool] | None:
+def _store_check(path: str | None) -> Callable[[Exception], bool] | None:
     return import_string(path) if path else None
 
 

@@ -44,12 +44,12 @@ class DeadLetterQueue:
         kept whole it would block its partition for ever.
         """
         reason = self._reason(error, attempts)
-        refusal = self._produce(raw, reason)
-        if refusal is not None and refusal.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-            refusal = self._produce(_cut(raw), [*reason, ("dl_cut", str(len(raw.payload)))])
-        if refusal is not None:
+        failure = self._produce(raw, reason)
+        if failure is not None and failure.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            failure = self._produce(_cut(raw), [*reason, ("dl_cut", str(len(raw.payload)))])
+        if failure is not None:
             self._producer = None
-            raise DeadLetterNotTaken(str(refusal))
+            raise DeadLetterNotTaken(str(failure))
         DEAD_LETTERS.labels(raw.topic).inc()
 
     def _produce(self, raw: Raw, reason: Headers) -> KafkaError | None:

@@ -109,10 +109,10 @@ class Relay:
                     self.turn()
                 except SourceAway as error:
                     logger.warning("The outbox cannot be reached: %s", error)
-                    self._let_go()
+                    self._disconnect()
                     time.sleep(IDLE_WAIT)
         finally:
-            self._let_go()
+            self._disconnect()
 
     def turn(self) -> None:
         """One round: wait where the last one has found nothing more, and carry what there is."""
@@ -147,7 +147,7 @@ class Relay:
             self.source.wait(0 if self._has_more_to_purge else IDLE_WAIT)
         return self.source.take(BATCH)
 
-    def _let_go(self) -> None:
+    def _disconnect(self) -> None:
         self._taken = None  # another relay may send it meanwhile
         self.source.reconnect()
 

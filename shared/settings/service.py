@@ -60,7 +60,7 @@ def service_settings(
             "shared.http.middleware.RequestContextMiddleware",
             "django.middleware.security.SecurityMiddleware",
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
-            "shared.http.middleware.HttpRefusalMiddleware",
+            "shared.http.middleware.HttpsOnlyMiddleware",
             "shared.http.middleware.RejectDuplicateParams",
             *(ADMIN_MIDDLEWARE if admin else ()),
         ],

@@ -509,7 +509,7 @@ class TestFiles:
         assert "description For tea → For coffee" in page
 
     def test_the_same_file_twice_makes_nothing_twice(self, mia: Client) -> None:
-        """Whether it was agreed to in between or not. Red without `by_slug` in `imports.judged`."""
+        """Whether it was agreed to in between or not. Red without `by_slug` in `imports.checked`."""
         lines = ("name,price", "Green mug,4.00", "Kite,5.00")
         first, second = upload(mia, *lines), upload(mia, *lines)
         assert "2 products imported." in import_agreed(mia, first)

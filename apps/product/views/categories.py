@@ -99,7 +99,7 @@ class CategoryViewSet(GenericViewSet[Category]):
     @extend_schema(parameters=[LOCATION, ETAG], responses={201: CategoryOutput})
     def create(self, request: Request) -> HttpResponseBase:
         """Set up a category."""
-        category = operations.create_category(self._judged().validated_data)
+        category = operations.create_category(self._validated().validated_data)
         location = reverse("category-detail", args=[category.pk], request=request)
         return answer_write(request, show_category(category), 201, {"Location": location})
 
@@ -153,7 +153,7 @@ class CategoryViewSet(GenericViewSet[Category]):
     @action(detail=True, methods=["post"], url_path="products", url_name="products")
     def put_product(self, request: Request, category_id: str) -> HttpResponseBase:
         """Put a product in the category: 201, or 200 where it was in it already."""
-        product_id = self._judged().validated_data["product_id"]
+        product_id = self._validated().validated_data["product_id"]
         product, added = operations.put_in_category(category_id, product_id)
         return answer_write(
             request, show_product(product, queries.categories_of([product])), 201 if added else 200
@@ -175,11 +175,11 @@ class CategoryViewSet(GenericViewSet[Category]):
         return Response(status=204)
 
     def _change(self, request: Request, category_id: str, *, partial: bool) -> HttpResponseBase:
-        fields = self._judged(instance=self.get_object(), partial=partial).validated_data
+        fields = self._validated(instance=self.get_object(), partial=partial).validated_data
         changed = operations.change_category(category_id, fields, precondition(request, show_category))
         return answer_write(request, show_category(changed))
 
-    def _judged(self, **kwargs: Any) -> Any:
+    def _validated(self, **kwargs: Any) -> Any:
         body = self.get_serializer(data=self.request.data, **kwargs)
         body.is_valid(raise_exception=True)
         return body

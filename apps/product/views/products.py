@@ -145,7 +145,7 @@ class ProductViewSet(GenericViewSet[Product]):
     @extend_schema(parameters=[LOCATION, ETAG], responses={201: ProductOutput})
     def create(self, request: Request) -> HttpResponseBase:
         """Bring a product into the catalogue."""
-        product = operations.create_product(self._judged().validated_data)
+        product = operations.create_product(self._validated().validated_data)
         location = reverse("product-detail", args=[product.pk], request=request)
         return answer_write(request, shown(product), 201, {"Location": location})
 
@@ -234,12 +234,12 @@ class ProductViewSet(GenericViewSet[Product]):
         return Response(status=204)
 
     def _change(self, request: Request, product_id: str, *, partial: bool) -> HttpResponseBase:
-        fields = self._judged(instance=self.get_object(), partial=partial).validated_data
+        fields = self._validated(instance=self.get_object(), partial=partial).validated_data
         return answer_write(
             request, shown(operations.change_product(product_id, fields, precondition(request, shown)))
         )
 
-    def _judged(self, **kwargs: Any) -> Any:
+    def _validated(self, **kwargs: Any) -> Any:
         body = self.get_serializer(data=self.request.data, **kwargs)
         body.is_valid(raise_exception=True)
         return body

@@ -21,9 +21,9 @@ def main(arguments: list[str]) -> int:
     unknown = set(chosen.types) - BY_TYPE.keys()
     if unknown:
         parser.error(f"no contract names {', '.join(sorted(unknown))}")
-    refusals = [refusal for message in EXAMPLES if (refusal := _write(message, anyway=chosen.types))]
-    sys.stderr.writelines(f"{refusal}\n" for refusal in refusals)
-    return 1 if refusals else 0
+    failures = [failure for message in EXAMPLES if (failure := _write(message, anyway=chosen.types))]
+    sys.stderr.writelines(f"{failure}\n" for failure in failures)
+    return 1 if failures else 0
 
 
 def _write(message: Message, anyway: list[str]) -> str | None:

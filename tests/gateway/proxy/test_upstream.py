@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gateway.proxy.http_proxy import upstream
+from gateway.proxy import upstream
 from gateway.proxy.upstream import Call, Upstream
 from tests.gateway.client import WAIT_SECONDS, as_customer, as_manager, receive
 from tests.gateway.process import GatewayProcess

@@ -33,7 +33,7 @@ def test_a_line_names_the_trace_the_order_the_type_and_the_time(capfd: pytest.Ca
     with trace.use(trace.start()):
         trace_id = cast("trace.TraceParent", trace.current()).trace_id
         message = received(ConfirmOrder(order_id=UUID(int=7)), "m-1")
-    handled_log.say_handled([message], 0.01234)
+    handled_log.log_handled([message], 0.01234)
     (line,) = lines(capfd)
     assert (line["trace_id"], line["order_id"], line["message_id"]) == (trace_id, str(UUID(int=7)), "m-1")
     assert (line["message_type"], line["duration_ms"]) == ("order.confirm.v1", 12.3)
@@ -44,7 +44,7 @@ def test_whoever_leaves_lines_out_has_none(
 ) -> None:
     """Red without a look at the log's level."""
     caplog.set_level("WARNING", handled_log.__name__)
-    handled_log.say_handled([received(ConfirmOrder(order_id=UUID(int=7)), "m-1")], 0.01)
+    handled_log.log_handled([received(ConfirmOrder(order_id=UUID(int=7)), "m-1")], 0.01)
     assert not lines(capfd)
 
 

@@ -1,4 +1,4 @@
-"""`manage.py migrate`: Django's own, with the patience that an open shop needs of it."""
+"""`manage.py migrate`: Django's own, with the time-outs and retries that an open shop needs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
