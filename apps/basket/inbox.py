@@ -57,15 +57,15 @@ class RedisInbox:
         self.drop(parked)
 
     def put_off(self, parked: Parked, seconds: float, error: str) -> None:
-        """Count the failure and wait."""
+        """Count a failed try; the message is due again after `seconds`."""
         run("put_off", [_name(parked.id)], [int(seconds * 1000), error])
 
     def put_back(self, parked: Parked) -> None:
-        """The try does not count."""
+        """Take back a try that the store broke off; the message is due at once."""
         run("put_back", [_name(parked.id)], [])
 
     def drop(self, parked: Parked) -> None:
-        """Forget the message."""
+        """Delete a parked message and its place in the queue."""
         with redis().pipeline(transaction=True) as pipe:
             pipe.zrem(PARKED, parked.id)
             pipe.delete(_name(parked.id))

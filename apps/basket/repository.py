@@ -41,7 +41,7 @@ class Line:
 
     @property
     def line_total(self) -> Decimal:
-        """What the line costs."""
+        """Unit price times quantity."""
         return self.unit_price * self.quantity
 
 

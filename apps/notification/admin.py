@@ -42,13 +42,13 @@ class Read(admin.SimpleListFilter):
     parameter_name = "read"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The choices."""
+        """Read and unread."""
         return [("yes", "read"), ("no", "not read yet")]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[NotificationRecord]
     ) -> QuerySet[NotificationRecord]:
-        """Those that were, or were not."""
+        """The notifications that were read, or those that were not."""
         is_unread = {"yes": False, "no": True}.get(self.value() or "")
         return queryset if is_unread is None else queryset.filter(read_at__isnull=is_unread)
 

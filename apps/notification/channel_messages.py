@@ -27,15 +27,15 @@ class LiveMessage(NamedTuple):
 
 
 def channel_layer() -> Any:
-    """The configured layer."""
+    """The channel layer of the settings (Redis)."""
     return get_channel_layer()
 
 
 def pack(told: Sequence[Notification]) -> dict[str, Any]:
-    """The layer's message about `told`."""
+    """The channel message that announces `told` to every API process."""
     return {"type": TYPE, "news": [[row.customer_id, row.id, live_message(row)] for row in told]}
 
 
 def unpack(message: dict[str, Any]) -> Iterator[LiveMessage]:
-    """What `pack` packed."""
+    """The announcements in a channel message of `pack`."""
     return (LiveMessage(*item) for item in message["news"])

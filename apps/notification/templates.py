@@ -50,7 +50,7 @@ def name_of(event: contracts.OrderEvent | type[contracts.OrderEvent]) -> str:
 
 
 def title_and_body(event: contracts.OrderEvent) -> tuple[str, str]:
-    """The words for `event`."""
+    """The title and body that a customer reads about `event`."""
     text, reason = TEMPLATES[type(event)], reason_of(event)
     body = f"{text.body} {text.because}" if reason and text.because else text.body
     words = {

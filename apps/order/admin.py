@@ -29,7 +29,7 @@ BY_THE_PLATFORM = (Status.CONFIRMED, Status.REJECTED, Status.CANCELLED)
 
 
 def cancel(order: Order) -> Order:
-    """A manager undoes an order."""
+    """Request the cancellation of an order for a manager."""
     return operations.cancel(order.id, BY_THE_SHOP, only_of=None)
 
 
@@ -50,7 +50,7 @@ TONES = {
 
 @figure("to-ship")
 def to_ship() -> Figure:
-    """Sold, and still in the house."""
+    """Confirmed orders that are not shipped."""
     return counted(Order.objects.filter(status=Status.CONFIRMED), since="created_at")
 
 
@@ -73,7 +73,7 @@ class Age(admin.SimpleListFilter):
     parameter_name = "older"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The choices, in hours."""
+        """The ages to choose from, in hours."""
         return [
             ("1", "more than an hour ago"),
             ("24", "more than a day ago"),
@@ -116,7 +116,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
     @admin.display(description="status", ordering="status")
     def standing(self, order: Order) -> SafeString:
-        """Where it stands."""
+        """The order's status, marked by how it should be looked at."""
         return badge(order.get_status_display(), TONES.get(Status(order.status)))
 
     @admin.display(description="age", ordering="-created_at")
@@ -126,7 +126,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
     @admin.display(description="total", ordering="total")
     def price(self, order: Order) -> str:
-        """What it costs."""
+        """The order's total with its currency."""
         return f"{order.total:.2f} {order.currency}"
 
     @admin.display(description="for")
@@ -182,7 +182,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
     @admin.display(description="address")
     def address(self, order: Order) -> SafeString:
-        """Where it goes."""
+        """The shipping address, a line each."""
         return format_html_join(SafeString("<br>"), "{}", ((line,) for line in address_lines(order)))
 
     def get_search_results(
@@ -193,12 +193,12 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
     @admin.action(description="Ship")
     def ship_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        """Each of them left the house."""
+        """Ship each selected order."""
         self._do(request, "ship", orders)
 
     @admin.action(description="Deliver")
     def deliver_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        """Each of them arrived."""
+        """Mark each selected order as delivered."""
         self._do(request, "deliver", orders)
 
     @admin.action(description="Cancel")
@@ -218,7 +218,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         ]
 
     def step(self, request: HttpRequest, order_id: UUID, step: str) -> HttpResponse:
-        """One button of one order."""
+        """Ship, deliver or cancel one order by its page's button."""
         order = get_object_or_404(Order, pk=order_id)
         back = reverse("admin:order_order_change", args=[order_id])
         page = None

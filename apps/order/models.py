@@ -25,7 +25,7 @@ from shared.contracts.names import with_names
 
 
 class Status(models.TextChoices):
-    """Where an order stands."""
+    """The states of an order; `Order.move_to` allows the ways between them."""
 
     SUBMITTED = "submitted"
     CONFIRMED = "confirmed"
@@ -106,7 +106,7 @@ class Order(models.Model):
 
     @property
     def number(self) -> str:
-        """The name that people use."""
+        """The order number that people use, made from the id (MC-…)."""
         return order_number(self.id)
 
     @cached_property
@@ -175,7 +175,7 @@ class OrderLine(models.Model):
 
     @property
     def line_total(self) -> Decimal:
-        """What the line costs."""
+        """Unit price times quantity."""
         return self.unit_price * self.quantity
 
 
@@ -194,5 +194,5 @@ class ProductCopy(models.Model):
 
 
 def total_of(lines: Iterable[OrderLine]) -> Decimal:
-    """The sum of the lines."""
+    """The sum of the lines' totals."""
     return sum((line.line_total for line in lines), Decimal(0))

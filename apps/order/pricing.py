@@ -15,7 +15,7 @@ from shared.http.fields import MAX_MONEY
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Lines at today's prices."""
+    """Order lines priced from the product copy, with their total and currency."""
 
     lines: list[OrderLine]
     total: Decimal

@@ -149,7 +149,7 @@ class OrderWalk:
         self._count: int | None = None  # as the last page has brought it
 
     def count(self) -> int:
-        """How many there are."""
+        """The number of orders that match."""
         if self._count is None:
             wanted, values = self._wanted
             with connection.cursor() as cursor:

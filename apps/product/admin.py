@@ -44,7 +44,7 @@ FORMS: dict[str, type[Form]] = {
 
 
 class InCategory(admin.SimpleListFilter):
-    """By category."""
+    """Filters products by category."""
 
     title = "category"
     parameter_name = "category"
@@ -54,7 +54,7 @@ class InCategory(admin.SimpleListFilter):
         return [*categories_to_choose(), (NONE, "(in none)")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:
-        """The products of the chosen one."""
+        """The products of the chosen category."""
         chosen = self.value()
         if not chosen:
             return queryset
@@ -78,7 +78,7 @@ def uncategorised() -> Figure:
 
 @figure("archived")
 def archived() -> Figure:
-    """Not sold any more."""
+    """Archived products."""
     return _counted(Product.objects.filter(is_active=False))
 
 
@@ -86,11 +86,11 @@ class _ByOperations(ReadOnlyAdmin[Any]):
     """Rows that a form makes and changes, through operations (`apps.product.forms`)."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Managers may."""
+        """Managers may; the operation checks the rest."""
         return self.admin_site.has_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Managers may."""
+        """Managers may; the operation checks the rest."""
         return self.admin_site.has_permission(request)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -160,7 +160,7 @@ class ProductAdmin(_ByOperations):
 
     @admin.display(description="name", ordering="name_key")
     def title(self, product: Product) -> str:
-        """What it is called."""
+        """The product's name."""
         return product.name
 
     @admin.display(description="price", ordering="price")
@@ -204,17 +204,17 @@ class ProductAdmin(_ByOperations):
 
     @admin.action(description="Archive…")
     def archive(self, request: HttpRequest, products: QuerySet[Product]) -> HttpResponse | None:
-        """Take them off sale."""
+        """Archive the selected products, after a preview."""
         return self._preview(request, products, "archive")
 
     @admin.action(description="Restore…")
     def bring_back(self, request: HttpRequest, products: QuerySet[Product]) -> HttpResponse | None:
-        """Sell them again."""
+        """Restore the selected products, after a preview."""
         return self._preview(request, products, "bring_back")
 
     @admin.action(description="Change prices by percentage…")
     def change_price(self, request: HttpRequest, products: QuerySet[Product]) -> HttpResponse | None:
-        """More or less."""
+        """Change the prices of the selected products by a percentage, after a preview."""
         return self._preview(request, products, "change_price")
 
     @admin.action(description="Add to a category…")
@@ -224,7 +224,7 @@ class ProductAdmin(_ByOperations):
 
     @admin.action(description="Remove from a category…")
     def take_out_of(self, request: HttpRequest, products: QuerySet[Product]) -> HttpResponse | None:
-        """They stay in the others."""
+        """Remove the selected products from a category, after a preview; their other categories stay."""
         return self._preview(request, products, "take_out_of")
 
     @admin.action(description=f"Export as CSV ({EXPORTED:,} at most)")
@@ -234,7 +234,7 @@ class ProductAdmin(_ByOperations):
         return csv_answer("products.csv", imports.COLUMNS, imports.exported(found))
 
     def get_urls(self) -> list[URLPattern]:
-        """What is agreed to, and files."""
+        """The addresses of confirmed bulk changes and of the CSV import."""
         wrapped = self.admin_site.admin_view
         return [
             path("many/", wrapped(only_posted(self.many)), name="product_product_many"),
@@ -271,7 +271,7 @@ class ProductAdmin(_ByOperations):
         )
 
     def many(self, request: HttpRequest) -> HttpResponse:
-        """What was agreed to, done."""
+        """Carry out a bulk change whose preview was confirmed."""
         try:
             action, rows = bulk.agreed(request.POST.get("agreement", ""))
         except BadSignature:
@@ -368,7 +368,7 @@ class CategoryAdmin(_ByOperations):
         return (queryset.filter(name_key__contains=term) if term else queryset), False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Managers may."""
+        """Managers may; the operation checks the rest."""
         return self.admin_site.has_permission(request)
 
     def get_deleted_objects(

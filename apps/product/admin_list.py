@@ -66,7 +66,7 @@ class ProductPaginator(BoundedPaginator):
 
     @cached_property
     def listing(self) -> MongoList[Product] | None:
-        """What is paged."""
+        """The list that this paginator cuts."""
         found: Any = self.object_list
         return listing_of(found) if found.model is Product else None
 

@@ -65,12 +65,12 @@ class BulkChange:
 
 
 def archive(product: Product, _: str) -> ProductFields:
-    """Off sale."""
+    """Archive a product."""
     return {"is_active": False}
 
 
 def bring_back(product: Product, _: str) -> ProductFields:
-    """On sale again."""
+    """Restore an archived product."""
     return {"is_active": True}
 
 
@@ -86,7 +86,7 @@ def change_price(product: Product, percent: str) -> ProductFields:
 
 
 def put_into(product: Product, category_id: str) -> ProductFields:
-    """Into a category."""
+    """Add a product to a category; raises ValueError where it has as many as it may."""
     categories = list(dict.fromkeys([*product.categories, ObjectId(category_id)]))
     if len(categories) > MAX_CATEGORIES:
         raise ValueError(f"It is in {MAX_CATEGORIES} categories already.")
@@ -94,7 +94,7 @@ def put_into(product: Product, category_id: str) -> ProductFields:
 
 
 def take_out_of(product: Product, category_id: str) -> ProductFields:
-    """Out of a category."""
+    """Remove a product from a category."""
     return {"categories": [each for each in product.categories if str(each) != category_id]}
 
 

@@ -34,11 +34,11 @@ class ImportedProduct(ProductInput):
     """The API's rules for one row; slugs and categories of all rows were looked up together before."""
 
     def validate_slug(self, slug: str) -> str:
-        """Looked up before."""
+        """Checked before, for all rows at once."""
         return slug
 
     def validate_categories(self, ids: list[ObjectId]) -> list[ObjectId]:
-        """Looked up before."""
+        """Checked before, for all rows at once."""
         return list(dict.fromkeys(ids))
 
 

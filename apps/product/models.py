@@ -16,7 +16,7 @@ MAX_KEY = 18 * MAX_NAME  # one character may stand for eighteen (U+FDFA)
 
 
 class Category(models.Model):
-    """A shelf of the shop."""
+    """A category of products."""
 
     id = ObjectIdAutoField(primary_key=True)
     name = models.CharField(max_length=MAX_NAME)
@@ -92,7 +92,7 @@ class Product(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, findable."""
+        """Save with the keys that lists sort and search by."""
         self.index()
         super().save(*args, **kwargs)
 

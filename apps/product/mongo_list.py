@@ -30,7 +30,7 @@ class MongoList(Generic[M]):
     rank: Match | None = None  # an expression that `order` may name by RANK
 
     def count(self) -> int:
-        """How many there are. Without any parameter: Django's paginator asks no other `count`."""
+        """The number of documents. Without any parameter: Django's paginator asks no other `count`."""
         return self.count_to(None)
 
     def count_to(self, at_most: int | None) -> int:
@@ -47,7 +47,7 @@ class MongoList(Generic[M]):
         return list(RawQuerySet(self.pipeline(part), model=self.model))
 
     def pipeline(self, part: slice) -> list[dict[str, Any]]:
-        """How MongoDB is asked for a part."""
+        """The aggregation pipeline that brings a part of the list."""
         first = part.start or 0
         return [
             {"$match": self.match},

@@ -53,7 +53,7 @@ def in_time() -> AbstractContextManager[Any]:
 
 
 def ready() -> None:
-    """MongoDB answers."""
+    """Return when MongoDB answers; raises PyMongoError where it does not."""
     with pymongo.timeout(PROBE_DEADLINE):
         mongo.database.command("ping")
 

@@ -39,7 +39,7 @@ TOLD = ("name", "slug", "description", "price", "currency", "categories", "image
 
 
 class ProductFields(TypedDict, total=False):
-    """What a manager may set."""
+    """The fields that a manager may set."""
 
     name: str
     slug: str
@@ -65,7 +65,7 @@ class ProductChange:
 
 
 class CategoryFields(TypedDict, total=False):
-    """What a manager may set."""
+    """The fields that a manager may set."""
 
     name: str
     slug: str

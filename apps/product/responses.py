@@ -18,7 +18,7 @@ from shared.http.renderers import JSONRenderer
 
 
 def encoded(shown: Any) -> bytes:
-    """What the API sends for `shown`."""
+    """The JSON bytes that the API sends for `shown`."""
     return JSONRenderer().render(shown)
 
 
@@ -29,7 +29,7 @@ class Counted:
     listing: MongoList[Any]
 
     def count(self) -> int:
-        """How many there are."""
+        """The list's length, counted once while the catalogue stays as it is."""
         what = f"{self.listing.model.__name__} {self.listing.match!r}"
         return CACHE.count(what, self.listing.count)
 

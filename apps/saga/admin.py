@@ -108,12 +108,12 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
 
     @admin.display(description="status", ordering="status")
     def shown(self, saga: Saga) -> SafeString:
-        """As the API names it."""
+        """The saga's status as the API names it."""
         return badge(saga.shown_status, TONES.get(saga.shown_status))
 
     @admin.display(description="steps")
     def progress(self, saga: Saga) -> SafeString:
-        """How far each step is."""
+        """A table of the saga's steps."""
         rows = (
             (
                 step["name"],
@@ -131,7 +131,7 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
 
     @admin.display(description="timeline")
     def timeline(self, saga: Saga) -> SafeString:
-        """Everything that happened to it."""
+        """The saga's history, oldest first."""
         lines = ((line["at"], line["event"], line["detail"]) for line in saga.history)
         return format_html("<ol>{}</ol>", format_html_join("", "<li>{} <strong>{}</strong> {}", lines))
 
@@ -155,12 +155,12 @@ class SagaAdmin(ReadOnlyAdmin[Saga]):
         for_each(request, sagas, retry, "tried again")
 
     def get_urls(self) -> list[URLPattern]:
-        """The button of one saga."""
+        """The address of a saga's retry button."""
         view = self.admin_site.admin_view(only_posted(self.retry_one))
         return [path("<uuid:saga_id>/do/retry/", view, name="saga_saga_retry"), *super().get_urls()]
 
     def retry_one(self, request: HttpRequest, saga_id: UUID) -> HttpResponse:
-        """Try one saga again."""
+        """Ask the current step of one saga again."""
         self.retry_selected(request, Saga.objects.filter(pk=saga_id))
         return HttpResponseRedirect(reverse("admin:saga_saga_change", args=[saga_id]))
 
@@ -189,7 +189,7 @@ class NamedFilter(admin.SimpleListFilter):
     names: ClassVar[tuple[str, ...]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The names."""
+        """The names to choose from."""
         return [(name, name) for name in self.names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
@@ -198,14 +198,14 @@ class NamedFilter(admin.SimpleListFilter):
 
 
 class ServiceFilter(NamedFilter):
-    """Who gave up."""
+    """Filters dead letters by the service that failed to handle them."""
 
     title = parameter_name = "service"
     names: ClassVar = tuple(REPLAYS)
 
 
 class TopicFilter(NamedFilter):
-    """Where the message came from."""
+    """Filters dead letters by topic."""
 
     title = parameter_name = "topic"
     names: ClassVar = tuple(topic.name for topic in WITH_DEAD_LETTERS)
@@ -238,7 +238,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     @admin.display(description="status", ordering="status")
     def standing(self, letter: DeadLetter) -> SafeString:
-        """What became of it."""
+        """The dead letter's status."""
         return badge(letter.get_status_display(), LETTER_TONES.get(DeadLetter.Status(letter.status)))
 
     @admin.display(description="key")
@@ -264,12 +264,12 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     @admin.action(description="Replay")
     def replay_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
-        """Send each again."""
+        """Replay each selected dead letter."""
         return self._settle(request, letters, "replay")
 
     @admin.action(description="Discard")
     def discard_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
-        """Nobody wants them."""
+        """Discard each selected dead letter."""
         return self._settle(request, letters, "discard")
 
     def get_urls(self) -> list[URLPattern]:

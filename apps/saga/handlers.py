@@ -34,7 +34,7 @@ Submitted = Sequence[Received[contracts.OrderSubmitted]]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What just came."""
+    """A message that moves a saga, with its id."""
 
     message_id: str
     message: AboutOrder

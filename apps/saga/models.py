@@ -12,7 +12,7 @@ from shared.contracts.message import AboutOrder
 
 
 class Status(models.TextChoices):
-    """How far a saga is."""
+    """The states of a saga."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -21,7 +21,7 @@ class Status(models.TextChoices):
 
 
 class StepStatus(models.TextChoices):
-    """How far a step is."""
+    """The states of a step."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -135,7 +135,7 @@ class DeadLetter(models.Model):
     """A message that a consumer of any service gave up on."""
 
     class Status(models.TextChoices):
-        """What became of it."""
+        """The states of a dead letter."""
 
         WAITING = "waiting"
         REPLAYED = "replayed"

@@ -171,7 +171,7 @@ def _passes(pick: Pick, seconds: float, may_go_on: Callable[[], bool] = lambda: 
 
 
 def _now() -> dict[str, Any]:
-    """What `FIT` compares with."""
+    """The time that `FIT` compares deadlines with."""
     known = [{"kind": each.kind, "version": each.version} for each in DEFINITIONS.values()]
     return {"known": json.dumps(known), "now": timezone.now()}
 
@@ -351,5 +351,5 @@ def wake_by_hand(saga_id: UUID) -> Saga | None:
 
 
 def _told(saga: Saga) -> dict[str, str]:
-    """What the history compares."""
+    """The fields of a saga that its history compares."""
     return {"status": saga.shown_status, "step": saga.step}

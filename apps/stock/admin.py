@@ -56,11 +56,11 @@ class Shown(admin.SimpleListFilter):
     parameter_name = "level"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The choices."""
+        """The levels to choose from: low, sold out."""
         return [("low", f"low: {LOW} or fewer available"), ("sold-out", "sold out"), ("archived", "archived")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StockItem]) -> QuerySet[StockItem]:
-        """The levels that were chosen."""
+        """The stock items of the chosen level."""
         if self.value() == "archived":
             return queryset.filter(is_active=False)
         most = {"low": LOW, "sold-out": 0}.get(self.value() or "")
@@ -104,7 +104,7 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
 
     @admin.display(description="product", ordering="name")
     def title(self, item: StockItem) -> str:
-        """What it is called."""
+        """The product's name."""
         return item.name or NO_NAME
 
     @admin.display(description="product")
@@ -193,7 +193,7 @@ class StockItemAdmin(ReadOnlyAdmin[StockItem]):
         ]
 
     def set_on_hand(self, request: HttpRequest, product_id: str) -> HttpResponse:
-        """Somebody counted one product."""
+        """Set one product's quantity on hand, as its form says."""
         form = OnHandForm(request.POST)
         if not form.is_valid():
             return self._again(request, product_id, form, _errors_of(form))
@@ -348,7 +348,7 @@ class MovementAdmin(ReadOnlyAdmin[Movement]):
 
     @admin.display(description="change")
     def change(self, movement: Movement) -> str:
-        """So many came, or went."""
+        """The movement's change, with its sign."""
         return f"{movement.delta:+d}"
 
     @admin.display(description="order")
@@ -396,22 +396,22 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
 
     @admin.display(description="order")
     def order(self, reservation: Reservation) -> SafeString | str:
-        """The order it is for."""
+        """A link to the reservation's order."""
         return order_link(reservation.order_id)
 
     @admin.display(description="state")
     def standing(self, reservation: Reservation) -> SafeString:
-        """Where it stands."""
+        """The reservation's state."""
         return badge(reservation.get_state_display(), TONES.get(State(reservation.state)))
 
     @admin.display(description="pieces")
     def pieces(self, reservation: Reservation) -> int:
-        """How many of everything together."""
+        """The sum of the reserved quantities."""
         return sum(reservation.lines.values())
 
     @admin.display(description="lines")
     def held_lines(self, reservation: Reservation) -> SafeString:
-        """How many of which product."""
+        """A table of the reserved products."""
         names = dict(StockItem.objects.filter(pk__in=reservation.lines).values_list("product_id", "name"))
         rows = (
             (quantity, product_link(product_id, names[product_id]) if product_id in names else product_id)

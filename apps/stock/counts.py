@@ -36,7 +36,7 @@ class Row:
 
     @property
     def change(self) -> int:
-        """How many more there would be."""
+        """The counted quantity less the one that was seen."""
         return self.counted - self.seen
 
 

@@ -25,7 +25,7 @@ class BelowReserved(Problem):
 
 
 class TooMany(Problem):
-    """More than a level can say."""
+    """More than a stock level can hold."""
 
     slug = "stock-limit"
     status_code = 409

@@ -40,12 +40,12 @@ class StockItem(models.Model):
 
     @property
     def available(self) -> int:
-        """What can still be promised to somebody."""
+        """Pieces on hand that no order has reserved."""
         return self.on_hand - self.reserved
 
 
 class State(models.TextChoices):
-    """Where a reservation stands."""
+    """The states of a reservation."""
 
     HELD = "held"
     COMMITTED = "committed"
@@ -55,7 +55,7 @@ class State(models.TextChoices):
 
 
 class Reason(models.TextChoices):
-    """Why nothing is held any more."""
+    """Why a reservation ended."""
 
     RELEASED = "released"
     RESTOCKED = "restocked"
@@ -129,7 +129,7 @@ class Reservation(models.Model):
 
 
 class Kind(models.TextChoices):
-    """What moved the goods."""
+    """The kinds of a movement."""
 
     INITIAL = "initial"
     ADJUSTMENT = "adjustment"

@@ -38,7 +38,7 @@ class AccessLog:
             self._due = asyncio.get_running_loop().call_later(EVERY_SECONDS, self.flush)
 
     def flush(self) -> None:
-        """Write what was gathered."""
+        """Write the lines that were gathered."""
         if self._due is not None:
             self._due.cancel()
             self._due = None

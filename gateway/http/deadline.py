@@ -8,7 +8,7 @@ LONGEST_SLEEP = 60.0  # seconds between two looks where there is no deadline
 
 
 class Deadline:
-    """Rings when the deadline has passed. One timer serves for life: it looks, and goes to sleep again."""
+    """Calls back when the deadline has passed. One timer serves for life: it looks, and sleeps again."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
         self._loop = loop
@@ -18,17 +18,17 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, seconds: float) -> None:
-        """Ring in so many seconds, unless it is set anew."""
+        """Call back in so many seconds, unless it is set anew."""
         self._deadline = self._loop.time() + seconds
         if self._deadline < self._wakes_at:
             self._sleep_until(self._deadline)
 
     def clear(self) -> None:
-        """Do not ring."""
+        """Have no deadline until `set` is called."""
         self._deadline = NEVER
 
     def stop(self) -> None:
-        """Never ring again."""
+        """Cancel the timer for good."""
         if self._timer is not None:
             self._timer.cancel()
 

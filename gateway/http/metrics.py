@@ -29,7 +29,7 @@ class Metrics(Collector):
         self.shared_hits = self.shared_misses = 0
 
     def add(self, route: str, method: str, status: int, seconds: float) -> None:
-        """One request was answered."""
+        """Count one answered request."""
         self._answers[route, method, status] += 1
         times = self._times.get(route)
         if times is None:

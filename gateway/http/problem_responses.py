@@ -36,7 +36,7 @@ def _problem(problem: HttpProblem, path: bytes, hop: trace.TraceParent) -> dict[
 
 
 def headers(problem: HttpProblem, body: bytes, content_type: str = CONTENT_TYPE) -> list[Header]:
-    """The headers that go with it."""
+    """The response headers of a problem document, or of its page."""
     return [
         *problem.headers,
         (b"content-type", content_type.encode()),

@@ -125,7 +125,7 @@ class HttpProtocol(asyncio.Protocol):
         self._transport.paused()
 
     def resume_writing(self) -> None:
-        """It does again, or is gone."""
+        """The client reads again, or is gone."""
         self._transport.resumed()
         if self.writable is not None and not self.writable.done():
             self.writable.set_result(None)
@@ -148,13 +148,13 @@ class HttpProtocol(asyncio.Protocol):
         self._transport.close()
 
     def pause_reading(self) -> None:
-        """Hold the client back."""
+        """Stop reading from the client for now."""
         if not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Let the client go on."""
+        """Read from the client again."""
         if self._is_paused and not self._transport.is_closing():
             self._is_paused = False
             self._transport.resume_reading()
@@ -193,7 +193,7 @@ class HttpProtocol(asyncio.Protocol):
             self._head.add_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The request can be judged."""
+        """The head is complete: start the request, or refuse it."""
         self._in_head, self._head_bytes = False, 0
         self._alarm.clear()
         method, version = self._parser.get_method(), self._parser.get_http_version()

@@ -24,7 +24,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     @property
     def client_transport(self) -> ClientTransport:
-        """The transport as what it is."""
+        """The transport, typed."""
         return cast("ClientTransport", self.transport)
 
     def open(self, handshake: bytes) -> None:
@@ -39,7 +39,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.client_transport.paused()
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """The client reads again; the pong that waited is sent."""
         super().resume_writing()
         self.client_transport.resumed()
         pong, self._pong = self._pong, b""

@@ -30,7 +30,7 @@ class TopicListener:
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
     def start(self) -> None:
-        """Listen from now on."""
+        """Start the thread that listens."""
         self._thread.start()
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ class ConnectionLimits:
         self.count += 1
 
     def leave(self, network: str) -> None:
-        """One less."""
+        """One connection of `network` has ended."""
         self.count -= 1
         self._open[network] -= 1
         if not self._open[network]:

@@ -27,7 +27,7 @@ class CsrfTokenMissing(Forbidden):
 
 
 def token(session_key: str) -> str:
-    """The proof of one session."""
+    """The CSRF token of one session."""
     secret: str = settings.ENVIRONMENT.secret_key
     return hmac.new(secret.encode(), f"csrf:{session_key}".encode(), hashlib.sha256).hexdigest()
 

@@ -87,11 +87,11 @@ class Tokens:
 
     @classmethod
     def from_json(cls, text: bytes | str) -> Self:
-        """From a record in Redis."""
+        """The tokens that a session's record in Redis holds."""
         return cls(**json.loads(text))
 
     def as_json(self) -> str:
-        """As a record in Redis."""
+        """The session's record for Redis."""
         return json.dumps(asdict(self))
 
     @property

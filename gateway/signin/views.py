@@ -30,7 +30,7 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
     http_method_names = ("get", "head")
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The way to Keycloak."""
+        """Redirect to Keycloak's sign-in page."""
         answer: HttpResponse = super().get(request)
         pending.remember_next(request.session)
         return answer
@@ -97,7 +97,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         return self._next or str(settings.LOGIN_REDIRECT_URL)
 
     def login_failure(self) -> HttpResponse:
-        """Nothing came of it."""
+        """The page that says that the sign-in was not completed."""
         return _failed(self.request, HTTPStatus.BAD_REQUEST)
 
 

@@ -78,7 +78,7 @@ class AdminIdentity(_OnlyAdmin, AuthenticationMiddleware):
     """Lets managers in, by the token of each request; says to everybody else why not."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
-        """The refusal, or None."""
+        """The response that refuses the request; None where it may go on."""
         try:
             principal = _principal(request)
         except KeysUnavailable:

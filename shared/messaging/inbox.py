@@ -71,7 +71,7 @@ class Inbox(Protocol):
         """As `handle`, and the message leaves the parking lot in the same unit."""
 
     def put_off(self, parked: Parked, seconds: float, error: str) -> None:
-        """A try failed: count it and wait."""
+        """Count a failed try; the message is due again after `seconds`."""
 
     def put_back(self, parked: Parked) -> None:
         """The store went away in mid-try: it does not count, and the next one may begin."""
@@ -143,7 +143,7 @@ class SqlInbox:
         ParkedMessage.objects.filter(pk=parked.id).update(starts=F("starts") - 1, next_try_at=timezone.now())
 
     def drop(self, parked: Parked) -> None:
-        """The row goes."""
+        """Delete the parked row."""
         ParkedMessage.objects.filter(pk=parked.id).delete()
 
     def is_reachable(self) -> bool:

@@ -39,7 +39,7 @@ def to_row(raw: Raw) -> ParkedMessage:
 
 
 def from_row(row: ParkedMessage) -> Parked:
-    """What `to_row` kept."""
+    """The parked message of a row."""
     headers = [(name, None if value is None else base64.b64decode(value)) for name, value in row.headers]
     key = None if row.key is None else bytes(row.key)
     raw = Raw(row.topic, row.partition, row.offset, key, headers, bytes(row.payload))

@@ -89,7 +89,7 @@ class PostgresOutbox:
                 self._read_notifies(conn)
 
     def wake(self) -> None:
-        """Ends `wait`."""
+        """Have `wait` return at once."""
         self._wake_up.set()
 
     def purge(self) -> bool:

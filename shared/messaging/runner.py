@@ -33,7 +33,7 @@ class Loop(Protocol):
     heartbeat: Heartbeat
 
     def run(self) -> None:
-        """Turn until told to stop."""
+        """Run the loop until told to stop."""
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`. Safe to call from a signal handler."""
@@ -77,7 +77,7 @@ class _BackgroundLoop(threading.Thread):
         self.error: Exception | None = None
 
     def run(self) -> None:
-        """What the thread does."""
+        """Run the loop on this thread; keep the error that ends it."""
         try:
             self._loop.run()
         except ClientStalled as error:

@@ -23,7 +23,7 @@ class Heartbeat:
         self.ready = False
 
     def beat(self) -> None:
-        """The loop came round."""
+        """Note that the loop turned."""
         self._last = time.monotonic()
 
     def is_alive(self) -> bool:

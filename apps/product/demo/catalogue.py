@@ -61,7 +61,7 @@ class DemoCategory:
 
 @cache
 def categories() -> tuple[DemoCategory, ...]:
-    """All of it."""
+    """Every category of the demonstration, with its products."""
     demo_categories = tomllib.loads(SOURCE.read_text(encoding="utf-8"))["category"]
     return tuple(
         DemoCategory(demo_category["name"], _products(demo_category)) for demo_category in demo_categories
