@@ -254,7 +254,7 @@ MUTATIONS = (
     Mutation("test_shared_reads.py::test_another_gateway_hears_of_a_change_by_its_event", "", "gateway/proxy/cache_invalidation.py",
         "                if any(message.error() is None for message in said):\n                    self._heard()\n"),
     Mutation("test_shared_reads.py::test_without_kafka_time_empties_what_is_kept", "", "gateway/proxy/response_cache.py",
-        "if kept.until <= now:",
+        "if cached.until <= now:",
         "if False:"),
 
     # The command line

@@ -15,7 +15,7 @@ from gateway.http import problem_responses
 from gateway.http.request_body import Body
 from gateway.http.request_head import expects_continue
 from gateway.route_types import WEBSOCKET, Route
-from gateway.security.header_filter import ClientHeaders, Header, sort
+from gateway.security.header_filter import ClientHeaders, Header, filter_client_headers
 from gateway.security.rate_limit import Allowance
 from gateway.security.security_headers import SECURITY_HEADERS
 from shared.auth import Principal
@@ -51,7 +51,7 @@ class Exchange:
         self.method: str = WEBSOCKET if self.opens_websocket else scope["method"]
         self.path: bytes = scope["raw_path"]
         self.query: bytes = scope["query_string"]
-        self.headers: ClientHeaders = sort(scope["headers"])
+        self.headers: ClientHeaders = filter_client_headers(scope["headers"])
         self.hop = trace.continue_from(self.headers.read.get(b"traceparent", b"").decode("latin-1"))
         self.request_id = _request_id(self.headers.read.get(b"x-request-id"), self.hop)
         self.address = _address(scope, self.headers)
@@ -89,7 +89,7 @@ class Exchange:
             named = parse_qs(self.query).get(b"format", [b""])[-1]
             if named in FORMATS:
                 return FORMATS[named]
-        accepted = b",".join(value for name, value in self.headers.kept if name == b"accept")
+        accepted = b",".join(value for name, value in self.headers.forwarded if name == b"accept")
         return wants_page(accepted.decode("latin-1"))
 
     @property

@@ -41,7 +41,7 @@ class DjangoPages:
 
     def _scope(self, exchange: Exchange) -> Scope:
         read = exchange.headers.read
-        headers = [*exchange.headers.kept, *((name, read[name]) for name in FOR_DJANGO if name in read)]
+        headers = [*exchange.headers.forwarded, *((name, read[name]) for name in FOR_DJANGO if name in read)]
         return {
             **exchange.scope,
             "scheme": self._public.scheme,

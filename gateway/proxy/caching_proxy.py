@@ -15,10 +15,10 @@ from gateway.errors import HttpProblem, ServiceBroke, ServiceUnavailable
 from gateway.http.exchange import Exchange
 from gateway.http.metrics import Metrics
 from gateway.proxy.http_client import Connection, ServiceError
-from gateway.proxy.http_proxy import HttpProxy, as_told_to
-from gateway.proxy.response_cache import CachedResponse, Key, ResponseCache, seconds_good
+from gateway.proxy.http_proxy import HttpProxy, with_cache_control
+from gateway.proxy.response_cache import CachedResponse, Key, ResponseCache, seconds_fresh
 from gateway.route_types import SAFE, Route
-from gateway.security.header_filter import from_service
+from gateway.security.header_filter import filter_service_headers
 
 LONGEST_KEY = 1000  # bytes of an address and Accept: nobody asks a longer one twice
 CONDITIONS = {b"if-none-match", b"if-modified-since"}
@@ -29,19 +29,19 @@ GOES_WITH_304 = {b"etag", b"vary", b"cache-control", b"age"}  # RFC 9110, sectio
 
 
 class CachingProxy:
-    """Forwards requests to services with SHARED rows, or answers them from what is kept for `seconds`."""
+    """Forwards requests to services with SHARED rows, or answers them from a cache, in which a response is fresh for `seconds`."""
 
     def __init__(self, proxy: HttpProxy, seconds: float, metrics: Metrics) -> None:
         self._proxy = proxy
         self._seconds = seconds
         self._metrics = metrics
-        self._under_way: dict[Key, asyncio.Future[CachedResponse | None]] = {}
+        self._pending: dict[Key, asyncio.Future[CachedResponse | None]] = {}
         self._loop = asyncio.get_running_loop()
         self.cache = ResponseCache()
         self._revision = b""
 
     async def forward(self, exchange: Exchange, route: Route) -> None:
-        """Answer the request of `exchange`."""
+        """Answer from the cache, or forward; a change empties the cache."""
         if exchange.method not in SAFE:
             await self._change(exchange, route)
         elif route.limits.shared and (key := _key(exchange)) is not None:
@@ -52,7 +52,7 @@ class CachingProxy:
     def empty(self) -> None:
         """Something changed: whoever asks from now on is told what is so now."""
         self.cache.empty()
-        self._under_way.clear()
+        self._pending.clear()
 
     async def _change(self, exchange: Exchange, route: Route) -> None:
         try:
@@ -62,60 +62,60 @@ class CachingProxy:
         await self._proxy.finish(answer, exchange, route)
 
     async def _read(self, exchange: Exchange, route: Route, key: Key) -> None:
-        kept = self.cache.find(key, self._loop.time())
-        if kept is None and (under_way := self._under_way.get(key)) is not None:
-            kept = await asyncio.shield(under_way)
-        if kept is not None:
+        cached = self.cache.find(key, self._loop.time())
+        if cached is None and (pending := self._pending.get(key)) is not None:
+            cached = await asyncio.shield(pending)
+        if cached is not None:
             self._metrics.shared_hits += 1
-            await self._show(exchange, kept)
+            await self._respond(exchange, cached)
             return
         self._metrics.shared_misses += 1
-        if exchange.method == "HEAD" or key in self._under_way:
+        if exchange.method == "HEAD" or key in self._pending:
             await self._proxy.forward(exchange, route)
         else:
             await self._fetch(exchange, route, key)
 
     async def _fetch(self, exchange: Exchange, route: Route, key: Key) -> None:
         """Ask the service for all who want the same meanwhile."""
-        under_way = self._under_way[key] = self._loop.create_future()
-        kept, emptied = None, self.cache.emptied
+        pending = self._pending[key] = self._loop.create_future()
+        cached, generation = None, self.cache.generation
         failure: HttpProblem | None = None
-        asked = exchange.headers.kept
+        asked = exchange.headers.forwarded
         # Others may not know what this caller knows: the whole is asked for.
-        exchange.headers.kept = [header for header in asked if header[0] not in CONDITIONS]
+        exchange.headers.forwarded = [header for header in asked if header[0] not in CONDITIONS]
         try:
             answer = await self._proxy.ask(exchange, route, for_anyone=True)
             if answer.status in AWAY:
                 failure = ServiceUnavailable()
-            emptied = self._heed(answer, emptied)
-            seconds = seconds_good(answer.status, answer.headers, self._seconds)
+            generation = self._note_revision(answer, generation)
+            seconds = seconds_fresh(answer.status, answer.headers, self._seconds)
             if seconds:
-                kept = await self._take(answer, route, seconds)
+                cached = await self._read_whole(answer, route, seconds)
         except HttpProblem as error:
             failure = error
             raise
         finally:
-            exchange.headers.kept = asked
-            if self._under_way.get(key) is under_way:
-                del self._under_way[key]
-            _settle(under_way, kept, failure)
-        if kept is None:
-            await self._show_unshared(answer, exchange, route)
+            exchange.headers.forwarded = asked
+            if self._pending.get(key) is pending:
+                del self._pending[key]
+            _resolve(pending, cached, failure)
+        if cached is None:
+            await self._respond_uncached(answer, exchange, route)
             return
-        if emptied == self.cache.emptied:
-            self.cache.put(key, kept)
-        await self._show(exchange, kept)
+        if generation == self.cache.generation:
+            self.cache.put(key, cached)
+        await self._respond(exchange, cached)
 
-    def _heed(self, answer: Connection, emptied: int) -> int:
-        """Let go of what shows another state than `answer`, unless that is the older one; returns the count to go by."""
+    def _note_revision(self, answer: Connection, generation: int) -> int:
+        """Empty the cache of what shows another state than `answer`, unless that is the older one; returns the generation to go by."""
         revision = dict(answer.headers).get(REVISION, self._revision)
-        if revision == self._revision or emptied != self.cache.emptied:
-            return emptied
+        if revision == self._revision or generation != self.cache.generation:
+            return generation
         self._revision = revision
         self.empty()
-        return self.cache.emptied
+        return self.cache.generation
 
-    async def _take(self, answer: Connection, route: Route, seconds: float) -> CachedResponse:
+    async def _read_whole(self, answer: Connection, route: Route, seconds: float) -> CachedResponse:
         pieces = []
         try:
             while piece := await answer.read(route.limits.seconds):
@@ -125,10 +125,10 @@ class CachingProxy:
         finally:
             self._proxy.release(answer, route)
         now = self._loop.time()
-        headers = from_service(answer.headers, bodiless=False)
+        headers = filter_service_headers(answer.headers, bodiless=False)
         return CachedResponse(headers, b"".join(pieces), dict(headers)[b"etag"], now, now + seconds)
 
-    async def _show_unshared(self, answer: Connection, exchange: Exchange, route: Route) -> None:
+    async def _respond_uncached(self, answer: Connection, exchange: Exchange, route: Route) -> None:
         """What anybody is told serves whoever is nobody; a customer may be told something else, unless nobody is told anything."""
         if exchange.principal is None or answer.status >= BROKEN:
             await self._proxy.finish(answer, exchange, route)
@@ -136,27 +136,27 @@ class CachingProxy:
             self._proxy.release(answer, route)
             await self._proxy.forward(exchange, route)
 
-    async def _show(self, exchange: Exchange, kept: CachedResponse) -> None:
-        headers = as_told_to(exchange, kept.headers_now(self._loop.time()))
-        if kept.is_known(exchange.method, exchange.headers.preconditions):
+    async def _respond(self, exchange: Exchange, cached: CachedResponse) -> None:
+        headers = with_cache_control(exchange, cached.headers_now(self._loop.time()))
+        if cached.is_not_modified(exchange.method, exchange.headers.preconditions):
             await exchange.begin(304, [header for header in headers if header[0] in GOES_WITH_304])
             await exchange.write(b"")
         else:
             await exchange.begin(200, headers)
-            await exchange.write(kept.body)
+            await exchange.write(cached.body)
 
 
-def _settle(
-    under_way: "asyncio.Future[CachedResponse | None]",
-    kept: CachedResponse | None,
+def _resolve(
+    pending: "asyncio.Future[CachedResponse | None]",
+    cached: CachedResponse | None,
     failure: HttpProblem | None,
 ) -> None:
     """Tell those who wait: a service that was away all the time is not asked by each of them for as long again."""
     if failure is None:
-        under_way.set_result(kept)
+        pending.set_result(cached)
         return
-    under_way.set_exception(failure)
-    under_way.exception()  # looked at: nobody may be waiting, which is no reason for a line in the log
+    pending.set_exception(failure)
+    pending.exception()  # looked at: nobody may be waiting, which is no reason for a line in the log
 
 
 def _key(exchange: Exchange) -> Key | None:
@@ -165,7 +165,7 @@ def _key(exchange: Exchange) -> Key | None:
     if principal is not None and (principal.is_manager or exchange.is_for_people):
         return None
     accept = b""
-    for name, value in exchange.headers.kept:
+    for name, value in exchange.headers.forwarded:
         if name == b"accept":
             accept += value
         elif name in {b"range", b"if-match"} or (

@@ -11,7 +11,7 @@ from gateway.http.request_body import BodyReader, ClientDisconnected
 from gateway.proxy.http_client import BODILESS, Connection, ServiceError, TimedOut, Unreachable
 from gateway.proxy.upstream import Call, Upstream
 from gateway.route_types import SAFE, Route
-from gateway.security.header_filter import Header, from_service
+from gateway.security.header_filter import Header, filter_service_headers
 from shared.auth import Principal
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class HttpProxy:
     def _head(self, exchange: Exchange, principal: Principal | None, length: int) -> bytes:
         target = exchange.path + b"?" + exchange.query if exchange.query else exchange.path
         parts = [exchange.method.encode(), b" ", target, b" HTTP/1.1\r\n", self._forwarded]
-        for name, value in exchange.headers.kept:
+        for name, value in exchange.headers.forwarded:
             parts += (name, b": ", value, b"\r\n")
         if principal is not None:
             parts += (b"authorization: Bearer ", principal.token.encode("latin-1"), b"\r\n")
@@ -80,7 +80,7 @@ class HttpProxy:
         return b"".join(parts)
 
 
-def as_told_to(exchange: Exchange, headers: list[Header]) -> list[Header]:
+def with_cache_control(exchange: Exchange, headers: list[Header]) -> list[Header]:
     """`headers` for the caller: what somebody who is signed in is told is for nobody else, unless the service says more."""
     if exchange.principal is None or any(name == b"cache-control" for name, _ in headers):
         return headers
@@ -88,8 +88,8 @@ def as_told_to(exchange: Exchange, headers: list[Header]) -> list[Header]:
 
 
 async def _relay(answer: Connection, exchange: Exchange) -> None:
-    headers = from_service(answer.headers, bodiless=answer.status in BODILESS)
-    await exchange.begin(answer.status, as_told_to(exchange, headers))
+    headers = filter_service_headers(answer.headers, bodiless=answer.status in BODILESS)
+    await exchange.begin(answer.status, with_cache_control(exchange, headers))
     if answer.is_complete:
         await exchange.write(answer.take())
         return

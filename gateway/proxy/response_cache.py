@@ -33,7 +33,7 @@ class CachedResponse:
         """Its headers with its age in seconds (RFC 9111, section 5.1)."""
         return [*self.headers, (b"age", b"%d" % (now - self.since))]
 
-    def is_known(self, method: str, conditions: Preconditions) -> bool:
+    def is_not_modified(self, method: str, conditions: Preconditions) -> bool:
         """Whether the caller has it already; no request with `If-Match` gets here."""
         return conditions.verdict(method, self.tag.decode("latin-1")) is Verdict.NOT_MODIFIED
 
@@ -41,67 +41,66 @@ class CachedResponse:
 class ResponseCache:
     """The answers of one process. What was not asked for longest goes first."""
 
-    def __init__(self, kept_bytes: int = CACHE_BYTES) -> None:
-        self._limit = kept_bytes
-        self._kept: OrderedDict[Key, CachedResponse] = OrderedDict()
+    def __init__(self, cache_bytes: int = CACHE_BYTES) -> None:
+        self._limit = cache_bytes
+        self._cached: OrderedDict[Key, CachedResponse] = OrderedDict()
         self.size = 0
-        self.emptied = (
-            0  # times; an answer that was asked for before the last one must not be put in after it
-        )
+        # How often it was emptied: a response that was asked for before must not be put in afterwards.
+        self.generation = 0
 
     def find(self, key: Key, now: float) -> CachedResponse | None:
         """What is kept under `key` and still good."""
-        kept = self._kept.get(key)
-        if kept is None:
+        cached = self._cached.get(key)
+        if cached is None:
             return None
-        if kept.until <= now:
+        if cached.until <= now:
             self._drop(key)
             return None
-        self._kept.move_to_end(key)
-        return kept
+        self._cached.move_to_end(key)
+        return cached
 
-    def put(self, key: Key, kept: CachedResponse) -> None:
-        """Keep it, and let go of the oldest where that is too much."""
+    def put(self, key: Key, cached: CachedResponse) -> None:
+        """Put a response in, and drop those used longest ago where that is too much."""
         self._drop(key)
-        self._kept[key] = kept
-        self.size += _cost(key, kept)
+        self._cached[key] = cached
+        self.size += _cost(key, cached)
         while self.size > self._limit:
-            self._drop(next(iter(self._kept)))
+            self._drop(next(iter(self._cached)))
 
     def empty(self) -> None:
         """Something changed: nothing that was kept may be shown any more."""
-        self.emptied += 1
-        self._kept.clear()
+        self.generation += 1
+        self._cached.clear()
         self.size = 0
 
     def _drop(self, key: Key) -> None:
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self.size -= _cost(key, kept)
+        cached = self._cached.pop(key, None)
+        if cached is not None:
+            self.size -= _cost(key, cached)
 
 
-def _cost(key: Key, kept: CachedResponse) -> int:
-    return OVERHEAD + len(kept.body) + sum(map(len, key))
+def _cost(key: Key, cached: CachedResponse) -> int:
+    return OVERHEAD + len(cached.body) + sum(map(len, key))
 
 
-def seconds_good(status: int, headers: Iterable[Header], most: float) -> float:
+def seconds_fresh(status: int, headers: Iterable[Header], most: float) -> float:
     """How long an answer may be kept, `most` at the most; 0 where it may not be kept at all."""
     found = dict(headers)
     length = found.get(b"content-length", b"")
     if status != 200 or b"etag" not in found or not length.isdigit() or int(length) > LARGEST_BODY:  # noqa: PLR2004
         return 0.0
-    if not _words(found.get(b"vary", b"")) <= {b"accept"}:
+    if not _tokens(found.get(b"vary", b"")) <= {b"accept"}:
         return 0.0
-    directives = _words(found.get(b"cache-control", b""))
+    directives = _tokens(found.get(b"cache-control", b""))
     if directives & PRIVATE:
         return 0.0
-    return min(most, _told(directives, b"s-maxage=", _told(directives, b"max-age=", most)))
+    return min(most, _directive(directives, b"s-maxage=", _directive(directives, b"max-age=", most)))
 
 
-def _told(directives: set[bytes], name: bytes, otherwise: float) -> float:
+def _directive(directives: set[bytes], name: bytes, otherwise: float) -> float:
     said = [each[len(name) :] for each in directives if each.startswith(name)]
     return float(said[0]) if said and said[0].isdigit() else otherwise
 
 
-def _words(value: bytes) -> set[bytes]:
+def _tokens(value: bytes) -> set[bytes]:
     return {word.strip().lower() for word in value.split(b",") if word.strip()}

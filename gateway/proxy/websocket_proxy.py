@@ -129,11 +129,13 @@ class WebSocketProxy:
 
 
 def _headers(exchange: Exchange, principal: Principal) -> list[tuple[str, str]]:
-    kept = [
-        (name.decode(), value.decode("latin-1")) for name, value in exchange.headers.kept if name != b"origin"
+    forwarded = [
+        (name.decode(), value.decode("latin-1"))
+        for name, value in exchange.headers.forwarded
+        if name != b"origin"
     ]
     return [
-        *kept,
+        *forwarded,
         ("Authorization", f"Bearer {principal.token}"),
         ("X-Forwarded-For", exchange.address),
         ("X-Request-ID", exchange.request_id.decode()),

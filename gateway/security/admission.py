@@ -150,8 +150,8 @@ def check_framing(exchange: Exchange) -> None:
     The parser has refused two lengths, and a length beside chunks.
     """
     headers = exchange.headers
-    if headers.doubled:
-        raise BadRequest(f"The header {headers.doubled.decode()} stands twice.")
+    if headers.repeated:
+        raise BadRequest(f"The header {headers.repeated.decode()} stands twice.")
     if not headers.read.get(b"host"):
         raise BadRequest("The request names no host.")
     chunked = headers.read.get(b"transfer-encoding")
@@ -174,7 +174,9 @@ def check_no_body(exchange: Exchange) -> None:
 
 def check_encoding(exchange: Exchange) -> None:
     """Refuse a compressed body where the gateway itself would have to read it; services judge for themselves."""
-    codings = {value.strip().lower() for name, value in exchange.headers.kept if name == b"content-encoding"}
+    codings = {
+        value.strip().lower() for name, value in exchange.headers.forwarded if name == b"content-encoding"
+    }
     if exchange.has_body and codings - {b"identity", b""}:
         raise UnsupportedEncoding
 

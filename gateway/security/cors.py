@@ -69,5 +69,5 @@ def is_preflight(exchange: Exchange) -> bool:
     return (
         exchange.method == "OPTIONS"
         and b"origin" in exchange.headers.read
-        and any(name == b"access-control-request-method" for name, _ in exchange.headers.kept)
+        and any(name == b"access-control-request-method" for name, _ in exchange.headers.forwarded)
     )

@@ -47,11 +47,11 @@ _verdicts: dict[bytes, int] = {}
 
 @dataclass(slots=True)
 class ClientHeaders:
-    """A request's headers, sorted: `read` by the gateway, `kept` for the service, `doubled` where one stood twice."""
+    """A request's headers, sorted: `read` by the gateway, `forwarded` for the service, `repeated` where one stood twice."""
 
     read: dict[bytes, bytes]
-    kept: list[Header]
-    doubled: bytes = b""
+    forwarded: list[Header]
+    repeated: bytes = b""
 
     @property
     def preconditions(self) -> Preconditions:
@@ -59,21 +59,21 @@ class ClientHeaders:
         return Preconditions(self._list(b"if-match"), self._list(b"if-none-match"))
 
     def _list(self, name: bytes) -> str | None:
-        values = [value for each, value in self.kept if each == name]
+        values = [value for each, value in self.forwarded if each == name]
         return b",".join(values).decode("latin-1") if values else None
 
 
-def sort(headers: Iterable[Header]) -> ClientHeaders:
+def filter_client_headers(headers: Iterable[Header]) -> ClientHeaders:
     """Sort the headers of a request; names must be in lower case."""
     found = ClientHeaders({}, [])
-    read, kept = found.read, found.kept
+    read, forwarded = found.read, found.forwarded
     for header in headers:
         name = header[0]
         verdict = _verdicts.get(name)
         if verdict is None:
             verdict = _classify(name)
         if verdict & _KEEP:
-            kept.append(header)
+            forwarded.append(header)
         if verdict & _READ:
             if name in read:
                 _repeat(found, name, header[1])
@@ -84,19 +84,21 @@ def sort(headers: Iterable[Header]) -> ClientHeaders:
     return found
 
 
-def from_service(headers: Iterable[Header], *, bodiless: bool) -> list[Header]:
+def filter_service_headers(headers: Iterable[Header], *, bodiless: bool) -> list[Header]:
     """What of a service's answer goes to the client; `bodiless` where the status allows no body (204, 304)."""
     named: frozenset[bytes] = frozenset()
-    kept = []
+    forwarded = []
     for name, value in headers:
         if name not in NOT_FROM_A_SERVICE:
-            kept.append((name, value))
+            forwarded.append((name, value))
         elif name == b"connection":
             named |= _tokens(value)
     if bodiless:
         named |= {b"content-length"}
     return (
-        [header for header in kept if header[0] not in named] if named - {b"close", b"keep-alive"} else kept
+        [header for header in forwarded if header[0] not in named]
+        if named - {b"close", b"keep-alive"}
+        else forwarded
     )
 
 
@@ -114,14 +116,14 @@ def _classify(name: bytes) -> int:
 
 def _repeat(found: ClientHeaders, name: bytes, value: bytes) -> None:
     if name in ONCE:
-        found.doubled = name
+        found.repeated = name
     found.read[name] += (b"; " if name == b"cookie" else b", ") + value
 
 
 def _drop_named(found: ClientHeaders) -> None:
     named = _tokens(found.read[b"connection"])
     if named - {b"close", b"keep-alive"}:
-        found.kept = [header for header in found.kept if header[0] not in named]
+        found.forwarded = [header for header in found.forwarded if header[0] not in named]
 
 
 def _tokens(value: bytes) -> frozenset[bytes]:

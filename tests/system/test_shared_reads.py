@@ -88,7 +88,7 @@ def test_another_gateway_hears_of_a_change_by_its_event(shop: Shop) -> None:
 
 
 def test_without_kafka_time_empties_what_is_kept(shop: Shop, platform: Platform) -> None:
-    """And the gateway is as ready as ever. Red without `kept.until <= now` in `Keep.find`, or when it waits for Kafka."""
+    """And the gateway is as ready as ever. Red without `cached.until <= now` in `ResponseCache.find`, or when it waits for Kafka."""
     piece = shop.product(stock=1, price="10.00")
     with another_gateway(SHARED_SECONDS="2", KAFKA=f"127.0.0.1:{free_port()}") as somebody:
         assert _price(somebody, piece) == "10.00"

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from gateway.proxy.response_cache import LARGEST_BODY, CachedResponse, ResponseCache, seconds_good
+from gateway.proxy.response_cache import LARGEST_BODY, CachedResponse, ResponseCache, seconds_fresh
 from shared.testing.tokens import BOB
 from tests.gateway.client import Answer, as_customer, as_manager
 from tests.gateway.conftest import StartGateway
@@ -292,5 +292,5 @@ def test_memory_is_bounded_and_the_least_wanted_goes_first() -> None:
 def test_a_service_may_shorten_the_time_and_not_lengthen_it(control: bytes, seconds: float) -> None:
     """Red when `max-age` is ignored, or the gateway's own limit is."""
     headers = [(b"etag", b'"a"'), (b"content-length", b"5"), (b"cache-control", control)]
-    assert seconds_good(200, headers, 3.0) == seconds
-    assert seconds_good(206, headers, 3.0) == 0
+    assert seconds_fresh(200, headers, 3.0) == seconds
+    assert seconds_fresh(206, headers, 3.0) == 0
