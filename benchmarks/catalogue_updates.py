@@ -26,7 +26,7 @@ from shared.contracts.topics import PRODUCT_EVENTS
 AT_ONCE = 500  # products in one transaction
 COPIES = ("order", "stock", "basket")
 CENT = Decimal("0.01")
-PATIENCE = 300.0  # seconds
+WAIT_SECONDS = 300.0  # seconds
 
 
 def main() -> None:
@@ -112,10 +112,10 @@ def _wait_for(group: str, instance: Instance) -> None:
 
 
 def _until(holds: Callable[[], bool], what: str) -> None:
-    give_up_at = time.monotonic() + PATIENCE
+    give_up_at = time.monotonic() + WAIT_SECONDS
     while not holds():
         if time.monotonic() > give_up_at:
-            raise SystemExit(f"It did not happen in {PATIENCE:.0f} s that {what}.")
+            raise SystemExit(f"It did not happen in {WAIT_SECONDS:.0f} s that {what}.")
         time.sleep(0.02)
 
 

@@ -41,7 +41,7 @@ NO_LIMIT = {
 
 
 @dataclass(frozen=True)
-class Place:
+class MeasuredShop:
     """Where it is measured: the shop by a gateway of its own, and whose memory sockets take."""
 
     shop: Shop
@@ -98,23 +98,23 @@ async def steadily(
     return measured, len(measured.pushed) / (time.perf_counter() - began)
 
 
-async def measure(place: Place, chosen: argparse.Namespace) -> list[results.Row]:
+async def measure(measured: MeasuredShop, chosen: argparse.Namespace) -> list[results.Row]:
     """First without the sockets, then with them."""
     users = of_our_own(chosen.buyers + PEOPLE)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        buyers = [Buyer(http, place.shop, *user) for user in users[: chosen.buyers]]
+        buyers = [Buyer(http, measured.shop, *user) for user in users[: chosen.buyers]]
         for buyer in buyers:
             await buyer.sign_in()
-        manager = await place.shop.headers(http, MANAGER, MANAGER)
+        manager = await measured.shop.headers(http, MANAGER, MANAGER)
         pieces = int(2 * chosen.orders * (chosen.seconds + WARM_UP))
-        products = await stocked(http, place.shop, manager, PRODUCTS, pieces)
-        rows = [await _row(place, buyers, products, 0, {}, chosen)]
-        before = place.memory()
-        async with listening(http, place.shop, users[chosen.buyers :], chosen.sockets) as came:
-            kib = {name: (now - before[name]) / chosen.sockets for name, now in place.memory().items()}
+        products = await stocked(http, measured.shop, manager, PRODUCTS, pieces)
+        rows = [await _row(measured, buyers, products, 0, {}, chosen)]
+        before = measured.memory()
+        async with listening(http, measured.shop, users[chosen.buyers :], chosen.sockets) as came:
+            kib = {name: (now - before[name]) / chosen.sockets for name, now in measured.memory().items()}
             said = ", ".join(f"{value:.1f} KiB in the {name}" for name, value in kib.items())
             print(f"one of {chosen.sockets} sockets takes {said}", flush=True)
-            rows.append(await _row(place, buyers, products, chosen.sockets, kib, chosen))
+            rows.append(await _row(measured, buyers, products, chosen.sockets, kib, chosen))
         if came:
             raise SystemExit(
                 f"A socket of somebody who bought nothing was told something, or closed: {came[0]}"
@@ -123,7 +123,7 @@ async def measure(place: Place, chosen: argparse.Namespace) -> list[results.Row]
 
 
 async def _row(
-    place: Place,
+    measured: MeasuredShop,
     buyers: Sequence[Buyer],
     products: Sequence[str],
     sockets: int,
@@ -167,7 +167,7 @@ def main() -> None:
     notification = next(each["pid"] for each in processes(instance) if each["name"] == "notification-api")
     with own_gateway(instance, UNSHARED, 1, **NO_LIMIT) as (port, process):
         shop = replace(Shop.of(instance), gateway=f"http://localhost:{port}")
-        rows = run(measure(Place(shop, {"service": notification, "gateway": process.pid}), chosen))
+        rows = run(measure(MeasuredShop(shop, {"service": notification, "gateway": process.pid}), chosen))
     results.save(chosen.json, rows)
     sys.exit(check(instance))
 

@@ -168,7 +168,7 @@ def _put_back(instance: Instance, directory: Path) -> None:
 def _sources(instance: Instance) -> dict[str, Path]:
     """Where each store keeps its data. Keycloak's are in PostgreSQL."""
     own = {name: instance.data / name for name in ("kafka", "redis", "mongod")}
-    return {**own, "postgres": postgres.place(instance).data}
+    return {**own, "postgres": postgres.installation(instance).data}
 
 
 def _is_whole(instance: Instance) -> bool:
@@ -262,7 +262,7 @@ def _own(directory: Path, instance: Instance) -> None:
     """Give the copy to whom the server runs as, with the directories that a backup leaves out."""
     for name in ("pg_wal", "pg_replslot"):
         (directory / name).mkdir(exist_ok=True, mode=0o700)
-    if owner := postgres.place(instance).run_as:
+    if owner := postgres.installation(instance).run_as:
         for path in (directory, *directory.rglob("*")):
             os.chown(path, owner.uid, owner.gid)
 

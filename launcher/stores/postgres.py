@@ -42,7 +42,7 @@ IDLE_IN_TRANSACTION = "20s"
 
 
 @dataclass(frozen=True)
-class Place:
+class Installation:
     """Where PostgreSQL lies, and who runs it."""
 
     directory: Path
@@ -55,14 +55,14 @@ class Place:
         return self.directory / NAME
 
 
-def place(instance: Instance) -> Place:
+def installation(instance: Instance) -> Installation:
     """In the platform's own directory, or, for root, where another user can reach it."""
     wheel = _wheel()
     run_as = unprivileged()
     if run_as is None:
-        return Place(instance.data, wheel / "pginstall18" / "bin", None)
+        return Installation(instance.data, wheel / "pginstall18" / "bin", None)
     directory = reachable_directory(instance)
-    return Place(directory, _programs(directory) / wheel.name / "pginstall18" / "bin", run_as)
+    return Installation(directory, _programs(directory) / wheel.name / "pginstall18" / "bin", run_as)
 
 
 def _programs(directory: Path) -> Path:
@@ -85,7 +85,7 @@ def program(name: str) -> Path:
 def prepare(instance: Instance) -> None:
     """Make the data directory, if there is none."""
     make_place(instance)
-    where = place(instance)
+    where = installation(instance)
     if not (where.data / "PG_VERSION").exists():
         shutil.rmtree(where.data, ignore_errors=True)
         _initdb(where)
@@ -96,12 +96,12 @@ def prepare(instance: Instance) -> None:
 def make_place(instance: Instance) -> None:
     """Make where the data directory will be."""
     settle_directory(instance)
-    where = place(instance)
+    where = installation(instance)
     if where.run_as:
         _make_reachable(where, where.run_as)
 
 
-def _make_reachable(where: Place, owner: RunAs) -> None:
+def _make_reachable(where: Installation, owner: RunAs) -> None:
     where.directory.mkdir(parents=True, exist_ok=True, mode=0o755)
     # The programs look for their libraries beside their package, so both are linked.
     wheel = _wheel()
@@ -114,7 +114,7 @@ def _make_reachable(where: Place, owner: RunAs) -> None:
     os.chown(where.directory, owner.uid, owner.gid)
 
 
-def _initdb(where: Place) -> None:
+def _initdb(where: Installation) -> None:
     unfinished = where.data.with_name("postgres.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     with tempfile.NamedTemporaryFile("w", dir=where.directory) as password:
@@ -131,7 +131,7 @@ def _initdb(where: Place) -> None:
     unfinished.rename(where.data)
 
 
-def _run(command: list[str], where: Place) -> None:
+def _run(command: list[str], where: Installation) -> None:
     user = {"user": where.run_as.uid, "group": where.run_as.gid, "extra_groups": []} if where.run_as else {}
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, **user)  # type: ignore[call-overload]
     if done.returncode != 0:
@@ -143,7 +143,7 @@ def _run(command: list[str], where: Place) -> None:
 
 def specification(instance: Instance) -> Specification:
     """The server as the supervisor runs it; SIGINT is its fast shutdown, which does not wait for clients."""
-    where = place(instance)
+    where = installation(instance)
     port = port_of(instance, NAME)
     settings = [argument for name, value in SETTINGS.items() for argument in ("-c", f"{name}={value}")]
     return base_specification(

@@ -18,8 +18,8 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instance:
     """A platform that is down, with something in every store."""
     found = Instance(23_900, tmp_path / "checkout")
     found.make_directories()
-    place = postgres.Place(found.data, tmp_path, None)
-    monkeypatch.setattr(postgres, "place", lambda _: place)
+    installation = postgres.Installation(found.data, tmp_path, None)
+    monkeypatch.setattr(postgres, "installation", lambda _: installation)
     for name in ("kafka", "redis", "mongod", "postgres"):
         (found.data / name / "inner").mkdir(parents=True)
         (found.data / name / "inner" / "file").write_bytes(name.encode() * 1000)

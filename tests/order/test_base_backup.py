@@ -16,7 +16,7 @@ from launcher.instance import Instance
 from launcher.stores import postgres
 
 INSTANCE = Instance(int(os.environ.get("MICROCOMMERCE_PORT_OFFSET", "0")))
-DATA = postgres.place(INSTANCE).data
+DATA = postgres.installation(INSTANCE).data
 Connection = psycopg.Connection[Any]
 SEGMENTS = 12  # more than PostgreSQL keeps by itself (`min_wal_size`)
 

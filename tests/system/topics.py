@@ -30,7 +30,7 @@ from tests.system.waiting import HEAL, eventually
 
 LARGEST = 9 * 1024 * 1024  # bytes of a message
 TIMEOUT = 30.0  # seconds for one answer of Kafka's
-Place = tuple[str, int]  # topic and partition
+Partition = tuple[str, int]  # topic and partition
 
 
 class Topics:
@@ -87,8 +87,8 @@ class Topics:
     def all_of(self, *topics: str) -> list[Message]:
         """Everything that is on these topics now, oldest first within each partition."""
         with self._reader("tests-that-only-read") as reader:
-            ends = {place: high for place in _places(topics) if (high := _end(reader, place))}
-            reader.assign([TopicPartition(*place, 0) for place in ends])
+            ends = {partition: high for partition in _partitions(topics) if (high := _end(reader, partition))}
+            reader.assign([TopicPartition(*partition, 0) for partition in ends])
             return list(_read(reader, ends))
 
     def wait_until_handled(self, within: float = 2 * HEAL) -> None:
@@ -121,10 +121,12 @@ class Topics:
 
     def forget_offsets(self, group: str) -> None:
         """The group begins every topic anew; nobody may be a member of it."""
-        places = [TopicPartition(*place, 0) for place in _places(_topics_of(group))]
-        changes = self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+        partitions = [TopicPartition(*partition, 0) for partition in _partitions(_topics_of(group))]
+        changes = self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, partitions)])
         for change in changes.values():
-            assert not [place for place in change.result(TIMEOUT).topic_partitions or [] if place.error]
+            assert not [
+                partition for partition in change.result(TIMEOUT).topic_partitions or [] if partition.error
+            ]
 
     @contextlib.contextmanager
     def _reader(self, group: str) -> Iterator[Consumer]:
@@ -142,7 +144,7 @@ def _topics_of(group: str) -> list[str]:
     return [topic for topic, groups in LISTENERS.items() if group in groups]
 
 
-def _places(topics: Iterable[str]) -> list[Place]:
+def _partitions(topics: Iterable[str]) -> list[Partition]:
     return [(topic, number) for topic in topics for number in range(_partitions(topic))]
 
 
@@ -150,24 +152,24 @@ def _partitions(topic: str) -> int:
     return 1 if topic.endswith(REPLAYS) else PARTITIONS.get(topic, OF_LETTERS)
 
 
-def _range(reader: Consumer, place: Place) -> tuple[int, int]:
-    found = reader.get_watermark_offsets(TopicPartition(*place), timeout=TIMEOUT)
-    assert found, f"Kafka does not say what there is of {place}"
+def _range(reader: Consumer, partition: Partition) -> tuple[int, int]:
+    found = reader.get_watermark_offsets(TopicPartition(*partition), timeout=TIMEOUT)
+    assert found, f"Kafka does not say what there is of {partition}"
     return found
 
 
-def _end(reader: Consumer, place: Place) -> int:
+def _end(reader: Consumer, partition: Partition) -> int:
     """Where the partition ends; 0 where nothing is in it."""
-    low, high = _range(reader, place)
+    low, high = _range(reader, partition)
     return high if high > low else 0
 
 
-def _read(reader: Consumer, ends: dict[Place, int]) -> Iterator[Message]:
+def _read(reader: Consumer, ends: dict[Partition, int]) -> Iterator[Message]:
     until = time.monotonic() + TIMEOUT
     while ends:
         found = reader.poll(0.5)
         if found is None:  # a compacted topic may have nothing at its very end
-            ends = {place: end for place, end in ends.items() if _position(reader, place) < end}
+            ends = {partition: end for partition, end in ends.items() if _position(reader, partition) < end}
             assert time.monotonic() < until, f"Kafka does not give what it has: {ends}"
             continue
         error = found.error()
@@ -179,8 +181,8 @@ def _read(reader: Consumer, ends: dict[Place, int]) -> Iterator[Message]:
         yield each
 
 
-def _position(reader: Consumer, place: Place) -> int:
-    return int(reader.position([TopicPartition(*place)])[0].offset)
+def _position(reader: Consumer, partition: Partition) -> int:
+    return int(reader.position([TopicPartition(*partition)])[0].offset)
 
 
 def _behind(group: str, reader: Consumer) -> int:
@@ -190,7 +192,9 @@ def _behind(group: str, reader: Consumer) -> int:
         group + REPLAYS,
         *([topic + DEAD_LETTER for topic in LISTENERS] if group == COLLECTOR else []),
     ]
-    for place in reader.committed([TopicPartition(*place) for place in _places(topics)], timeout=TIMEOUT):
-        low, high = _range(reader, (place.topic, place.partition))
-        behind += high - max(place.offset, low)
+    for partition in reader.committed(
+        [TopicPartition(*partition) for partition in _partitions(topics)], timeout=TIMEOUT
+    ):
+        low, high = _range(reader, (partition.topic, partition.partition))
+        behind += high - max(partition.offset, low)
     return behind
