@@ -6,7 +6,7 @@ from channels.db import database_sync_to_async
 
 from apps.notification import queries
 
-# Each thread keeps a database connection: these and `http.THREADS` are all that a process has.
+# Each thread keeps a database connection: these and `threaded_asgi.THREADS` are all that a process has.
 THREADS = ThreadPoolExecutor(2, thread_name_prefix="live")
 
 newest_ids = database_sync_to_async(queries.newest_ids, thread_sensitive=False, executor=THREADS)

@@ -35,7 +35,7 @@ class Principal:
 
     @property
     def is_customer(self) -> bool:
-        """Whether the caller may shop: the role `manager` includes `customer` (contract, section 2)."""
+        """Whether the caller may shop: the role `manager` includes `customer`."""
         return CUSTOMER in self.roles or self.is_manager
 
     @property

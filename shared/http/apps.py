@@ -10,5 +10,5 @@ class HttpConfig(AppConfig):
     label = "http"
 
     def ready(self) -> None:
-        """Register the extensions of `schema.py`."""
+        """Register the extensions of `openapi_extensions.py`."""
         from shared.http import openapi_extensions  # noqa: F401

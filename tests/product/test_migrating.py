@@ -1,4 +1,4 @@
-"""A migration that is killed midway can be run again (issue 5, point 4)."""
+"""A migration that is killed midway can be run again."""
 
 import os
 import signal

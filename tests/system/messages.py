@@ -1,4 +1,4 @@
-"""Messages as they lie on a topic: CloudEvents 1.0 in Kafka's binary mode (contract, 5)."""
+"""Messages as they lie on a topic: CloudEvents 1.0 in Kafka's binary mode."""
 
 import json
 import uuid
@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import Message as KafkaMessage
 
-# Who listens to what (contract, sections 5 and 6).
+# Who listens to what.
 LISTENERS = {
     "product.events": {"order", "stock", "basket"},
     "order.events": {"saga", "notification"},

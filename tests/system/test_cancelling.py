@@ -1,4 +1,4 @@
-"""Changing one's mind at every moment of an order (contract, 6; promise RC-7)."""
+"""Changing one's mind at every moment of an order (promise RC-7)."""
 
 import random
 import time
@@ -26,7 +26,7 @@ def test_before_it_is_confirmed(platform: Platform, shop: Shop, shopper: Shopper
 
 
 def test_after_it_was_confirmed(shop: Shop, shopper: Shopper) -> None:
-    """What was sold goes back on the shelf, once. Red without `restock` in `decisions.TABLE`."""
+    """What was sold goes back on the shelf, once. Red without `restock` in `transitions.TABLE`."""
     piece = shop.product(stock=5)
     order_id = shopper.place((piece, 2))
     assert shopper.outcome(order_id)["status"] == "confirmed"

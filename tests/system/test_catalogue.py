@@ -1,4 +1,4 @@
-"""Products and categories as managers change them and shoppers find them (contract, 3)."""
+"""Products and categories as managers change them and shoppers find them."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor

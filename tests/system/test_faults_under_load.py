@@ -33,7 +33,7 @@ def test_faults_at_random_and_answers_that_get_lost(
     """FL-1, FL-3, RC-8: a schedule drawn from a seed, after each connection was refused, slow, and lost answers.
 
     Red when a retried order is placed twice (without `order_once_per_key`), when a relay marks before Kafka's
-    word, when a consumer forgets an id (`ledger._remember` outside its transaction), when somebody does not
+    word, when a consumer forgets an id (`inbox._remember` outside its transaction), when somebody does not
     come back to a store by himself.
     """
     settle()

@@ -1,4 +1,4 @@
-"""Every process says how it is; the gateway says how all of it is (contract, 3)."""
+"""Every process says how it is; the gateway says how all of it is."""
 
 from tests.system.caller import Caller
 from tests.system.platform import INFRASTRUCTURE, Platform

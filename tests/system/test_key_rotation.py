@@ -1,4 +1,4 @@
-"""The realm changes the key that it signs with, and nobody notices (issue 4, docs/operations.md)."""
+"""The realm changes the key that it signs with, and nobody notices (docs/operations.md)."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""From the shelf to the door: what a customer and a manager see of an order that goes well (contract, 3, 4 and 6)."""
+"""From the shelf to the door: what a customer and a manager see of an order that goes well."""
 
 from tests.system.conftest import Settle
 from tests.system.platform import Platform, manage

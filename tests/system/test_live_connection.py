@@ -1,4 +1,4 @@
-"""The WebSocket beyond the life of one order (contract, 4)."""
+"""The WebSocket beyond the life of one order."""
 
 import contextlib
 import subprocess

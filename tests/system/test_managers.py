@@ -1,4 +1,4 @@
-"""`manage_all.py grant-manager`: how somebody who registered comes to run the shop (contract, 2)."""
+"""`manage_all.py grant-manager`: how somebody who registered comes to run the shop."""
 
 from subprocess import CompletedProcess
 

@@ -1,4 +1,4 @@
-"""One order for one intention, however often it is sent (contract, 3; promises RC-5 and RC-6)."""
+"""One order for one intention, however often it is sent (promises RC-5 and RC-6)."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Every list comes in pages, with links on the gateway's address (contract, 3)."""
+"""Every list comes in pages, with links on the gateway's address."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Pictures that managers upload, and shoppers see (issue 10)."""
+"""Pictures that managers upload, and shoppers see."""
 
 import io
 import json

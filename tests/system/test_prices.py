@@ -1,4 +1,4 @@
-"""Nobody pays a price that they were not shown, and nobody names their own (contract, 3; promise RC-8)."""
+"""Nobody pays a price that they were not shown, and nobody names their own (promise RC-8)."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""A request that no rule allows reaches no service: the services' own logs say so (issue 4, "Done when")."""
+"""A request that no rule allows reaches no service: the services' own logs say so."""
 
 import http.client
 import secrets

@@ -22,7 +22,7 @@ CALLBACK = "http://127.0.0.1/callback"  # nobody listens there: the code is read
 
 
 def test_a_newcomer_registers_and_buys(keycloak: Keycloak, shop: Shop, registered: Registered) -> None:
-    """Whoever fills in the form is a customer at once, and no more than that (contract, 2).
+    """Whoever fills in the form is a customer at once, and no more than that.
 
     Red when registration is off, when newcomers get no role, or when they get too much.
     """

@@ -9,7 +9,7 @@ from tests.system.waiting import eventually
 
 
 def test_more_than_there_is(platform: Platform, shop: Shop, shopper: Shopper) -> None:
-    """All or nothing: the customer is told why, nothing stays reserved, the basket is as it was (contract, 6).
+    """All or nothing: the customer is told why, nothing stays reserved, the basket is as it was.
 
     Red without the shortages in `engine._why`, without `name` in the saga's items, when a part of the order is held, or when the basket is emptied.
     """
@@ -45,7 +45,7 @@ def test_what_was_rejected_can_be_ordered_once_there_is_enough(shop: Shop, shopp
 
 
 def test_an_archived_product_is_not_sold_but_still_shown(shop: Shop, shopper: Shopper) -> None:
-    """Archiving ends the sale, not the history (contract, 3). Red without `_refuse_archived` in `checkout.quote`."""
+    """Archiving ends the sale, not the history. Red without `_refuse_archived` in `pricing.quote`."""
     piece = shop.product(stock=5)
     order_id = shopper.place((piece, 1))
     assert shopper.outcome(order_id)["status"] == "confirmed"

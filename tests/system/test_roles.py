@@ -1,4 +1,4 @@
-"""Who may do what, at the gateway and again at each service's own port (contract, 2 and 3)."""
+"""Who may do what, at the gateway and again at each service's own port."""
 
 import itertools
 import uuid

@@ -1,4 +1,4 @@
-"""How Keycloak guards its doors (contract, 2): guessing, stolen refresh tokens, weak passwords."""
+"""How Keycloak guards its doors: guessing, stolen refresh tokens, weak passwords."""
 
 from concurrent.futures import ThreadPoolExecutor
 

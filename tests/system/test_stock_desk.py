@@ -1,4 +1,4 @@
-"""How managers keep stock, and the ledger that says why there is what there is (contract, 3)."""
+"""How managers keep stock, and the ledger that says why there is what there is."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from tests.system.shopper import Shopper
 
 
 def test_every_movement_is_in_the_ledger(shop: Shop, shopper: Shopper) -> None:
-    """The ledger sums to the level, newest first. Red without `bulk_create` in `levels.save`."""
+    """The ledger sums to the level, newest first. Red without `_insert_movements` in `levels.save`."""
     piece = shop.product(stock=10)
     path = f"/api/stock/{piece.id}/"
     made = shop.manager.send("POST", f"{path}adjustments/", json={"delta": -3, "reason": "broken"})

@@ -1,4 +1,4 @@
-"""Tokens that are not good, at the gateway, at each service's own port, and on the live connection (contract, 2)."""
+"""Tokens that are not good, at the gateway, at each service's own port, and on the live connection."""
 
 import base64
 import hmac
@@ -154,7 +154,7 @@ def test_other_schemes_and_several_tokens(platform: Platform, shopper: Shopper) 
 
 
 def test_what_a_good_token_says(shopper: Shopper) -> None:
-    """Five minutes, for this audience, with realm roles (contract, 2). Red when the realm's settings drift."""
+    """Five minutes, for this audience, with realm roles. Red when the realm's settings drift."""
     assert shopper.log_in
     says = claims_of(shopper.log_in.token)
     audience = says["aud"] if isinstance(says["aud"], list) else [says["aud"]]
