@@ -133,9 +133,9 @@ async def _row(
     load = results.load()
     await asyncio.gather(*(buyer.listen() for buyer in buyers))
     await steadily(buyers, products, chosen.orders, WARM_UP)
-    measured, rate = await steadily(buyers, products, chosen.orders, chosen.seconds)
+    observed, rate = await steadily(buyers, products, chosen.orders, chosen.seconds)
     await asyncio.gather(*(buyer.leave() for buyer in buyers))
-    p50, p99 = results.cuts(measured.pushed)
+    p50, p99 = results.cuts(observed.pushed)
     print(
         f"{sockets} sockets beside: {rate:.1f} orders a second, POST to push p50 {p50} p99 {p99} ms",
         flush=True,

@@ -17,7 +17,7 @@ from tests.gateway.services import EchoService
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 CALLERS = ("nobody", "a bad token", "customer", "manager")
-PLACES = [place for place in Router(ROUTES).places() if place.allow]
+PLACES = [place for place in Router(ROUTES).matches() if place.allow]
 FORWARDED = [place for place in PLACES if all(route.to != HERE for route in place.routes.values())]
 OWN = [place for place in PLACES if place.routes and place not in FORWARDED]
 SERVICES = {route.to for route in ROUTES} - {HERE}
@@ -176,7 +176,7 @@ def test_a_browser_is_led_to_the_page_of_an_action(place: RouteMatch, full: Gate
 
 def test_only_what_can_be_done_has_a_page_of_an_action() -> None:
     """Red where a place with something to read, a page of the gateway or an admin has one."""
-    found = {place.path for place in Router(ROUTES).places() if place.form}
+    found = {place.path for place in Router(ROUTES).matches() if place.form}
     assert "/api/orders/{id}/ship/" in found
     assert found <= {path for path in (place.path for place in FORWARDED) if path.startswith("/api/")}
     assert not found & {route.path for route in ROUTES if "GET" in route.methods.split()}

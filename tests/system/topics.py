@@ -145,10 +145,10 @@ def _topics_of(group: str) -> list[str]:
 
 
 def _partitions(topics: Iterable[str]) -> list[Partition]:
-    return [(topic, number) for topic in topics for number in range(_partitions(topic))]
+    return [(topic, number) for topic in topics for number in range(_partition_count(topic))]
 
 
-def _partitions(topic: str) -> int:
+def _partition_count(topic: str) -> int:
     return 1 if topic.endswith(REPLAYS) else PARTITIONS.get(topic, OF_LETTERS)
 
 
