@@ -14,7 +14,7 @@ from tests.gateway.services import EchoService, Seen
 SPOOFED = [
     "X-User-Id", "X-User", "X-User-Roles", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Prefix", "X-Forwarded",
     "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "X-Auth-Request-User", "Remote-User",
-    "X-Remote-User", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Authenticated-Userid", "HttpProxy",
+    "X-Remote-User", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Authenticated-Userid", "Proxy",
     "X_User_Id", "X_Forwarded_For", "HTTP_X_USER", "Remote_User", "X-Customer-Id", "X-Roles", "Via", "X-Host",
     "Cookie", "TE", "Trailer", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Upgrade-Insecure_Requests",
 ]  # fmt: skip
