@@ -1,4 +1,4 @@
-"""The invariants of a shop that lost nothing and sold nothing twice (promises: docs/reliability.md).
+"""The invariants of a shop that lost nothing and sold nothing twice (promises: docs/promises.md).
 
 Usable against any running platform. While orders are under way it waits for them, up to a limit; then it
 compares what the services' own databases say with each other, row by row.

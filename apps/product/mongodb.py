@@ -9,7 +9,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponseBase
 from pymongo.errors import ConnectionFailure, PyMongoError
 
-DEADLINE = 4.0  # seconds of a request that MongoDB may take in all (docs/reliability.md, FL-4)
+DEADLINE = 4.0  # seconds of a request that MongoDB may take in all (docs/promises.md)
 MANY_DEADLINE = 26.0  # seconds: the same for a form of the back office, which may change many products
 PROBE_DEADLINE = 2.0  # seconds
 DRAWING = 20.0  # seconds beside it that a picture may take to be drawn and written

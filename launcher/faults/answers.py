@@ -1,4 +1,4 @@
-"""Whether the databases agree with what clients were told (invariant 2, and RC-8 for prices).
+"""Whether the databases agree with what clients were told (invariant 2 of docs/promises.md), and with the prices that were shown.
 
 What a client was told happened has happened, once; what it was told failed has not; where it was told nothing,
 either is right, but not twice.

@@ -17,7 +17,7 @@ from launcher.faults.schedule import Fault, schedule
 from launcher.instance import Instance
 from launcher.invariants import check
 
-HEAL = 90.0  # seconds: T_heal of docs/reliability.md
+HEAL = 90.0  # seconds: T_heal of docs/promises.md
 Say = Callable[[str], None]
 
 

@@ -1,4 +1,4 @@
-"""Kafka clients with the settings that the promises rest on (docs/reliability.md)."""
+"""Kafka clients with the settings that the promises rest on (docs/promises.md)."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The shop's promises (docs/reliability.md), asked of a cluster's stores by what `manage_all.py check` asks."""
+"""The shop's promises (docs/promises.md), asked of a cluster's stores by what `manage_all.py check` asks."""
 
 import json
 from base64 import b64decode

@@ -47,7 +47,7 @@ def test_an_accepted_cancellation_stands() -> None:
 
 
 def test_a_price_nobody_was_shown() -> None:
-    """RC-8. A price whose change got no answer may have been shown."""
+    """A price whose change got no answer may have been shown."""
     outcomes: dict[str, Outcome] = {"1.00": "ok", "2.00": "unknown", "3.00": "failed"}
     prices = [
         Call("price", "mia", price, outcome, 200, 0.1, "2026-01-01T00:00:00+00:00", "p")

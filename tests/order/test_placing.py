@@ -268,7 +268,7 @@ class TestIdempotencyKey:
 
     @pytest.mark.parametrize("with_basket", [False, True])
     def test_fifty_at_once(self, client_for: ClientFor, basket: BasketService, with_basket: bool) -> None:
-        """RC-5. Red without the constraint `order_once_per_key`."""
+        """Red without the constraint `order_once_per_key`."""
         basket.fill(7, tea=1)
         body = {"shipping_address": ADDRESS} if with_basket else BODY
 
@@ -284,7 +284,7 @@ class TestIdempotencyKey:
         assert Order.objects.count() == OutboxMessage.objects.count() == 1
 
     def test_one_basket_many_keys_at_once(self, client_for: ClientFor, basket: BasketService) -> None:
-        """RC-6. Red without the constraint `order_once_per_basket_version`."""
+        """Red without the constraint `order_once_per_basket_version`."""
         basket.fill(7, tea=1)
 
         def one(n: int) -> int:

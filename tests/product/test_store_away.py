@@ -29,7 +29,7 @@ def test_a_store_that_is_away(
     monkeypatch: pytest.MonkeyPatch,
     how: str,
 ) -> None:
-    assert DEADLINE < 5  # docs/reliability.md, FL-4
+    assert DEADLINE < 5  # docs/promises.md
     address = f"/api/products/{make_product().pk}/"
     assert anonymous_client.get("/api/products/").status_code == 200
     own_mongod.kill() if how == "killed" else own_mongod.freeze()

@@ -135,7 +135,7 @@ def settle(records: Records, topics: Topics) -> Settle:
 
 @pytest.fixture(scope="session", autouse=True)
 def invariants(platform: Platform, settle: Settle) -> Iterator[None]:
-    """The last word: whatever the tests did, the shop has kept its promises (docs/reliability.md)."""
+    """The last word: whatever the tests did, the shop has kept its promises (docs/promises.md)."""
     settle()
     before = platform.check()
     yield

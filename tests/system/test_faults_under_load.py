@@ -30,7 +30,7 @@ LOST: tuple[Kind, ...] = ("refuse", "delay", "lose")
 def test_faults_at_random_and_answers_that_get_lost(
     shop: Shop, new_window: OpenWindow, shopper: Shopper, settle: Settle, sizes: Sizes
 ) -> None:
-    """FL-1, FL-3, RC-8: a schedule drawn from a seed, after each connection was refused, slow, and lost answers.
+    """A schedule drawn from a seed, after each connection was refused, slow, and lost answers.
 
     Red when a retried order is placed twice (without `order_once_per_key`), when a relay marks before Kafka's
     word, when a consumer forgets an id (`inbox._remember` outside its transaction), when somebody does not
@@ -75,7 +75,7 @@ def _prices_and_sign_ins(network: Network, shop: Shop, window: BrowserPage, shop
 
 
 def test_stores_killed_and_redis_emptied(settle: Settle, sizes: Sizes) -> None:
-    """FL-1 and FL-6: `kill -9` of every store in turn; then Redis forgets everything, wake-ups and tasks too.
+    """`kill -9` of every store in turn; then Redis forgets everything, wake-ups and tasks too.
 
     Red when committed rows are not on the disk, when a client keeps a connection that is dead, when a saga lives
     in Redis (without `sweep`, orders of the moment before hang).
@@ -88,7 +88,7 @@ def test_stores_killed_and_redis_emptied(settle: Settle, sizes: Sizes) -> None:
 
 
 def test_everybody_sleeps_and_wakes(settle: Settle, sizes: Sizes) -> None:
-    """FL-5: who stood still for longer than a lease or a session wakes, and has no second effect.
+    """Who stood still for longer than a lease or a session wakes, and has no second effect.
 
     First those who work in the background, then whoever has requests in hand.
 

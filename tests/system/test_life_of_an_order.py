@@ -71,7 +71,7 @@ def test_one_trace_is_an_orders_whole_way(shop: Shop, shopper: Shopper) -> None:
 
 
 def test_an_order_is_decided_in_time(settle: Settle, shop: Shop, shopper: Shopper) -> None:
-    """On a quiet shop within T_term (docs/reliability.md). Red when a step waits for a timer, as where events are only written down and no worker is woken."""
+    """On a quiet shop within T_term (docs/promises.md). Red when a step waits for a timer, as where events are only written down and no worker is woken."""
     piece = shop.product(stock=1)
     settle()
     taken, refused = [shopper.place((piece, 1)) for _ in range(2)]

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Seconds. An order is decided within 30 on a healthy platform and within 90 after a fault was healed
-# (docs/reliability.md); a machine that does other work besides gets as much again for the first.
+# (docs/promises.md); a machine that does other work besides gets as much again for the first.
 TERM = 30.0
 WAIT_SECONDS = 60.0
 HEAL = 90.0

@@ -264,7 +264,7 @@ def somebody_waits() -> bool:
 
 
 def test_two_consumers_of_one_message_have_one_effect(lab: Lab) -> None:
-    """A zombie that wakes (FL-5) and its successor write the same id: the second waits for the first and stops."""
+    """A zombie that wakes and its successor write the same id: the second waits for the first and stops."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("INSERT INTO messaging_inboxmessage VALUES ('zombie', now())")
         with lab.running():

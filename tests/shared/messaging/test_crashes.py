@@ -1,4 +1,4 @@
-"""Processes that are killed, stopped and put to sleep: every effect is there once (FL-1, FL-2, FL-5)."""
+"""Processes that are killed, stopped and put to sleep: every effect is there once."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What can never be handled goes to the dead letters at once, and its neighbours do not notice (docs/reliability.md)."""
+"""What can never be handled goes to the dead letters at once, and its neighbours do not notice (docs/promises.md)."""
 
 import json
 import time
