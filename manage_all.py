@@ -19,6 +19,10 @@ from launcher import bootstrap
 
 if __name__ == "__main__":
     bootstrap.enter(sys.argv[1:])
-    from launcher.cli import main
+    from launcher.errors import LauncherError
 
+    try:
+        from launcher.cli import main
+    except LauncherError as error:  # a service's declaration that cannot be read
+        sys.exit(f"\n✗ {error}")
     main()

@@ -1,14 +1,18 @@
 """What differs here from every other service: no SQL database, limits, browser sessions, sign-in."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import django.contrib.admin
 from pydantic import Field, ValidationInfo, field_validator
 
+from gateway.service import SERVICE
+from shared.declaration import Service, declared
 from shared.settings import Environment, service_settings
-from shared.settings.environment import PREFIX
+from shared.settings.environment import DEVELOPMENT_SECRET, PREFIX
 
 # Limits that are parts of another one. A WebSocket is a connection, too.
 PARTS = {
@@ -23,6 +27,8 @@ ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")  # as browsers write it (RFC 6
 class GatewayEnvironment(Environment):
     """The environment of a gateway process: the shared one, and what only the gateway has."""
 
+    upstreams: dict[str, str] = Field(default={}, description="where each service answers, as JSON")
+    oidc_client_secret: str = Field(default="", description="the secret of Keycloak's client `gateway`")
     allowed_hosts: list[str] = Field(default=[], description="host names besides that of GATEWAY_URL")
     cors_origins: list[str] = Field(
         default=[],
@@ -68,6 +74,19 @@ class GatewayEnvironment(Environment):
         description="bytes of request bodies that one process holds at once; what is beyond is refused with 503",
     )
 
+    @classmethod
+    def development_defaults(cls, service: Service) -> dict[str, Any]:
+        """As every process; and everybody who has an API is where they say."""
+        upstreams = {each.name: f"http://127.0.0.1:{each.port}" for each in declared() if "api" in each.roles}
+        own = {"upstreams": upstreams, "oidc_client_secret": DEVELOPMENT_SECRET}
+        return super().development_defaults(service) | own
+
+    def unfit_for_production(self) -> Iterator[str]:
+        """What may be so on a developer's machine and nowhere else."""
+        yield from super().unfit_for_production()
+        if self.is_production and self.oidc_client_secret == DEVELOPMENT_SECRET:
+            yield f"{PREFIX}OIDC_CLIENT_SECRET: is the development secret; set your own"
+
     @field_validator(*PARTS)
     @classmethod
     def _a_part_is_no_more_than_the_whole(cls, value: int, info: ValidationInfo) -> int:
@@ -85,8 +104,8 @@ class GatewayEnvironment(Environment):
         return value
 
 
-env = GatewayEnvironment.of("gateway")
-globals().update(service_settings("gateway", apps=["gateway"], environment=env))
+env = GatewayEnvironment.of(SERVICE)
+globals().update(service_settings(SERVICE, environment=env))
 is_https = env.gateway_url.startswith("https://")
 
 # mozilla-django-oidc imports Django's users, which have no table here: who someone is stands in their token.

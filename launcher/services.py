@@ -1,4 +1,4 @@
-"""What each service process is run with: its command and its environment, from the table in `system.py`."""
+"""What each service process is run with: its command and its environment, from its declaration and `system.py`."""
 
 import hashlib
 import json
@@ -43,14 +43,13 @@ def environment(owner: Service, instance: Instance) -> dict[str, str]:
 
 
 def _only_for(owner: Service, instance: Instance) -> dict[str, str]:
-    if owner.name == "order":
-        return {"BASKET_URL": api_url(service("basket"), instance)}
-    if owner.name == "product":
-        return {"MEDIA_DIRECTORY": str(instance.media)}
-    if owner.name == "gateway":
-        upstreams = {each.name: api_url(each, instance) for each in SERVICES if each.name != "gateway"}
-        return {"UPSTREAMS": json.dumps(upstreams), "OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET}
-    return {}
+    """What its declaration asks for: other services' addresses, folders for what it keeps; for the gateway, everybody."""
+    values = {f"{name.upper()}_URL": api_url(service(name), instance) for name in owner.calls}
+    values |= {name.upper(): str(instance.data / folder) for name, folder in owner.folders.items()}
+    if "gateway" in owner.roles:
+        upstreams = {each.name: api_url(each, instance) for each in SERVICES if "api" in each.roles}
+        values |= {"UPSTREAMS": json.dumps(upstreams), "OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET}
+    return values
 
 
 def specifications(owner: Service, instance: Instance) -> Iterator[Specification]:

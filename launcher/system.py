@@ -1,12 +1,36 @@
 """The whole system on one page: every store, every service, every process, and who waits for whom.
 
-Ports are those without `--port-offset`. `compose.yaml` says the same for Docker; a test holds them together.
+Services declare themselves, each in `service.py` of its folder; here is what that means on a machine. Ports are those
+without `--port-offset`. `compose.yaml` says the same for Docker: `manage_all.py schema` writes it from here.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
-Server = Literal["wsgi", "channels", "gateway"]
+from launcher.errors import LauncherError
+from launcher.instance import ROOT
+from shared.declaration import DeclarationError, Service, declared
+from shared.declaration.service import Server
+
+__all__ = [
+    "BLOCKING_THREADS",
+    "OIDC_CLIENT_SECRET",
+    "POSTGRES_ADMINISTRATOR",
+    "ROLE_PORTS",
+    "SERVICES",
+    "STORES",
+    "USERS",
+    "Service",
+    "Store",
+    "calls",
+    "command",
+    "process_name",
+    "require_ports_apart",
+    "service",
+    "store",
+    "with_postgres",
+]
 
 
 @dataclass(frozen=True)
@@ -19,28 +43,6 @@ class Store:
     waits_for: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Service:
-    """One of the seven projects, and the roles that its processes play."""
-
-    name: str
-    port: int
-    server: Server
-    redis: int  # number of its own Redis database
-    database: str | None  # the store that holds what it owns, besides Redis
-    roles: tuple[str, ...]  # a consumer carries its service's outbox as well; a relay does nothing else
-
-    @property
-    def package(self) -> str:
-        """Where its Django project lies."""
-        return "gateway" if self.name == "gateway" else f"apps.{self.name}"
-
-    @property
-    def waits_for(self) -> tuple[str, ...]:
-        """The stores that its processes talk to as soon as they start: messages, too, of which the gateway hears."""
-        return ("redis", "kafka", *((self.database,) if self.database else ()))
-
-
 STORES = (
     Store("postgres", 8432),
     Store("mongod", 8017),
@@ -50,22 +52,44 @@ STORES = (
     Store("mail", 8025),  # keeps what Keycloak sends; production has a real one
 )
 
-SERVICES = (
-    #       name            port  server      redis  database    roles
-    Service("gateway",      8000, "gateway",  1,     None,       ("gateway",)),
-    Service("product",      8001, "wsgi",     7,     "mongod",   ("api", "relay")),
-    Service("order",        8002, "wsgi",     5,     "postgres", ("api", "consumer")),
-    Service("stock",        8003, "wsgi",     6,     "postgres", ("api", "consumer")),
-    Service("basket",       8004, "wsgi",     2,     None,       ("api", "consumer")),
-    Service("notification", 8005, "channels", 3,     "postgres", ("api", "consumer")),
-    Service("saga",         8006, "wsgi",     4,     "postgres", ("api", "consumer", "worker", "beat")),
-)  # fmt: skip
-
 # role -> how far its port is from the service's own
 ROLE_PORTS = {"gateway": 0, "api": 0, "consumer": 100, "relay": 200, "worker": 300, "beat": 400}
 
-# role -> the stores that its processes open connections to, besides the database of their service. Kubernetes' network
-# policies allow these arrows and no others (tests/launcher/test_k8s.py).
+
+def require_ports_apart(services: Iterable[Service]) -> None:
+    """Raises DeclarationError where two of our processes, or one and a store, would listen on the same port."""
+    used: dict[int, list[str]] = defaultdict(list)
+    for store in STORES:
+        for port in (store.port, *store.also):
+            used[port].append(store.name)
+    for owner in services:
+        for role in owner.roles:
+            used[owner.port + ROLE_PORTS[role]].append(process_name(owner, role))
+    if met := {port: names for port, names in used.items() if len(names) > 1}:
+        told = (f"{' and '.join(names)} both have the port {port}." for port, names in met.items())
+        raise DeclarationError("\n  ".join(("The services do not fit together:", *told)))
+
+
+def process_name(owner: Service, role: str) -> str:
+    """As `status` shows it: `order-api`, `saga-worker`, `gateway`."""
+    return owner.name if role == owner.name else f"{owner.name}-{role}"
+
+
+def _services() -> tuple[Service, ...]:
+    try:
+        found = declared(ROOT)
+        require_ports_apart(found)
+    except DeclarationError as error:
+        raise LauncherError(
+            str(error), "shared/declaration/service.py says what a declaration may hold."
+        ) from error
+    return found
+
+
+SERVICES = _services()
+
+# role -> the stores that its processes open connections to, besides the database of their service and what they declare.
+# Kubernetes' network policies allow these arrows and no others (tests/launcher/test_k8s.py).
 CALLS: dict[str, tuple[str, ...]] = {
     "gateway": ("redis", "kafka", "keycloak"),
     "api": ("redis", "keycloak"),
@@ -75,9 +99,6 @@ CALLS: dict[str, tuple[str, ...]] = {
     "beat": ("redis",),  # it sends wake-ups: what is due, the worker asks the database
 }
 WITHOUT_DATABASE = ("beat",)
-# Consumers that change something in Redis: baskets, sockets to be told, workers to be woken.
-CONSUMERS_WITH_REDIS = ("basket", "notification", "saga")
-SERVICE_CALLS = {"order-api": ("basket-api",)}  # the one call between services; the gateway calls every API
 
 # What runs, from the root of the repository; `python` is the one that runs the launcher.
 BLOCKING_THREADS = 8  # requests that a service answers at once, and its database connections
@@ -130,18 +151,12 @@ def with_postgres() -> tuple[Service, ...]:
     return tuple(each for each in SERVICES if each.database == "postgres")
 
 
-def process_name(owner: Service, role: str) -> str:
-    """As `status` shows it: `order-api`, `saga-worker`, `gateway`."""
-    return owner.name if role == owner.name else f"{owner.name}-{role}"
-
-
 def calls(owner: Service, role: str) -> frozenset[str]:
     """What a process opens connections to: stores, Keycloak, and other services' APIs by their process's name."""
-    found = set(CALLS[role])
+    process = owner.process(role)
+    found = {*CALLS[role], *process.stores, *(f"{name}-api" for name in process.calls)}
     if owner.database and role not in WITHOUT_DATABASE:
         found.add(owner.database)
-    if role == "consumer" and owner.name in CONSUMERS_WITH_REDIS:
-        found.add("redis")
     if role == "gateway":
         found |= {process_name(each, "api") for each in SERVICES if "api" in each.roles}
-    return frozenset(found | set(SERVICE_CALLS.get(process_name(owner, role), ())))
+    return frozenset(found)

@@ -1,39 +1,18 @@
 """Places at which a process can be made to die, by name: so tests prove what is kept when any line is the last.
 
 `MICROCOMMERCE_CRASH_POINT=relay.sent` kills the process, as `kill -9` would, when it comes there for the first
-time; `relay.sent:3` at the third. Production's settings refuse it. Off, a point costs one comparison.
+time; `relay.sent:3` at the third. Production's settings refuse it. Off, a point costs one comparison. The names are those
+of `shared.declaration.points`, and what a service declares of its own.
 """
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection
 from itertools import count
 
 from django.conf import settings
 
-# Each is passed by the line that its sentence is about: the process dies right there.
-POINTS: Mapping[str, str] = {
-    "outbox.written": "messages are in the outbox, the transaction around them is not committed",
-    "outbox.committed": "the transaction is committed, nobody was told",
-    "relay.taken": "the outbox is read, nothing is sent",
-    "relay.sent": "Kafka has reported the delivery, nothing is marked sent",
-    "relay.marked": "what was delivered is marked sent",
-    "consumer.taken": "messages came, nothing is done with them",
-    "ledger.written": "ids and effects are written, not committed (in Redis: the scripts have run)",
-    "ledger.committed": "ids and effects are committed, the offsets are not",
-    "consumer.parked": "messages are in the parking lot, none of them is tried",
-    "parked.claimed": "the try of a parked message is counted, not begun",
-    "consumer.committed": "the offsets are on their way to Kafka",
-    "dead-letter.sent": "Kafka has a dead letter, what it is of is neither dropped nor committed",
-    "replay.sent": "a dead letter is on its way back to its service, it is not marked as replayed",
-    "saga.before-wake": "events that could not be applied are committed, Celery is not woken",
-    "saga.after-wake": "Celery is woken",
-    "saga.task-begun": "a task has begun, nothing is locked",
-    "saga.written": "sagas and their commands are written, not committed",
-    "saga.committed": "sagas have moved, the task is not acknowledged",
-    "notification.before-push": "notifications are committed, nobody was told over Redis",
-    "notification.after-push": "the announcement is on its way",
-}
+from shared.declaration import POINTS
 
 
 class CrashPoint:
@@ -62,9 +41,9 @@ def crash_point(name: str) -> None:
     _armed.pass_by(name)
 
 
-def refusal(text: str) -> str:
-    """What is wrong with a setting; empty when nothing is."""
+def refusal(text: str, own: Collection[str] = ()) -> str:
+    """What is wrong with a setting for a service with crash points of its `own`; empty when nothing is."""
     name, _, nth = text.partition(":")
-    if name not in POINTS:
-        return f"there is no crash point {name!r}: choose from {', '.join(POINTS)}"
+    if name not in POINTS and name not in own:
+        return f"there is no crash point {name!r}: choose from {', '.join((*POINTS, *own))}"
     return "" if not nth or (nth.isdecimal() and int(nth)) else f"{nth!r} is no number from 1 on"

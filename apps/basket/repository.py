@@ -6,17 +6,18 @@ and says that it cannot be bought: it does not count in the total, and the baske
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from apps.basket.product_copy import COPIES, WHOLE, ProductCopy, parse
 from apps.basket.scripts import run
+from apps.basket.service import SERVICE
 
 MAX_LINES = 100
 MAX_QUANTITY = 999
-KEPT = timedelta(days=180)  # since its last change
+KEPT = SERVICE.keeps["baskets since their last change"]
 UNKNOWN_NAME = "Unknown product"
 EMPTY_CURRENCY = "EUR"  # what the total of a basket without lines is written in
 

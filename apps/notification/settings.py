@@ -3,14 +3,11 @@
 import socket
 from urllib.parse import urlsplit
 
+from apps.notification.service import SERVICE
 from shared.settings import Environment, service_settings
 
-environment = Environment.of("notification")
-globals().update(
-    service_settings(
-        "notification", apps=["apps.notification", "channels"], environment=environment, admin=True
-    )
-)
+environment = Environment.of(SERVICE)
+globals().update(service_settings(SERVICE, also=["channels"], environment=environment, admin=True))
 
 MESSAGING_OUTBOX = ""  # it sends nothing
 READINESS = {"database": "shared.telemetry.readiness.database", "redis": "shared.telemetry.readiness.redis"}

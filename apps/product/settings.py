@@ -1,5 +1,6 @@
 """Settings of the product service: only what differs from the other services."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from apps.product.service import SERVICE
+from shared.declaration import Service
 from shared.settings import Environment, service_settings
 from shared.settings.environment import PREFIX
 
@@ -31,11 +34,16 @@ class ProductEnvironment(Environment):
     )
     media_secret_key: str = Field(default="", description="the secret of that access key")
 
-    def missing(self, service: str) -> Iterator[str]:
-        """What the service cannot do without; in development pictures lie beside the stores' data."""
-        if not (self.is_production or self.media_directory or self.media_bucket):
-            root = Path(__file__).resolve().parents[2]
-            self.media_directory = str(root / ".microcommerce" / "0" / "data" / "media")
+    @classmethod
+    def development_defaults(cls, service: Service) -> dict[str, Any]:
+        """In development pictures lie beside the stores' data, unless a bucket has them."""
+        defaults = super().development_defaults(service)
+        if os.environ.get(f"{PREFIX}MEDIA_BUCKET"):
+            del defaults["media_directory"]
+        return defaults
+
+    def missing(self, service: Service) -> Iterator[str]:
+        """What the service cannot do without."""
         yield from super().missing(service)
         yield from self._unfit_for_pictures()
 
@@ -90,8 +98,8 @@ def bucket(env: ProductEnvironment, *, read_timeout: int = 5, attempts: int = 2)
     }
 
 
-environment = ProductEnvironment.of("product")
-base = service_settings("product", apps=["apps.product"], environment=environment, admin=True)
+environment = ProductEnvironment.of(SERVICE)
+base = service_settings(SERVICE, environment=environment, admin=True)
 globals().update(base)
 
 DATABASES = {

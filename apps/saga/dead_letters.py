@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import cache
 from typing import cast
 
@@ -15,6 +14,7 @@ from django.utils import timezone
 
 from apps.saga.errors import DeadLetterSettled, KafkaAway, NobodyToReplayTo
 from apps.saga.models import DeadLetter
+from apps.saga.service import SERVICE
 from shared.contracts.topics import DEAD_LETTER
 from shared.faults import crash_point
 from shared.history.record import record
@@ -22,7 +22,7 @@ from shared.messaging import kafka, replays
 from shared.messaging.dead_letters import PREFIX, Headers
 from shared.messaging.envelope import Raw
 
-KEEP_SETTLED = timedelta(days=90)  # from when it came; longer than Kafka keeps dead letters
+KEEP_SETTLED = SERVICE.keeps["dead letters that are settled"]
 SEND_TIMEOUT_MS = 3_000  # Kafka has the message by then, or it is not replayed
 TIMEOUT = 4.0  # seconds that a manager waits for Kafka's word
 

@@ -3,13 +3,13 @@
 from kombu import Queue
 
 from apps.saga.broker import DEADLINES, WAKE_UPS
+from apps.saga.service import SERVICE
 from shared.settings import Environment, service_settings
 
-environment = Environment.of("saga")
+environment = Environment.of(SERVICE)
 globals().update(
     service_settings(
-        "saga",
-        apps=["apps.saga"],
+        SERVICE,
         environment=environment,
         admin=True,
         enums={

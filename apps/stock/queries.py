@@ -1,7 +1,6 @@
 """Reading: levels, movements, and whether everything adds up."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import connection
@@ -10,10 +9,9 @@ from django.utils import timezone
 
 from apps.stock.errors import UnknownProduct
 from apps.stock.models import ENDED, Movement, Reason, Reservation, StockItem
+from apps.stock.service import SERVICE
 
-KEEP_ENDED = timedelta(
-    days=30
-)  # a reservation that came to nothing; longer than Kafka can bring its messages again
+KEEP_ENDED = SERVICE.keeps["reservations that came to nothing"]
 
 # Each finds rows that must not exist, in one statement and so in one moment: right also under load.
 INVARIANTS: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""Which process comes by which crash point (shared/faults.py says what each means)."""
+"""Which process comes by which crash point, as the services declare it, and how one is made to die there."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -6,44 +6,25 @@ from concurrent.futures import ThreadPoolExecutor
 from launcher import platform
 from launcher.instance import Instance
 from launcher.supervisor.specification import Specification
+from launcher.system import SERVICES, process_name
 from launcher.up import specification_of
+from shared.declaration import POINTS
 
 VARIABLE = "MICROCOMMERCE_CRASH_POINT"
 
-OUTBOX = ("outbox.written", "outbox.committed")
-RELAY = ("relay.taken", "relay.sent", "relay.marked")
-# The first messages after a start are tried one by one from the parking lot, all others in batches.
-CONSUMER = (
-    "consumer.taken", "consumer.parked", "parked.claimed",
-    "ledger.written", "ledger.committed", "consumer.committed", "dead-letter.sent",
-)  # fmt: skip
-WORKER = ("saga.task-begun", "saga.written", "saga.committed")
-# Passed for sagas that somebody else has locked, or that failed.
-WAKE_UP = ("saga.before-wake", "saga.after-wake")
-PUSH = ("notification.before-push", "notification.after-push")
-
+ALL: Mapping[str, str] = {**POINTS, **{k: v for owner in SERVICES for k, v in owner.crash_points.items()}}
 PASSED_BY: Mapping[str, tuple[str, ...]] = {
-    "product-api": OUTBOX,
-    "order-api": (
-        "outbox.committed",
-    ),  # an order and its message are one statement: there is nothing between them
-    "stock-api": OUTBOX,
-    "product-relay": RELAY,
-    "order-consumer": CONSUMER + OUTBOX + RELAY,
-    "stock-consumer": CONSUMER + OUTBOX + RELAY,
-    "saga-consumer": (*CONSUMER, "saga.written", "outbox.committed", *WAKE_UP, *RELAY),
-    "notification-consumer": CONSUMER + PUSH,
-    "basket-consumer": CONSUMER,
-    "saga-api": ("replay.sent",),
-    "saga-worker": WORKER + OUTBOX,
+    process_name(owner, each.role): each.passes
+    for owner in SERVICES
+    for each in owner.processes
+    if each.passes
 }
 # What the load of `chaos` comes by: it sends no poison, replays nothing and locks no saga, and whoever is armed stays so.
 UNDER_LOAD: Mapping[str, tuple[str, ...]] = {
-    process: kept
-    for process, points in PASSED_BY.items()
-    if (
-        kept := tuple(point for point in points if point not in {"dead-letter.sent", "replay.sent", *WAKE_UP})
-    )
+    process_name(owner, each.role): kept
+    for owner in SERVICES
+    for each in owner.processes
+    if (kept := tuple(point for point in each.passes if point not in each.not_under_load))
 }
 
 

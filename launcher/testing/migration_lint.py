@@ -19,10 +19,11 @@ from django_migration_linter.sql_analyser.base import Check, CheckMode, CheckTyp
 from django_migration_linter.sql_analyser.postgresql import PostgresqlAnalyser
 from psycopg.sql import quote
 
+from launcher.system import with_postgres
 from launcher.testing.unmigrated import has_no_table
 
 SETTINGS = "launcher.testing.every_app"
-APPS = ("order", "stock", "notification", "saga", "messaging", "history")
+APPS = (*(each.name for each in with_postgres()), "messaging", "history")
 CONTRACT = re.compile(r"\d{4}_contract_")
 MAY_DROP = ("DROP_COLUMN", "DROP_TABLE")
 NAMING = ("RUNPYTHON_ARGS_NAMING_CONVENTION", "RUNPYTHON_MODEL_VARIABLE_NAME")

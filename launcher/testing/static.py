@@ -10,7 +10,7 @@ from pathlib import Path
 from launcher.instance import Instance
 from launcher.migrations import django_command
 from launcher.services import environment
-from launcher.system import SERVICES, service
+from launcher.system import SERVICES, with_postgres
 from launcher.testing.production import production_environment
 
 TOOLS = Path(sys.executable).parent
@@ -52,7 +52,7 @@ def checks(instance: Instance) -> Iterator[Check]:
             yield Check(f"migrations of {owner.name}", unmigrated, environment(owner, instance) | settings)
     yield Check("names by the glossary", (sys.executable, "-m", "launcher.testing.names"))
     lint = (sys.executable, "-m", "launcher.testing.migration_lint")
-    yield Check("migrations that old code can live with", lint, environment(service("order"), instance))
+    yield Check("migrations that old code can live with", lint, environment(with_postgres()[0], instance))
     for owner in SERVICES:
         arguments = django_command(owner, "check", "--fail-level", "WARNING")
         yield Check(f"settings of {owner.name}", tuple(arguments), environment(owner, instance))

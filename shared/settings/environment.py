@@ -12,41 +12,19 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import faults
+from shared.declaration import Service, declared
+from shared.declaration.discovery import ROOT
+from shared.declaration.service import unknown
 
 PREFIX = "MICROCOMMERCE_"
 DEVELOPMENT_SECRET = "development-secret-that-production-refuses-0123456789"  # noqa: S105 - refused in production
 
-# service -> (HTTP port, Redis database); the launcher's table moves the ports with --port-offset.
-SERVICES = {
-    "gateway": (8000, 1),
-    "product": (8001, 7),
-    "order": (8002, 5),
-    "stock": (8003, 6),
-    "basket": (8004, 2),
-    "notification": (8005, 3),
-    "saga": (8006, 4),
-}
-# What a service cannot do without, besides what every process needs.
-REQUIRED = {
-    "gateway": ("upstreams", "oidc_client_secret"),
-    "product": ("database_url",),
-    "order": ("database_url", "basket_url"),
-    "stock": ("database_url",),
-    "notification": ("database_url",),
-    "saga": ("database_url",),
-    "basket": (),
-}
-DEVELOPMENT_DATABASES = {
-    "product": "mongodb://127.0.0.1:8017/product?replicaSet=rs0&directConnection=true",
-    **{
-        name: f"postgresql://{name}:{name}@127.0.0.1:8432/{name}"
-        for name in ("order", "stock", "saga", "notification")
-    },
-}
+# Where development has its stores: a service says which of them it uses, the launcher moves the ports.
+POSTGRES, MONGOD, REDIS, KAFKA = "127.0.0.1:8432", "127.0.0.1:8017", "127.0.0.1:8379", "127.0.0.1:8092"
 
 
 class Environment(BaseSettings):
@@ -67,7 +45,7 @@ class Environment(BaseSettings):
     )
     database_url: str = Field(
         default="",
-        description="the service's own PostgreSQL or MongoDB; needed by all but gateway and basket",
+        description="the service's own PostgreSQL or MongoDB; needed by those that have one",
     )
     database_pool: int = Field(
         default=0, ge=0, le=64, description="connections; 0: one per thread, kept open"
@@ -77,15 +55,6 @@ class Environment(BaseSettings):
     gateway_url: str = Field(description="the public address: https in production")
     issuer: str = Field(description="the realm's public address, as tokens name it: https in production")
     keycloak_url: str = Field(description="where services reach Keycloak, for its keys")
-    basket_url: str = Field(
-        default="", description="where the order service reads baskets; needed there only"
-    )
-    upstreams: dict[str, str] = Field(
-        default={}, description="where each service answers, as JSON; needed by the gateway only"
-    )
-    oidc_client_secret: str = Field(
-        default="", description="the secret of Keycloak's client `gateway`; needed by the gateway only"
-    )
     crash_point: str = Field(default="", description="where the process dies, for tests: see shared.faults")
     probe_port: int | None = Field(
         default=None,
@@ -99,10 +68,16 @@ class Environment(BaseSettings):
     )
 
     @classmethod
-    def of(cls, service: str) -> Self:
+    def of(cls, service: Service) -> Self:
         """The environment of `service`; raises ImproperlyConfigured that names every wrong variable at once."""
+        for name in (*service.required, *service.secrets, *service.folders):
+            if name not in cls.model_fields:
+                told = unknown("field", name, list(cls.model_fields))
+                raise ImproperlyConfigured(
+                    f"The declaration of {service.name} needs what {cls.__name__} lacks: {told}"
+                )
         production = os.environ.get(f"{PREFIX}ENVIRONMENT") == "production"
-        defaults = {} if production else development_defaults(service)
+        defaults = {} if production else cls.development_defaults(service)
         missing = {
             name: value for name, value in defaults.items() if f"{PREFIX}{name.upper()}" not in os.environ
         }
@@ -110,31 +85,50 @@ class Environment(BaseSettings):
             found = cls(**missing)
         except ValidationError as error:
             raise ImproperlyConfigured(_explain(error)) from error
-        if complaints := [*found.missing(service), *found.unfit_for_production()]:
+        complaints = (
+            *found.missing(service),
+            *found.unknown_crash_point(service),
+            *found.unfit_for_production(),
+        )
+        if complaints:
             raise ImproperlyConfigured(_listed(complaints))
         return found
 
-    @field_validator("crash_point")
     @classmethod
-    def _crash_point_exists(cls, value: str) -> str:
-        if value and (reason := faults.refusal(value)):
-            raise ValueError(reason)
-        return value
+    def development_defaults(cls, service: Service) -> dict[str, Any]:
+        """The values that a process of `service` has on a developer's machine when its environment says nothing."""
+        ports = {each.name: each.port for each in declared()}
+        return {
+            "secret_key": DEVELOPMENT_SECRET,
+            "database_url": _development_database(service),
+            "redis_url": f"redis://{REDIS}/{service.redis}",
+            "kafka": KAFKA,
+            "gateway_url": "http://localhost:8000",
+            "issuer": "http://localhost:8080/realms/microcommerce",
+            "keycloak_url": "http://127.0.0.1:8080",
+            "log_format": "console",
+            **{f"{name}_url": f"http://127.0.0.1:{ports[name]}" for name in service.calls if name in ports},
+            **{
+                name: str(ROOT / ".microcommerce/0/data" / folder) for name, folder in service.folders.items()
+            },
+        }
 
-    def missing(self, service: str) -> Iterator[str]:
+    def missing(self, service: Service) -> Iterator[str]:
         """What `service` cannot do without."""
-        for name in REQUIRED[service]:
+        for name in service.required:
             if not getattr(self, name):
-                yield f"{PREFIX}{name.upper()}: is needed by {service} and was not set"
+                yield f"{PREFIX}{name.upper()}: is needed by {service.name} and was not set"
+
+    def unknown_crash_point(self, service: Service) -> Iterator[str]:
+        """A test would wait for a crash that never comes."""
+        if self.crash_point and (reason := faults.refusal(self.crash_point, service.crash_points)):
+            yield f"{PREFIX}CRASH_POINT: {reason}"
 
     def unfit_for_production(self) -> Iterator[str]:
         """What may be so on a developer's machine and nowhere else."""
         database = urlsplit(self.database_url)
         refused = {
             "secret_key": (self.secret_key == DEVELOPMENT_SECRET, "is the development secret; set your own"),
-            "oidc_client_secret": (
-                self.oidc_client_secret == DEVELOPMENT_SECRET, "is the development secret; set your own",
-            ),
             "debug": (self.debug, "is on; unset it"),
             "crash_point": (self.crash_point, "is set; a process that dies on purpose is for tests"),
             "issuer": _judged(self.issuer, "tokens"),
@@ -154,23 +148,12 @@ class Environment(BaseSettings):
         return self.environment == "production"
 
 
-def development_defaults(service: str) -> dict[str, Any]:
-    """The values that a process of `service` has on a developer's machine when its environment says nothing."""
-    return {
-        "secret_key": DEVELOPMENT_SECRET,
-        "database_url": DEVELOPMENT_DATABASES.get(service, ""),
-        "redis_url": f"redis://127.0.0.1:8379/{SERVICES[service][1]}",
-        "kafka": "127.0.0.1:8092",
-        "gateway_url": "http://localhost:8000",
-        "issuer": "http://localhost:8080/realms/microcommerce",
-        "keycloak_url": "http://127.0.0.1:8080",
-        "basket_url": f"http://127.0.0.1:{SERVICES['basket'][0]}",
-        "upstreams": {
-            name: f"http://127.0.0.1:{port}" for name, (port, _) in SERVICES.items() if name != "gateway"
-        },
-        "oidc_client_secret": DEVELOPMENT_SECRET,
-        "log_format": "console",
-    }
+def _development_database(service: Service) -> str:
+    if service.database == "postgres":
+        return f"postgresql://{service.name}:{service.name}@{POSTGRES}/{service.name}"
+    return (
+        f"mongodb://{MONGOD}/{service.name}?replicaSet=rs0&directConnection=true" if service.database else ""
+    )
 
 
 def _judged(address: str, what: str) -> tuple[bool, str]:

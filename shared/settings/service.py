@@ -1,10 +1,12 @@
 """The settings that every service shares, made from its environment."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from shared.declaration import Service
 from shared.settings.environment import Environment
 from shared.telemetry.logs import logging_settings
 
@@ -17,24 +19,26 @@ MONGODB = {"mongodb", "mongodb+srv"}
 
 
 def service_settings(
-    name: str,
+    service: Service,
     *,
-    apps: list[str],
+    also: Sequence[str] = (),
     environment: Environment | None = None,
     enums: dict[str, str] | None = None,
     admin: bool = False,
 ) -> dict[str, Any]:
-    """Every Django setting of the service `name` with the Django apps `apps`; `admin`: with Django's admin.
+    """Every Django setting of a service, as it declares itself.
 
-    `enums` names the choices that the API's description shows: name there -> dotted path of the choices.
-    Use in a `settings.py` as `globals().update(service_settings("order", apps=["apps.order"]))`.
+    `also` are Django apps that it has besides its own; `admin`: with Django's admin. `enums` names the choices that the
+    API's description shows: name there -> dotted path of the choices.
+    Use in a `settings.py` as `globals().update(service_settings(SERVICE))`.
     Raises ImproperlyConfigured when the environment is not fit to start with.
     """
-    env = environment or Environment.of(name)
+    env, name = environment or Environment.of(service), service.name
     return {
         "ENVIRONMENT": env,
+        "SERVICE": service,
         "SERVICE_NAME": name,
-        "SERVICE_PACKAGE": apps[0],
+        "SERVICE_PACKAGE": service.package,
         "MESSAGING_INBOX": "shared.messaging.inbox.SqlInbox",
         # The source of messages that a process of the service carries to Kafka; empty where it sends none.
         "MESSAGING_OUTBOX": "shared.messaging.postgresql.PostgresOutbox" if env.database_url else "",
@@ -45,9 +49,10 @@ def service_settings(
         "ALLOWED_HOSTS": ["*"],
         "SECURE_PROXY_SSL_HEADER": ("microcommerce.scheme", "https"),
         "GATEWAY_URL": env.gateway_url.rstrip("/"),
-        "ROOT_URLCONF": f"{apps[0]}.urls",
+        "ROOT_URLCONF": f"{service.package}.urls",
         "INSTALLED_APPS": [
-            *apps,
+            service.package,
+            *also,
             *(admin_apps(env) if admin else ()),
             "shared.messaging",
             "shared.http",

@@ -1,6 +1,7 @@
 """The table: ports that do not meet, addresses that are the defaults of a bare shell."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -9,8 +10,9 @@ from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.ports import all_ports
 from launcher.services import environment, specifications
-from launcher.system import SERVICES, Service, service
-from shared.settings.environment import development_defaults
+from launcher.system import SERVICES, Service, require_ports_apart, service
+from shared.declaration import DeclarationError
+from shared.settings import Environment
 
 FIRST, SECOND = Instance(), Instance(1000)
 
@@ -18,6 +20,12 @@ FIRST, SECOND = Instance(), Instance(1000)
 def test_no_two_processes_have_the_same_port() -> None:
     used = Counter(port for _, port in all_ports(FIRST))
     assert [port for port, count in used.items() if count > 1] == []
+
+
+def test_a_service_on_a_stores_port_stops_the_start() -> None:
+    met = replace(service("order"), port=8017)
+    with pytest.raises(DeclarationError, match="mongod and order-api both have the port 8017"):
+        require_ports_apart([met])
 
 
 def test_two_platforms_have_no_port_in_common() -> None:
@@ -45,7 +53,7 @@ def test_every_process_of_the_contract_is_listed_once() -> None:
 def test_a_bare_shell_means_the_same_platform(owner: Service) -> None:
     """`python apps/order/manage.py …` without any environment talks to the platform at offset 0."""
     given = environment(owner, FIRST)
-    defaults = development_defaults(owner.name)
+    defaults = Environment.development_defaults(owner)
     for name in ("database_url", "redis_url", "kafka", "gateway_url", "issuer", "keycloak_url"):
         assert given[f"MICROCOMMERCE_{name.upper()}"] == defaults[name]
 

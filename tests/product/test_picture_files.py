@@ -20,6 +20,7 @@ from apps.product import imaging, mongodb, operations, picture_files, uploads
 from apps.product.errors import PictureMissing, PicturesUnavailable
 from apps.product.media import MediaFolder
 from apps.product.mongodb import mongo
+from apps.product.service import SERVICE
 from apps.product.views import pictures
 from tests.product.commands import outbox
 from tests.product.uploads import in_width, saved, two_halves, upload
@@ -217,7 +218,7 @@ def test_a_place_that_is_nowhere_stops_the_start(
     if "MICROCOMMERCE_MEDIA_DIRECTORY" not in production and "DIRECTORY" not in given:
         monkeypatch.delenv("MICROCOMMERCE_MEDIA_DIRECTORY", raising=False)
     with pytest.raises(ImproperlyConfigured, match=complaint):
-        ProductEnvironment.of("product")
+        ProductEnvironment.of(SERVICE)
 
 
 def test_a_bare_shell_means_the_folder_of_the_usual_platform(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +226,7 @@ def test_a_bare_shell_means_the_folder_of_the_usual_platform(monkeypatch: pytest
     from launcher.instance import Instance
 
     monkeypatch.delenv("MICROCOMMERCE_MEDIA_DIRECTORY", raising=False)
-    assert ProductEnvironment.of("product").media_directory == str(Instance().media)
+    assert ProductEnvironment.of(SERVICE).media_directory == str(Instance().media)
 
 
 GONE = f"/media/products/{'0' * 40}-800.webp"

@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shared.faults import POINTS, crash_point, refusal
+from shared.declaration import POINTS
+from shared.faults import crash_point, refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 PASS_BY = """
@@ -47,7 +48,7 @@ def test_nothing_dies_without_the_setting() -> None:
 
 
 def test_a_setting_that_names_no_point_stops_the_start() -> None:
-    """Red without the validator of `Environment.crash_point`: a test would wait for a crash that never comes."""
+    """Red without `Environment.unknown_crash_point`: a test would wait for a crash that never comes."""
     assert all(map(refusal, ("relay.sent:0", "relay.sent:x", "relay.nowhere", ":2")))
     done = passed("relay.nowhere")
     assert done.returncode == 1

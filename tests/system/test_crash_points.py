@@ -12,9 +12,8 @@ import pytest
 from launcher import platform
 from launcher.addresses import database_url
 from launcher.faults.inject import heal
-from launcher.faults.points import PASSED_BY, WAKE_UP, arm
+from launcher.faults.points import ALL, PASSED_BY, arm
 from launcher.system import service
-from shared.faults import POINTS
 from tests.system.conftest import Settle, Sizes
 from tests.system.dead_letters import DeadLetters
 from tests.system.messages import LISTENERS, Message
@@ -26,6 +25,7 @@ from tests.system.topics import Topics
 from tests.system.waiting import HEAL
 
 BETWEEN_TURNS = 0.5  # seconds
+WAKE_UP = ("saga.before-wake", "saga.after-wake")
 HELD_SECONDS = 15.0  # a saga at most, where the consumer that is to write its event down has died
 Round = dict[str, str]  # process -> where it dies
 GIVEN_UP, REPLAYED = "dead-letter.sent", "replay.sent"
@@ -148,11 +148,11 @@ def rounds(*, every_process: bool) -> Iterator[Round]:
 
 def test_no_point_was_forgotten() -> None:
     """Red when a point is added that no process is said to pass."""
-    assert {point for points in PASSED_BY.values() for point in points} == set(POINTS)
-    assert {point for each in rounds(every_process=False) for point in each.values()} == set(POINTS)
+    assert {point for points in PASSED_BY.values() for point in points} == set(ALL)
+    assert {point for each in rounds(every_process=False) for point in each.values()} == set(ALL)
     passed = [(process, point) for each in ONE_OF_EACH_KIND for process, point in each.items()]
     assert all(point in PASSED_BY[process] for process, point in passed)
-    assert {_kind(point) for _, point in passed} == {_kind(point) for point in POINTS}
+    assert {_kind(point) for _, point in passed} == {_kind(point) for point in ALL}
 
 
 def _kind(point: str) -> str:

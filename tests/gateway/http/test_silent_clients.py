@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection
 from gateway.errors import Overloaded, TooManyConnections
 from gateway.http.client_transport import LEAST_TAKEN, ClientTransport
 from gateway.security.connection_limits import ConnectionLimits
+from gateway.service import SERVICE
 from gateway.settings import PARTS, GatewayEnvironment
 from shared.settings.environment import PREFIX
 from tests.gateway.client import WAIT_SECONDS, as_customer, receive, send_raw, status_of
@@ -127,7 +128,7 @@ def test_a_limit_that_can_never_be_reached_stops_the_start(
     with pytest.raises(
         ImproperlyConfigured, match=f"{PREFIX}{part.upper()}: .*more than {PREFIX}{whole.upper()}"
     ):
-        GatewayEnvironment.of("gateway")
+        GatewayEnvironment.of(SERVICE)
 
 
 def test_one_address_has_so_many_connections(strict: GatewayProcess) -> None:
