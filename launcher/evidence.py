@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from operator import itemgetter
@@ -27,8 +27,9 @@ from launcher.errors import LauncherError
 from launcher.instance import Instance
 from launcher.migrations import django_command
 from launcher.services import environment
-from launcher.system import SERVICES, service, with_postgres
+from launcher.system import SERVICES, Service, service, with_postgres
 
+ON_MONGODB = tuple(each for each in SERVICES if each.database == "mongod" and each.writes)
 STORE_AWAY = (psycopg.OperationalError, ConnectionFailure, KafkaException, RedisError)
 Rows = list[tuple[Any, ...]]
 Place = tuple[str, int]  # topic and partition
@@ -72,24 +73,20 @@ class Life:
     told: Mapping[str, int] = field(default_factory=dict)  # event -> how often
 
 
-# part of a life -> whose it is, and how it is read: by the order's id, in the order of ids
-TABLES: Mapping[str, tuple[str, str]] = {
-    "order": ("order", "SELECT id, status, customer_id FROM order_order ORDER BY id"),
-    "lines": (
-        "order",
-        """SELECT order_id, jsonb_object_agg(product_id, quantity) FROM (
-            SELECT order_id, product_id, sum(quantity)::int AS quantity FROM order_orderline GROUP BY 1, 2
-        ) AS line GROUP BY 1 ORDER BY 1""",
-    ),
-    "saga": ("saga", "SELECT order_id, status, is_stuck, step FROM saga_saga ORDER BY order_id"),
-    "reservation": ("stock", "SELECT order_id, state, lines FROM stock_reservation ORDER BY order_id"),
-    "told": (
-        "notification",
-        """SELECT order_id, jsonb_object_agg(event, times) FROM (
-            SELECT order_id, event, count(*) AS times FROM notification_notification GROUP BY 1, 2
-        ) AS event GROUP BY 1 ORDER BY 1""",
-    ),
-}
+def tables(services: Iterable[Service]) -> dict[str, tuple[str, str]]:
+    """Part of a life -> whose it is, and how it is read: by the order's id, in the order of ids. Raises LauncherError."""
+    found = {
+        part: (owner.name, query) for owner in services for part, query in owner.evidence.of_orders.items()
+    }
+    if unknown := found.keys() - {each.name for each in fields(Life)}:
+        raise LauncherError(
+            f"A service declares of orders what nobody compares: {', '.join(sorted(unknown))}.",
+            "Each part of an order's life is a field of `Life` (launcher/evidence.py), and launcher/invariants.py compares it.",
+        )
+    return found
+
+
+TABLES = tables(SERVICES)
 
 
 def lives(instance: Instance) -> Iterator[Life]:
@@ -115,20 +112,28 @@ def _parts(part: str, table: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, s
         yield str(order_id), part, rest[0] if part in ("lines", "told") else tuple(rest)
 
 
+def _number(instance: Instance, owner: Service, query: str) -> int:
+    ((number,),) = ask(instance, owner.name, query)
+    return int(number)
+
+
 def under_way(instance: Instance) -> int:
     """Orders and sagas that go on by themselves."""
-    orders = ask(instance, "order", "SELECT count(*) FROM order_order WHERE status = 'submitted'")
-    sagas = ask(
-        instance,
-        "saga",
-        "SELECT count(*) FROM saga_saga WHERE status IN ('running', 'compensating') AND NOT is_stuck",
+    return sum(
+        _number(instance, owner, owner.evidence.under_way) for owner in SERVICES if owner.evidence.under_way
     )
-    return int(orders[0][0] + sagas[0][0])
 
 
-def stock_invariants(instance: Instance) -> list[str]:
-    """What the stock service itself finds wrong, in words."""
-    owner = service("stock")
+def violations_of(instance: Instance, owner: Service) -> Iterator[tuple[str, str]]:
+    """What the service finds wrong by statements: an invariant, and a sentence for each violation."""
+    for name, query in owner.evidence.invariants.items():
+        yield from ((name, sentence) for (sentence,) in ask(instance, owner.name, query))
+
+
+def checked_itself(instance: Instance, owner: Service) -> Iterator[tuple[str, str]]:
+    """What the service's own command finds wrong, in the same way. Raises LauncherError where it cannot look."""
+    if not owner.evidence.checks_itself:
+        return
     done = subprocess.run(
         django_command(owner, "invariants"),
         cwd=instance.root,
@@ -140,41 +145,39 @@ def stock_invariants(instance: Instance) -> list[str]:
     try:
         found = json.loads(done.stdout)
     except ValueError as error:
-        raise LauncherError("The stock service cannot check itself.", done.stderr[-1000:]) from error
-    return [json.dumps(violation, default=str) for violation in found["violations"]]
+        raise LauncherError(f"The {owner.name} service cannot check itself.", done.stderr[-1000:]) from error
+    for violation in found["violations"]:
+        yield owner.evidence.checks_itself, json.dumps(violation, default=str)
 
 
 def unsent(instance: Instance) -> dict[str, int]:
     """Messages that wait in each service's outbox."""
     query = "SELECT count(*) FROM messaging_outboxmessage WHERE sent_at IS NULL"
-    counts = {owner.name: int(ask(instance, owner.name, query)[0][0]) for owner in with_postgres()}
-    with _outbox_of_products(instance) as outbox:
-        counts["product"] = outbox.count_documents({"sent_at": None})
+    counts = {owner.name: _number(instance, owner, query) for owner in with_postgres()}
+    for owner in ON_MONGODB:
+        with _outbox(owner, instance) as outbox:
+            counts[owner.name] = outbox.count_documents({"sent_at": None})
     return counts
 
 
 @contextmanager
-def _outbox_of_products(instance: Instance) -> Iterator[Collection[dict[str, Any]]]:
+def _outbox(owner: Service, instance: Instance) -> Iterator[Collection[dict[str, Any]]]:
     client: MongoClient[dict[str, Any]]
-    address = database_url(service("product"), instance)
+    address = database_url(owner, instance)
     with MongoClient(address, serverSelectionTimeoutMS=1000 * CONNECT_TIMEOUT) as client:
         yield client.get_default_database()["messaging_outboxmessage"]
 
 
-# Who must have handled a message of a type; baskets remember ids in another way.
-HEARD: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("product.created.v1", "product.updated.v1", "product.archived.v1"), ("order", "stock")),
-    **dict.fromkeys(("order.submitted.v1", "order.cancellation-requested.v1"), ("saga",)),
-    **dict.fromkeys(
-        ("order.confirmed.v1", "order.rejected.v1", "order.cancelled.v1"), ("saga", "notification")
-    ),
-    **dict.fromkeys(("order.shipped.v1", "order.delivered.v1"), ("notification",)),
-    **dict.fromkeys(("order.confirm.v1", "order.reject.v1", "order.cancel.v1"), ("order",)),
-    **dict.fromkeys(("stock.reserve.v1", "stock.commit.v1", "stock.release.v1"), ("stock",)),
-    **dict.fromkeys(
-        ("stock.reserved.v1", "stock.rejected.v1", "stock.committed.v1", "stock.released.v1"), ("saga",)
-    ),
-}
+def _heard() -> Mapping[str, tuple[str, ...]]:
+    """Who must have handled a message of a type; who has only Redis remembers ids in another way."""
+    found: dict[str, tuple[str, ...]] = {}
+    for owner in with_postgres():
+        for kind in owner.listens_to:
+            found[kind] = (*found.get(kind, ()), owner.name)
+    return found
+
+
+HEARD = _heard()
 SENT_LATELY = """
     SELECT message_id::text, headers ->> 'ce_type' FROM messaging_outboxmessage
     WHERE sent_at > now() - interval '1 hour'
@@ -206,7 +209,12 @@ def _unhandled_of(instance: Instance, sent: Mapping[str, str], given_up: set[str
 
 def _given_up(instance: Instance) -> set[str]:
     """The ids of all dead letters."""
-    found = ask(instance, "saga", "SELECT headers FROM saga_deadletter")
+    found = [
+        row
+        for owner in SERVICES
+        if owner.evidence.dead_letters
+        for row in ask(instance, owner.name, owner.evidence.dead_letters.headers)
+    ]
     return {
         base64.b64decode(value).decode(errors="replace")
         for (headers,) in found
@@ -219,32 +227,34 @@ def _sent_lately(instance: Instance) -> Iterator[tuple[str, str]]:
     for owner in with_postgres():
         with stream(instance, owner.name, SENT_LATELY) as rows:
             yield from rows
-    with _outbox_of_products(instance) as outbox:
-        lately = {"sent_at": {"$gt": datetime.now(UTC) - timedelta(hours=1)}}
-        for each in outbox.find(lately, {"headers": 1}):
-            yield each["headers"]["ce_id"], each["headers"]["ce_type"]
+    lately = {"sent_at": {"$gt": datetime.now(UTC) - timedelta(hours=1)}}
+    for owner in ON_MONGODB:
+        with _outbox(owner, instance) as outbox:
+            for each in outbox.find(lately, {"headers": 1}):
+                yield each["headers"]["ce_id"], each["headers"]["ce_type"]
 
 
 def parked(instance: Instance) -> dict[str, int]:
     """Messages that failed and wait for another try, by service."""
     query = "SELECT count(*) FROM messaging_parkedmessage"
-    counts = {owner.name: int(ask(instance, owner.name, query)[0][0]) for owner in with_postgres()}
-    counts["saga, as events"] = int(ask(instance, "saga", "SELECT count(*) FROM saga_sagaevent")[0][0])
-    with Redis(port=port_of(instance, "redis"), db=service("basket").redis) as baskets:
-        counts["basket"] = int(baskets.zcard("parked"))
+    counts = {owner.name: _number(instance, owner, query) for owner in with_postgres()}
+    for owner in SERVICES:
+        for what, waiting in owner.evidence.waits.items():
+            counts[what] = _number(instance, owner, waiting)
+        if owner.evidence.parked_in_redis:
+            with Redis(port=port_of(instance, "redis"), db=owner.redis) as redis:
+                counts[owner.name] = int(redis.zcard(owner.evidence.parked_in_redis))
     return counts
 
 
 def dead_letters(instance: Instance) -> list[str]:
-    """What waits for a manager: of which topic, given up by whom and why.
-
-    Each once: a consumer that has to read its topics anew gives up again what it gave up before.
-    """
-    query = """
-        SELECT DISTINCT topic, service, split_part(error, E'\\n', 1) FROM saga_deadletter
-        WHERE status = 'waiting' ORDER BY 1, 2, 3
-    """
-    return [f"{topic}, given up by {owner}: {error}" for topic, owner, error in ask(instance, "saga", query)]
+    """What waits for a manager: of which topic, given up by whom and why."""
+    return [
+        f"{topic}, given up by {giver}: {error}"
+        for owner in SERVICES
+        if owner.evidence.dead_letters
+        for topic, giver, error in ask(instance, owner.name, owner.evidence.dead_letters.waiting)
+    ]
 
 
 def lag(instance: Instance) -> Mapping[str, int]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from launcher import evidence, invariants
 from launcher.instance import Instance
 from launcher.k8s.cluster import Cluster
-from launcher.system import Service
+from launcher.system import SERVICES, Service
 from tests.k8s.shop import eventually, forwarded
 from tests.k8s.workloads import IN
 
@@ -32,17 +32,19 @@ HERE = Instance()  # its addresses are those of the forwarded ports
 
 def _gather(cluster: Cluster) -> invariants.Evidence:
     """As launcher.invariants.gather, without Kafka's: whose address leads nowhere outside of the cluster."""
-    told = cluster.run(
-        "exec", IN, "deployment/stock-api", "--", "python", "apps/stock/manage.py", "invariants"
-    )
+    own = [each for owner in SERVICES for each in evidence.violations_of(HERE, owner)]
+    for owner in SERVICES:
+        if name := owner.evidence.checks_itself:
+            command = ("python", f"{owner.package.replace('.', '/')}/manage.py", "invariants")
+            told = cluster.run("exec", IN, f"deployment/{owner.name}-api", "--", *command)
+            own += [(name, json.dumps(each)) for each in json.loads(told)["violations"]]
     return invariants.Evidence(
         under_way=evidence.under_way(HERE),
         unsent=evidence.unsent(HERE),
         parked=evidence.parked(HERE),
         lag={},
         dead_letters=evidence.dead_letters(HERE),
-        numbering=evidence.ask(HERE, "notification", invariants.GAPS),
-        stock=[json.dumps(each) for each in json.loads(told)["violations"]],
+        own=own,
     )
 
 

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from launcher import evidence, invariants
+from launcher.errors import LauncherError
 from launcher.evidence import Life
 from launcher.instance import Instance
 from launcher.invariants import INVARIANTS, MOST_SHOWN, Evidence, check
+from launcher.system import service
+from shared.declaration import Evidence as Declared
 
 Change = dict[str, Any]
 STOCK, RESERVED, ENDS, AGREE = (
@@ -52,15 +55,15 @@ class Tables:
     parked: dict[str, int] = field(default_factory=lambda: {"basket": 0})
     lag: dict[str, int] = field(default_factory=lambda: {"saga": 0})
     dead_letters: list[str] = field(default_factory=list)
-    numbering: list[tuple[Any, ...]] = field(default_factory=list)
-    stock: list[str] = field(default_factory=list)
+    own: list[tuple[str, str]] = field(default_factory=list)  # by a statement
+    own_command: list[tuple[str, str]] = field(default_factory=list)
     unhandled: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
 
     def evidence(self) -> Evidence:
         moving = [row for row in self.order.values() if row[0] == "submitted"]
         moving += [row for row in self.saga.values() if row[0] in {"running", "compensating"} and not row[1]]
-        return Evidence(len(moving), self.unsent, self.parked, self.lag, self.dead_letters, self.numbering)
+        return Evidence(len(moving), self.unsent, self.parked, self.lag, self.dead_letters, list(self.own))
 
     def lives(self) -> Iterator[Life]:
         tables = {name: getattr(self, name) for name in evidence.TABLES}
@@ -110,7 +113,7 @@ def having(table: str, key: str, *row: object) -> Change:
 
 NEW = having("lines", "new", LINES) | having("order", "new", "submitted", "bob")
 BROKEN: dict[str, tuple[Change, set[str]]] = {
-    "stock does not add up": ({"stock": ["p: 3 = 2"]}, {STOCK}),
+    "stock does not add up": ({"own_command": [(STOCK, "p: 3 = 2")]}, {STOCK}),
     # What is held belongs to no order that has ended, so that one of these two is broken with it.
     "held after the end": (having("reservation", "bought", "held", LINES), {RESERVED, AGREE}),
     "held for an order under way": (
@@ -157,7 +160,7 @@ BROKEN: dict[str, tuple[Change, set[str]]] = {
         having("told", "there", Counter({"order.shipped": 1, "order.delivered": 1})),
         {TOLD},
     ),
-    "a gap in the ids": ({"numbering": [("alice", 2, 3, 1)]}, {TOLD}),
+    "a gap in the ids": ({"own": [(TOLD, "customer alice: 2 notifications, numbered 1 to 3")]}, {TOLD}),
     "a promise broken": ({"answers": ["order 1 was promised, there is none"]}, {TRUTH}),
 }
 Shop = Callable[..., dict[str, list[str]]]
@@ -178,7 +181,9 @@ def checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shop:
 
         monkeypatch.setattr(invariants, "gather", gather)
         monkeypatch.setattr("launcher.invariants.time.sleep", lambda _: None)
-        monkeypatch.setattr(evidence, "stock_invariants", lambda _: now.stock)
+        monkeypatch.setattr(
+            evidence, "checked_itself", lambda _, owner: now.own_command if owner.name == "stock" else []
+        )
         monkeypatch.setattr(evidence, "unhandled", lambda _: now.unhandled)
         monkeypatch.setattr(evidence, "lives", lambda _: now.lives())
         monkeypatch.setattr("launcher.faults.answers.broken", lambda *_: iter(now.answers))
@@ -227,6 +232,13 @@ def test_the_first_violations_are_shown_and_not_thousands(checked: Shop) -> None
     )
     assert found[DEAD] == [str(number) for number in range(MOST_SHOWN)]
     assert len(found[AGREE]) == MOST_SHOWN
+
+
+def test_what_a_service_says_of_orders_is_compared_by_somebody() -> None:
+    """Red when a misspelt part of an order's life is read and never looked at."""
+    misspelt = replace(service("stock"), evidence=Declared(of_orders={"resrvation": "SELECT 1"}))
+    with pytest.raises(LauncherError, match="resrvation"):
+        evidence.tables([misspelt])
 
 
 def test_what_the_services_say_of_an_order_is_put_together() -> None:
