@@ -9,6 +9,7 @@ from apps.basket.product_copy import copy_products
 from shared import contracts
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
+from shared.messaging.listener import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -26,4 +27,4 @@ HANDLERS: Handlers = {
     contracts.ProductArchived: copy_products,
     contracts.RemoveBasketItems: take_out,
 }
-AFTER_TURN = OffsetRecovery()
+LISTENER = Listener(handlers=HANDLERS, after_turn=OffsetRecovery())

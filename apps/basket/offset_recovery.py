@@ -29,7 +29,7 @@ Offsets = dict[Partition, int]
 
 
 class OffsetRecovery:
-    """The consumer's `AFTER_TURN`. Knows only the partitions that this process has."""
+    """The consumer's `after_turn`. Knows only the partitions that this process has."""
 
     def __init__(self) -> None:
         self._reached: Offsets = {}

@@ -12,6 +12,7 @@ from shared import contracts
 from shared.faults import crash_point
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
+from shared.messaging.listener import Listener
 from shared.messaging.periodic import Periodic
 from shared.messaging.purge import EVERY, Purge, old_ids
 
@@ -49,3 +50,4 @@ def _draft(event: contracts.OrderEvent) -> Notification:
 HANDLERS: Handlers = dict.fromkeys(TEMPLATES, notify)
 # This service sends no messages and so has no relay that would clear its inbox.
 PERIODIC = [Periodic(Purge(old_ids), seconds=EVERY)]
+LISTENER = Listener(handlers=HANDLERS, periodic=PERIODIC)

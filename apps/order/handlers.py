@@ -4,6 +4,7 @@ from apps.order.operations import apply_commands
 from apps.order.product_copy import copy_products
 from shared import contracts
 from shared.messaging.dispatch import Handlers
+from shared.messaging.listener import Listener
 
 HANDLERS: Handlers = {
     contracts.ConfirmOrder: apply_commands,
@@ -13,3 +14,4 @@ HANDLERS: Handlers = {
     contracts.ProductUpdated: copy_products,
     contracts.ProductArchived: copy_products,
 }
+LISTENER = Listener(handlers=HANDLERS)

@@ -24,6 +24,7 @@ from shared.contracts.message import AboutOrder
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
 from shared.messaging.inbox import TryAgain
+from shared.messaging.listener import Listener
 from shared.messaging.periodic import Periodic
 from shared.messaging.purge import EVERY, Purge
 
@@ -110,6 +111,6 @@ def _saga(received: Received[contracts.OrderSubmitted]) -> Saga:
 
 HANDLERS: Handlers = {contracts.OrderSubmitted: start, **dict.fromkeys(PLACEMENT.events, move)}
 
-# Dead letters of every service come here as they are, whatever is in them.
-COLLECT = collect
 PERIODIC = [Periodic(Purge(outlived), EVERY)]
+# Dead letters of every service come here as they are, whatever is in them.
+LISTENER = Listener(handlers=HANDLERS, periodic=PERIODIC, collect=collect)

@@ -9,6 +9,7 @@ from apps.stock.queries import outlived
 from shared import contracts
 from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Received
+from shared.messaging.listener import Listener
 from shared.messaging.periodic import Periodic
 from shared.messaging.purge import EVERY, Purge
 
@@ -34,3 +35,4 @@ HANDLERS: Handlers = {
     contracts.ProductArchived: take,
 }
 PERIODIC = [Periodic(expire_some, EXPIRE_EVERY), Periodic(Purge(outlived), EVERY)]
+LISTENER = Listener(handlers=HANDLERS, periodic=PERIODIC)

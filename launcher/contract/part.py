@@ -93,7 +93,7 @@ def _default(value: Any) -> str:
 
 def _receives(package: str) -> Iterator[str]:
     if find_spec(f"{package}.handlers"):
-        yield from (message.TYPE for message in import_module(f"{package}.handlers").HANDLERS)
+        yield from (message.TYPE for message in import_module(f"{package}.handlers").LISTENER.handlers)
 
 
 if __name__ == "__main__":

@@ -8,3 +8,11 @@ class MessagingConfig(AppConfig):
 
     name = "shared.messaging"
     label = "messaging"
+
+    def ready(self) -> None:
+        """Register what `manage.py check` and `consume` judge."""
+        from django.core.checks import register
+
+        from shared.messaging.checks import listens_as_declared
+
+        register(listens_as_declared)

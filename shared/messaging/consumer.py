@@ -30,6 +30,7 @@ from shared.messaging.dispatch import Handlers
 from shared.messaging.envelope import Headers, Raw
 from shared.messaging.inbox import Inbox
 from shared.messaging.kafka import ClientStalled
+from shared.messaging.listener import AfterTurn
 from shared.messaging.periodic import Periodic, run_due
 from shared.messaging.replays import original
 from shared.messaging.store_retry import Stopped, StoreRetry
@@ -46,9 +47,6 @@ IDLE_WAIT = 0.5  # seconds to wait for a first message
 COMMIT_EVERY = 0.25
 
 Pairs = list[tuple[str, str | bytes | None]]
-
-# Called after each turn with what it handled (or parked); may seek, where a store lost what it had taken.
-AfterTurn = Callable[[KafkaConsumer, Sequence[Raw]], None]
 
 
 @dataclass

@@ -11,6 +11,7 @@ from shared.contracts.topics import REPLAYS
 from shared.messaging import kafka, relay, runner
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import SEND_TIMEOUT_MS, DeadLetterQueue
+from shared.messaging.listener import Listener
 from shared.telemetry.probe import Heartbeat
 
 
@@ -20,21 +21,21 @@ class Command(BaseCommand):
     help = "Handle this service's messages from Kafka until told to stop."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Build the consumer from the service's table of handlers and run it."""
-        table = import_module(f"{settings.SERVICE_PACKAGE}.handlers")
+        """Build the consumer from the service's listener, which the system checks have judged, and run it."""
+        listener: Listener = import_module(f"{settings.SERVICE_PACKAGE}.handlers").LISTENER
         bootstrap, name = settings.ENVIRONMENT.kafka, settings.SERVICE_NAME
         consumer = Consumer(
             kafka=kafka.consumer(bootstrap, name),
-            handlers=table.HANDLERS,
+            handlers=listener.handlers,
             inbox=import_string(settings.MESSAGING_INBOX)(),
             dead_letters=DeadLetterQueue(
                 lambda: kafka.producer(bootstrap, name, gives_up_after=SEND_TIMEOUT_MS), name
             ),
             replays=REPLAYS[name].name,
-            periodic=getattr(table, "PERIODIC", ()),
-            collect=getattr(table, "COLLECT", None),
+            periodic=listener.periodic,
+            collect=listener.collect,
             heartbeat=Heartbeat(),
-            after_turn=getattr(table, "AFTER_TURN", None),
+            after_turn=listener.after_turn,
         )
         beside = [relay.of_this_service()] if settings.MESSAGING_OUTBOX else []
         runner.run(consumer, *beside)
