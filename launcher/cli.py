@@ -364,7 +364,7 @@ def restore(
 
 @app.command()
 def schema() -> None:
-    """Describe the contract anew from the code: gateway/openapi.json, docs/asyncapi.json, docs/configuration.md."""
+    """Write anew what is made of the code: OpenAPI, AsyncAPI, docs/configuration.md, compose.yaml, lists in docs and k8s."""
     from launcher.contract.files import write
 
     changed = [str(path.relative_to(ROOT)) for path in write()]

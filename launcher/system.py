@@ -7,6 +7,7 @@ without `--port-offset`. `compose.yaml` says the same for Docker: `manage_all.py
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from launcher.errors import LauncherError
 from launcher.instance import ROOT
@@ -14,6 +15,7 @@ from shared.declaration import DeclarationError, Service, declared
 from shared.declaration.service import Server
 
 __all__ = [
+    "ANY_ADDRESS",
     "BLOCKING_THREADS",
     "OIDC_CLIENT_SECRET",
     "POSTGRES_ADMINISTRATOR",
@@ -100,6 +102,7 @@ CALLS: dict[str, tuple[str, ...]] = {
 }
 WITHOUT_DATABASE = ("beat",)
 
+ANY_ADDRESS = str(IPv4Address(0))  # where a process in a container listens
 # What runs, from the root of the repository; `python` is the one that runs the launcher.
 BLOCKING_THREADS = 8  # requests that a service answers at once, and its database connections
 GRANIAN = (

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.instance import ROOT
+from launcher.system import SERVICES
 from shared.http.problem_document import KINDS
 
 Json = dict[str, Any]
@@ -35,17 +36,7 @@ JSON whatever they accept; browsers that show what they get, and `?format=api`, 
 (`Content-Encoding: gzip`). Pages of other sites may call this API where the gateway's settings name their origin.
 """
 
-TAGS = {
-    "products": "The catalogue: what is sold, for how much (product service).",
-    "categories": "What products are sorted into (product service).",
-    "stock": "How many there are of each product, and why (stock service).",
-    "basket": "The caller's own basket (basket service).",
-    "orders": "What was ordered, and how far it has come (order service).",
-    "notifications": "What the caller was told about their orders (notification service).",
-    "sagas": "Where the placing of each order stands (saga service).",
-    "dead-letters": "Messages that a service gave up on, for managers (saga service).",
-    "media": "Pictures of products (product service).",
-}
+TAGS = {name: text for each in SERVICES for name, text in each.tags.items()}
 
 # A development machine's; the gateway that serves the document writes its own realm there (gateway/pages/openapi_view.py).
 REALM = "http://localhost:8080/realms/microcommerce/protocol/openid-connect"

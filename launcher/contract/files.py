@@ -1,4 +1,4 @@
-"""The files that hold the contract: made, written, compared."""
+"""The files that are made of what the code says, the contract and whatever lists services: made, written, compared."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,11 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from launcher.contract import configuration, http, messages
+from launcher.contract import compose, configuration, databases, http, messages, tables
 from launcher.contract.configuration import CONFIGURATION
 from launcher.contract.parts import Part, all_parts
 from launcher.errors import LauncherError
 from launcher.instance import ROOT
+from launcher.k8s import lists, topics
 
 COMMAND = "python manage_all.py schema"
 OPENAPI = ROOT / "gateway" / "openapi.json"
@@ -29,6 +30,11 @@ def made(parts: Mapping[str, Part]) -> dict[Path, Document]:
         OPENAPI: http.document(parts),
         ASYNCAPI: messages.document(parts),
         CONFIGURATION: configuration.document(parts),
+        compose.COMPOSE: compose.document(),
+        databases.DATABASES: databases.document(),
+        **tables.documents(),
+        **lists.documents(),
+        topics.FILE: topics.text(),
     }
 
 
@@ -40,6 +46,7 @@ def write() -> list[Path]:
         if len(text.encode()) > MOST:
             raise LauncherError(f"{path.name} would be larger than {MOST} bytes.", "Say less.")
         if _old(path) != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             changed.append(path)
     return changed

@@ -96,7 +96,8 @@ def _compare(described: Mapping[Address, Described], routes: Mapping[Address, Ro
     ]
     tags = {tag for each in described.values() for tag in each.operation["tags"]}
     wrong += [
-        f"The tag {tag} has no words in launcher/contract/about.py." for tag in tags - about.TAGS.keys()
+        f"The tag {tag} has no words: `tags` in the service.py of whoever answers there."
+        for tag in tags - about.TAGS.keys()
     ]
     if wrong:
         raise LauncherError(

@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from launcher.contract import about
 from launcher.contract.parts import Part
+from launcher.system import SERVICES
 from shared.contracts import MESSAGES, TOPICS, Message, Topic
 from shared.contracts.golden.document import SENDERS, Golden, path_of
 from shared.contracts.topics import REPLAYS, RETENTION_DAYS
@@ -17,9 +18,8 @@ Json = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
 DEAD_LETTER, REPLAY, CLOUD_EVENT = "DeadLetter", "Replay", "CloudEventHeaders"
-LISTENER = (
-    "saga"  # keeps the dead letters of all services for managers, and sends them back to their services
-)
+# Keeps the dead letters of all services for managers, and sends them back to their services.
+(LISTENER,) = (each.name for each in SERVICES if each.evidence.dead_letters)
 DESCRIPTION = """\
 What the services tell each other over Kafka: CloudEvents 1.0 in binary mode, so that attributes are headers and the
 payload is the JSON value of the message. The key is the aggregate's id, which keeps everything about one order or

@@ -39,7 +39,7 @@ def _of(owner: Service, found: Passwords) -> dict[str, str]:
         values["DATABASE_URL"] = f"postgresql://{owner.name}:{found[owner.name]}@postgres:5432/{owner.name}"
     if owner.database == "mongod":
         values["DATABASE_URL"] = f"mongodb://mongod:27017/{owner.name}?replicaSet=rs0&directConnection=true"
-    if owner.name == "gateway":
+    if "oidc_client_secret" in owner.secrets:
         values["OIDC_CLIENT_SECRET"] = found["oidc-client"]
     return {PREFIX + name: value for name, value in values.items()}
 

@@ -4,7 +4,7 @@ import copy
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from launcher.instance import ROOT, Instance
-from launcher.k8s import policies, running, schemas, topics
+from launcher.k8s import folder, policies, running, schemas, topics
 from launcher.k8s.arrows import ANYONE, arrows
 from launcher.k8s.kustomize import MANIFESTS, objects, overlays, render
 from launcher.k8s.pods import Workload, of_kind, workloads
@@ -21,8 +21,7 @@ from launcher.k8s.secrets import manifests
 from launcher.services import specifications
 from launcher.system import SERVICES, STORES, Service, calls, command, process_name
 from shared.contracts.topics import PARTITIONS, TOPICS
-from shared.settings.environment import REQUIRED, Environment
-from shared.settings.environment import SERVICES as DEFAULTS
+from shared.settings import Environment
 from tests.launcher.test_compose import PLACES, in_containers
 
 Json = dict[str, Any]
@@ -230,13 +229,12 @@ def test_a_process_has_the_same_environment(
 def test_every_variable_that_a_service_needs_is_there(overlay: str, owner: Service) -> None:
     """Red when a field without a default is added to the environment, and k8s/ does not set it."""
     always = [name for name, field in Environment.model_fields.items() if field.is_required()]
-    needed = {PREFIX + name.upper() for name in (*always, *REQUIRED[owner.name])}
+    needed = {PREFIX + name.upper() for name in (*always, *owner.required)}
     for found in workloads(of(overlay)):
         if found.labels.get("app.kubernetes.io/name") == owner.name:
             for container in found.all_containers:
                 has = {*said_openly(overlay, container), *in_secrets(container)}
                 assert needed - has == set(), f"{found.name}, {container['name']}"
-    assert DEFAULTS[owner.name] == (owner.port, owner.redis)
 
 
 @pytest.mark.parametrize("owner", [each for each in SERVICES if each.database], ids=lambda each: each.name)
@@ -284,7 +282,7 @@ def test_each_arrow_of_the_platform_is_open_and_every_other_is_closed() -> None:
         for target in calls(owner, role)
     }
     release = next(each.name for each in workloads(of("local")) if each.kind == "Job").rpartition("-")[2]
-    jobs = {f"{each.name}-migrate": each.database for each in SERVICES if each.database}
+    jobs: dict[str, str] = {f"{each.name}-migrate": each.database for each in SERVICES if each.database}
     jobs |= {
         "demo-catalogue": "mongod",
         "demo-stock": "postgres",
@@ -406,6 +404,33 @@ def test_a_misspelt_field_is_refused() -> None:
     assert any(
         re.search("order-api.*automountServiceAcountToken", each) for each in schemas.complaints(found)
     )
+
+
+@pytest.mark.parametrize("owner", SERVICES[1:], ids=lambda each: each.name)
+def test_the_folder_of_a_new_service_is_like_its_neighbours(owner: Service) -> None:
+    """Red when the manifests of services change, and a new one gets yesterday's: all but figures must be the same."""
+    for name, text in folder.files(owner):
+        there = (MANIFESTS / "base" / owner.name / name).read_text()
+        made, found = (set(facts(list(yaml.safe_load_all(each)))) for each in (text, there))
+        assert {path for path, _ in made ^ found} <= DECIDED_BY_HAND, name
+
+
+# What a process costs, and where the pictures are.
+RESOURCES = "/spec/template/spec/containers/0/resources"
+DECIDED_BY_HAND = {
+    f"/0{RESOURCES}/requests/cpu",
+    f"/0{RESOURCES}/limits/memory",
+    "/0/configMapGenerator/0/literals/0",
+}
+
+
+def facts(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value with the way to it."""
+    if isinstance(node, dict | list):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from facts(value, f"{path}/{key}")
+    else:
+        yield path, node
 
 
 def test_the_document_shows_the_arrows() -> None:

@@ -10,17 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.contracts.message import Message
+from shared.declaration import declared
 
 DIRECTORY = Path(__file__).parent
 COMMAND = "python -m shared.contracts.golden write"
-SENDERS = {
-    "product.events": "product",
-    "order.events": "order",
-    "order.commands": "saga",
-    "stock.commands": "saga",
-    "stock.events": "stock",
-    "basket.commands": "saga",
-}
+SENDERS = {topic: each.name for each in declared() for topic in each.writes}
 TITLES = {"title", "description", "default", "properties", "items", "required", "$defs"}
 
 
