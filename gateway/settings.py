@@ -78,7 +78,7 @@ class GatewayEnvironment(Environment):
     def development_defaults(cls, service: Service) -> dict[str, Any]:
         """As every process; and everybody who has an API is where they say."""
         upstreams = {each.name: f"http://127.0.0.1:{each.port}" for each in declared() if "api" in each.roles}
-        own = {"upstreams": upstreams, "oidc_client_secret": DEVELOPMENT_SECRET}
+        own: dict[str, Any] = {"upstreams": upstreams, "oidc_client_secret": DEVELOPMENT_SECRET}
         return super().development_defaults(service) | own
 
     def unfit_for_production(self) -> Iterator[str]:
