@@ -22,6 +22,7 @@ from gateway.proxy.caching_proxy import CachingProxy
 from gateway.proxy.http_proxy import HttpProxy
 from gateway.proxy.upstream import Upstream
 from gateway.proxy.websocket_proxy import WebSocketProxy
+from gateway.route_types import admins
 from gateway.router import Router
 from gateway.routes import ROUTES
 from gateway.security.admission import Admission
@@ -57,7 +58,7 @@ class Composition:
         self.heartbeat = Heartbeat()
         self._next_beat: asyncio.TimerHandle | None = None
         self.access = AccessLog(as_json=env.log_format == "json")
-        self.proxy = HttpProxy(self.upstreams, settings.GATEWAY_URL, self.bodies)
+        self.proxy = HttpProxy(self.upstreams, settings.GATEWAY_URL, self.bodies, admins(ROUTES))
         self.caching_proxy = CachingProxy(self.proxy, env.shared_seconds, self.metrics)
         self.listener = TopicListener(env.kafka, PRODUCT_EVENTS.name, self._catalogue_changed)
         cors = Cors(frozenset(env.cors_origins), settings.GATEWAY_URL)

@@ -1,5 +1,6 @@
 """The words that the route table is written in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -76,3 +77,8 @@ class Route:
     path: str
     to: str
     limits: RouteLimits = STANDARD
+
+
+def admins(routes: Iterable[Route]) -> tuple[str, ...]:
+    """The services that have an admin, in the order of their rows."""
+    return tuple(dict.fromkeys(route.to for route in routes if route.limits is BACK_OFFICE))

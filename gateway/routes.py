@@ -80,11 +80,11 @@ ROUTES = (
 
     # The back office: one home, and each service's own admin
     Route(manager,  "GET",              "/admin/",                                      HERE, PAGE),
+    Route(manager,  "GET POST",         "/admin/order/",                                "order", BACK_OFFICE),
+    Route(manager,  "GET POST",         "/admin/order/{page...}",                       "order", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/product/",                              "product", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/product/product/{id}/picture/",         "product", PICTURE_PAGE),
     Route(manager,  "GET POST",         "/admin/product/{page...}",                     "product", BACK_OFFICE),
-    Route(manager,  "GET POST",         "/admin/order/",                                "order", BACK_OFFICE),
-    Route(manager,  "GET POST",         "/admin/order/{page...}",                       "order", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/stock/",                                "stock", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/stock/{page...}",                       "stock", BACK_OFFICE),
     Route(manager,  "GET POST",         "/admin/saga/",                                 "saga", BACK_OFFICE),

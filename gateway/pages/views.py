@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import cache_control
 
-from shared.admin.site import ADMINS
+from gateway.route_types import admins
+from gateway.routes import ROUTES
 
 
 @cache_control(private=True, no_store=True)
@@ -25,4 +26,4 @@ def api_docs(request: HttpRequest) -> HttpResponse:
 def back_office(request: HttpRequest) -> HttpResponse:
     """What needs doing today; the numbers load by themselves (`backoffice/home.js`)."""
     principal = request.scope.get("principal")  # type: ignore[attr-defined]
-    return render(request, "gateway/back_office.html", {"principal": principal, "admins": ADMINS})
+    return render(request, "gateway/back_office.html", {"principal": principal, "admins": admins(ROUTES)})

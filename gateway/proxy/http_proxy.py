@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from gateway.errors import HttpProblem, ServiceBroke, ServiceTimeout, ServiceUnavailable
@@ -11,11 +11,12 @@ from gateway.http.request_body import BodyReader, ClientDisconnected
 from gateway.proxy.http_client import BODILESS, Connection, ServiceError, TimedOut, Unreachable
 from gateway.proxy.upstream import Call, Upstream
 from gateway.route_types import SAFE, Route
-from gateway.security.header_filter import Header, filter_service_headers
+from gateway.security.header_filter import ADMINS, Header, filter_service_headers
 from shared.auth import Principal
 
 logger = logging.getLogger(__name__)
 
+ADMIN = b"/admin/"
 PAUSE_SECONDS = 30.0  # without a byte from the service in mid-answer
 
 
@@ -26,10 +27,18 @@ class ResponseTruncated(Exception):
 class HttpProxy:
     """Forwards requests to `upstreams`, the services by name."""
 
-    def __init__(self, upstreams: Mapping[str, Upstream], gateway_url: str, bodies: BodyReader) -> None:
+    def __init__(
+        self,
+        upstreams: Mapping[str, Upstream],
+        gateway_url: str,
+        bodies: BodyReader,
+        admins: Iterable[str] = (),
+    ) -> None:
         self._upstreams = upstreams
         public = urlsplit(gateway_url)
         self._bodies = bodies
+        # The header of each service's admin leads to the others: which there are, only the route table knows.
+        self._admins = b"%s: %s\r\n" % (ADMINS, ",".join(admins).encode())
         self._forwarded = (
             f"host: {public.netloc}\r\nx-forwarded-host: {public.netloc}\r\nx-forwarded-proto: {public.scheme}\r\n"
         ).encode()
@@ -71,6 +80,8 @@ class HttpProxy:
             parts += (name, b": ", value, b"\r\n")
         if principal is not None:
             parts += (b"authorization: Bearer ", principal.token.encode("latin-1"), b"\r\n")
+        if exchange.path.startswith(ADMIN):
+            parts.append(self._admins)
         if exchange.method not in SAFE:
             parts.append(b"content-length: %d\r\n" % length)
         parts += (

@@ -32,8 +32,9 @@ IDENTITY = frozenset(
 IDENTITY_PREFIXES = (
     b"x-user", b"x-forwarded", b"x-auth", b"x-remote-user", b"x-authenticated", b"x-principal", b"x-role",
     b"x-customer", b"x-jwt", b"x-token", b"x-id-token", b"x-access-token", b"x-goog-", b"x-amzn-oidc", b"x-ms-client",
-    b"x-envoy-", b"x-b3-", b"sec-websocket-",
+    b"x-envoy-", b"x-b3-", b"x-microcommerce-", b"sec-websocket-",
 )  # fmt: skip
+ADMINS = b"x-microcommerce-admins"  # for pages of the back office: the services that have an admin
 # The gateway sends its own of these, or none.
 NOT_FROM_A_SERVICE = HOP_BY_HOP | frozenset(
     b"server date via set-cookie x-powered-by x-request-id x-content-type-options x-frame-options referrer-policy "

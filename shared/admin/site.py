@@ -12,8 +12,7 @@ from django.views.decorators.http import require_safe
 
 from shared.admin import figures
 
-# What a manager finds where: the other admins stand in every page's header.
-ADMINS = ("order", "product", "stock", "saga", "notification", "basket")
+ADMINS = "X-Microcommerce-Admins"  # the gateway's, which knows them by its route table
 LATEST = 10  # changes on a service's first page
 NOT_HERE = {"logout", "password_change", "password_change_done"}
 
@@ -53,8 +52,9 @@ class ManagersSite(AdminSite):
         return HttpResponseRedirect(f"/login/?{urlencode({'next': target})}")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """What every page shows."""
-        return {**super().each_context(request), "admins": ADMINS, "service": settings.SERVICE_NAME}
+        """What every page shows; its header leads to the admins of the other services."""
+        admins = request.headers.get(ADMINS, settings.SERVICE_NAME).split(",")
+        return {**super().each_context(request), "admins": admins, "service": settings.SERVICE_NAME}
 
     def figures(self, request: HttpRequest) -> HttpResponse:
         """What needs doing in this service, in numbers."""

@@ -85,6 +85,12 @@ class TestWhoIsLetIn:
         assert answer.status_code == 401
 
 
+def test_the_header_leads_to_the_other_admins_that_the_gateway_names(mia: Client) -> None:
+    page = mia.get(LIST, headers={"X-Microcommerce-Admins": "order,review"}).content
+    assert b'<a href="/admin/order/" aria-current="true">Order</a>' in page
+    assert b'<a href="/admin/review/">Review</a>' in page
+
+
 def test_a_cache_that_is_away_costs_a_message_and_not_the_operation(
     mia: Client, orders: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 
 from shared.telemetry import trace
-from tests.gateway.client import as_customer
+from tests.gateway.client import as_customer, as_manager
 from tests.gateway.conftest import StartGateway
 from tests.gateway.process import GatewayProcess
 from tests.gateway.services import EchoService, Seen
@@ -15,7 +15,7 @@ SPOOFED = [
     "X-User-Id", "X-User", "X-User-Roles", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Prefix", "X-Forwarded",
     "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "X-Auth-Request-User", "Remote-User",
     "X-Remote-User", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Authenticated-Userid", "Proxy",
-    "X_User_Id", "X_Forwarded_For", "HTTP_X_USER", "Remote_User", "X-Customer-Id", "X-Roles", "Via", "X-Host",
+    "X_User_Id", "X_Forwarded_For", "HTTP_X_USER", "Remote_User", "X-Customer-Id", "X-Roles", "Via", "X-Host", "X-Microcommerce-Admins",
     "Cookie", "TE", "Trailer", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Upgrade-Insecure_Requests",
 ]  # fmt: skip
 KEPT = ["Accept", "Accept-Language", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "User-Agent", "Prefer",
@@ -40,6 +40,13 @@ def test_what_belongs_to_the_request_goes_on(
     name: str, gateway: GatewayProcess, service: EchoService
 ) -> None:
     assert _forwarded(gateway, service, (name, "value/1")).header(name) == ["value/1"]
+
+
+def test_an_admin_is_told_which_others_there_are(gateway: GatewayProcess, service: EchoService) -> None:
+    """By the route table, whatever the client says. Red when a page of the back office leads nowhere else."""
+    name = "X-Microcommerce-Admins"
+    assert gateway.call("GET", "/admin/order/", as_manager(), (name, "evil")).status == 200
+    assert service.seen[0].header(name) == ["order,product,stock,saga,notification,basket"]
 
 
 def test_the_gateway_says_where_the_request_came_from(gateway: GatewayProcess, service: EchoService) -> None:
