@@ -281,11 +281,12 @@ def test_many_wake_ups_are_one(lab: Lab, request: pytest.FixtureRequest, where: 
     assert time.monotonic() - started >= 0.5
     for number in range(20):
         publish(str(number))
+    time.sleep(0.5)  # as above
     source.wait(10)
     assert len(source.take(100, [row.id for row in rows])) == 20
     source.wait(0.5)
     source.reconnect()
-    assert 1 <= time.monotonic() - started < 10
+    assert 1.5 <= time.monotonic() - started < 10
 
 
 def test_marks_do_not_wait_for_the_disk_and_the_messages_of_others_do(lab: Lab) -> None:
