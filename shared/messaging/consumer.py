@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import methodcaller
 from typing import cast
 
 from confluent_kafka import Consumer as KafkaConsumer
@@ -47,6 +48,10 @@ IDLE_WAIT = 0.5  # seconds to wait for a first message
 COMMIT_EVERY = 0.25
 
 Pairs = list[tuple[str, str | bytes | None]]
+# `message.headers()` with its result checked. Where a header's name is no text the library returns a broken list with an
+# exception set. Python 3.11 looks for that in most calls, but not in a method's that it has specialised because it is
+# called often: a consumer that had handled some messages died of such a header.
+ask_for_headers = methodcaller("headers")
 
 
 @dataclass
@@ -206,7 +211,7 @@ def _headers(message: KafkaMessage) -> tuple[Headers, str]:
     It must not be asked again then: the second answer holds a name that is no object, and whoever touches it dies.
     """
     try:
-        pairs = cast("Pairs", message.headers() or [])
+        pairs = cast("Pairs", ask_for_headers(message) or [])
     except (SystemError, UnicodeDecodeError):  # today the first, because of the second
         return [], "The name of a header is not UTF-8, so that none of the headers could be read."
     return [(name, _bytes(value)) for name, value in pairs], ""

@@ -149,14 +149,17 @@ def test_a_message_that_is_too_large_for_the_dead_letters_is_cut_and_says_so(lab
 
 
 def test_a_header_whose_name_is_no_text_is_a_dead_letter(lab: Lab) -> None:
-    """What can be read is kept. Red when the consumer's `_headers` lets through what the library raises."""
-    poison = lab.note("poison")
-    lab.send(lab.note("before"))
+    """What can be read is kept. Red when the consumer's `_headers` lets through what the library raises.
+
+    The consumer is in full swing: with `message.headers()` in `_headers` this process dies, unless its lines are counted.
+    """
+    poison, many = lab.note("poison"), [f"{number:03}" for number in range(100)]
+    lab.send(*map(lab.note, many))
     send_with_odd_header(lab.bootstrap, poison, b"\xff\xfe", lab.topic.name)
     lab.send(lab.note("after"))
     with lab.running():
-        eventually(lambda: lab.effects() == ["before", "after"])
-        eventually(lambda: lab.committed() == 3)
+        eventually(lambda: lab.effects() == [*many, "after"])
+        eventually(lambda: lab.committed() == 102)
 
     (letter,) = lab.dead_letters()
     assert (letter.key, letter.payload) == (poison.key, poison.payload)
