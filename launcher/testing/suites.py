@@ -64,13 +64,15 @@ LONG = "faults or full_table"  # marks, which pyproject.toml explains
 
 NEEDS = {"gateway": "keycloak"}  # people sign in there; the other services' tests make their own tokens
 
-LANES = {"order": 0}  # with shared, whose tests use the same test database; the first lane mostly waits
-WORKERS: dict[str, int] = {}
+# Most tests wait for processes, Kafka and time-outs: three lanes keep two cores busy. `order` is in the lane of `shared`,
+# whose tests run as the order service on a database of the same name.
+LANES = {"order": 0, "gateway": 2, "notification": 2}
+WORKERS = {"gateway": 2}
 
 SUITES = (
-    Suite("launcher", needs="nothing", lane=0),
+    Suite("launcher", needs="nothing", lane=0, workers=2),
     Suite("simulation", needs="nothing", lane=0, measured=False),  # counting would double its time
-    Suite("shared", runs_as="order", lane=0),
+    Suite("shared", runs_as="order", lane=0, workers=4),
     *(
         Suite(
             each.name,
