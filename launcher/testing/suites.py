@@ -70,7 +70,7 @@ LANES = {"order": 0, "gateway": 2, "notification": 2}
 WORKERS = {"gateway": 2}
 
 SUITES = (
-    Suite("launcher", needs="nothing", lane=0, workers=2),
+    Suite("launcher", needs="nothing", lane=0),
     Suite("simulation", needs="nothing", lane=0, measured=False),  # counting would double its time
     Suite("shared", runs_as="order", lane=0, workers=4),
     *(
