@@ -99,11 +99,13 @@ def test_a_refusal_says_when_to_come_back(start_gateway: StartGateway, clean_red
 
 
 def test_a_user_has_a_share_of_their_own(start_gateway: StartGateway, clean_redis: Redis) -> None:
+    """For requests and WebSockets. Red when an opening counts against its address alone."""
     with start_gateway(RATE_LIMIT="40", RATE_SECONDS="600") as gateway:
         clean_redis.hset("gateway:limit:user:busy", mapping={"tokens": 0, "at": int(time.time() * 1000)})
         answer = gateway.call("GET", "/api/products/", as_customer("busy"))
         assert (answer.status, answer.problem) == (429, "too-many-requests")
         assert answer.headers["RateLimit"].startswith('"user";r=0')
+        assert refused(gateway, as_customer("busy")) == 429
         assert gateway.call("GET", "/api/products/", as_customer("idle")).status == 200
 
 
