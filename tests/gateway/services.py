@@ -6,7 +6,6 @@ writes bytes to the wire as they were given to it, for answers that no sane serv
 
 import asyncio
 import json
-import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -22,17 +21,26 @@ GO_ON_SECONDS = 60  # longer than any test waits: what goes on by itself would h
 
 @dataclass
 class Seen:
-    """A request as it came to a service; `go_on` lets an answer take its next step."""
+    """A request as it came to a service; `go_on` lets an answer take its next step.
+
+    Without a thread for whoever waits: an answer that nobody lets go on would hold it for the tests that follow.
+    """
 
     method: str
     target: str
     headers: list[tuple[str, str]]
     body: bytes = b""
-    go_on: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    _steps: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def go_on(self) -> None:
+        """Let the answer take its next step, from the test's thread."""
+        self._loop.call_soon_threadsafe(self._steps.release)
 
     async def step(self) -> None:
         """Wait until the test lets the answer go on."""
-        assert await asyncio.to_thread(self.go_on.acquire, timeout=GO_ON_SECONDS), "nobody let it go on"
+        async with asyncio.timeout(GO_ON_SECONDS):
+            await self._steps.acquire()
 
     def header(self, name: str) -> list[str]:
         """Every value of a header."""
@@ -184,7 +192,7 @@ class ScriptedService:
     connections: int = 0
     requests: list[bytes] = field(default_factory=list)
     url: str = ""
-    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _open: dict[asyncio.StreamWriter, "asyncio.Task[None]"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.url = self.background.run(self._start())
@@ -195,7 +203,9 @@ class ScriptedService:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self._open.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[writer] = task
         try:
             if self.script:
                 await self.script(reader, writer)
@@ -203,7 +213,7 @@ class ScriptedService:
             return  # the gateway hung up, or the tests are over
         finally:
             writer.close()
-            self._open.discard(writer)
+            self._open.pop(writer, None)
 
     @property
     def is_connected(self) -> bool:
@@ -211,15 +221,16 @@ class ScriptedService:
         return bool(self._open)
 
     def reset(self) -> None:
-        """Hang up, forget what came, have no script."""
+        """Hang up, end scripts that wait for something, forget what came, have no script."""
         self.script = None
         self.background.run(self._hang_up())
         self.connections = 0
         self.requests.clear()
 
     async def _hang_up(self) -> None:
-        for writer in [*self._open]:
+        for writer, task in [*self._open.items()]:
             writer.transport.abort()
+            task.cancel()
         await asyncio.sleep(0.05)  # for the gateway to notice
 
     async def request(self, reader: asyncio.StreamReader) -> bytes:

@@ -338,7 +338,7 @@ def test_an_answer_comes_piece_by_piece(gateway: GatewayProcess, service: EchoSe
         for end in (b"1\r\na\r\n", b"1\r\nb\r\n", b"1\r\nc\r\n", b"0\r\n\r\n"):
             while not found.endswith(end) and (piece := connection.recv(65536)):
                 found += piece
-            service.seen[0].go_on.release()
+            service.seen[0].go_on()
     assert found.endswith(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n")
 
 
@@ -351,7 +351,7 @@ def test_the_head_of_an_answer_does_not_wait_for_its_body(
             b"GET /api/products/?do=late HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-        service.seen[0].go_on.release()
+        service.seen[0].go_on()
         assert b"late" in receive(connection)
 
 

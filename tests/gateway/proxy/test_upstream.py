@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import Awaitable, Callable
 
@@ -149,19 +148,19 @@ def test_a_second_answer_to_one_request_goes_to_nobody(
 
 
 def test_bytes_that_come_unasked_end_the_connection(gateway: GatewayProcess, stock: ScriptedService) -> None:
-    answered = threading.Event()
+    answered = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await stock.request(reader)
         writer.write(GOOD)
-        await asyncio.to_thread(answered.wait, WAIT_SECONDS)
+        await answered.wait()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
         await stock.request(reader)
         writer.write(GOOD)
 
     stock.script = serve
     assert gateway.call("GET", STOCK).body == b"ok"
-    answered.set()
+    stock.background.loop.call_soon_threadsafe(answered.set)
     deadline = time.monotonic() + WAIT_SECONDS
     while stock.is_connected:
         assert time.monotonic() < deadline, "the gateway keeps the connection"

@@ -276,7 +276,7 @@ def test_what_follows_a_handshake_before_its_answer_ends_it(
         _wait_until_asked(service)
         connection.sendall(EARLY[kind])
         raw = receive(connection)
-        service.sockets[0].go_on.release()
+        service.sockets[0].go_on()
     assert status_of(raw) == 400
     assert raw.count(b"HTTP/1.1 ") == 1
     assert raw.endswith(b"}")
