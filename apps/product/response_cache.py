@@ -1,8 +1,8 @@
 """Rendered answers, kept in memory for as long as nothing in the catalogue changes.
 
 A list costs three or four queries and the writing of some hundred fields; whether it still holds costs one
-look-up by primary key, and another one after it was rendered anew. Every write of the catalogue replaces the revision in its own transaction, so a page
-that is kept under the newest revision is exactly what the queries would bring, in every process.
+look-up by primary key, and another one after it was rendered anew. Every write of the catalogue replaces the revision in
+its own transaction, so a page that is kept under the newest revision is exactly what the queries would bring, in every process.
 
 How many products a list has is kept as well: whoever turns its pages has it counted once, and MongoDB counts by walking
 through an index.

@@ -35,7 +35,7 @@ class DeadLetters:
 class Evidence:
     """What the service's PostgreSQL database can be asked by `manage_all.py check`, as statements.
 
-    Once nothing is under way, the checker compares what the services say of an order (docs/reliability.md).
+    Once nothing is under way, the checker compares what the services say of an order (docs/promises.md).
     """
 
     # Part of an order's life -> the order's id and what is so, in the order of ids.

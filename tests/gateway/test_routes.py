@@ -189,7 +189,7 @@ def test_only_what_can_be_done_has_a_page_of_an_action() -> None:
 def test_a_page_of_a_refusal_says_who_is_signed_in(
     method: str, path: str, status: int, gateway: GatewayProcess
 ) -> None:
-    """Also where nobody had to ask. Red without `_recognise`."""
+    """Also where nobody had to ask. Red without `identify_refused`."""
     answer = gateway.call(method, path, ("Accept", BROWSER), as_customer())
     assert answer.status == status
     assert b"(customer)" in answer.body

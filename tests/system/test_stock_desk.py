@@ -53,7 +53,7 @@ def test_an_adjustment_that_is_sent_twice_counts_once(shop: Shop) -> None:
 
 
 def test_levels_of_several_products_at_once(shop: Shop, anybody: Shopper) -> None:
-    """A page of products asks once. Red without the filter in `queries.stock_items`."""
+    """A page of products asks once. Red without the filter in `queries.levels_of`."""
     pieces = shop.products(3, stock=4)
     query = "&".join(f"product_id={piece.id}" for piece in pieces)
     found = anybody.read(f"/api/stock/?{query}")["results"]

@@ -223,7 +223,7 @@ def test_an_answer_of_before_a_change_is_not_kept_after_it(
 def test_who_has_seen_the_new_of_one_thing_is_not_shown_the_old_of_another(
     door: GatewayProcess, service: EchoService
 ) -> None:
-    """A change through another gateway, before its event comes. Red without `_heed`, or where a late answer counts."""
+    """A change through another gateway, before its event comes. Red without `_note_revision`, or where a late answer counts."""
     first, second = LIST + "&revision=1", LIST + "&a=1&revision=1"
     before = read(door, first).body, read(door, second).body
     assert (read(door, first).body, read(door, second).body) == before

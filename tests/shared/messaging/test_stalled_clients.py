@@ -1,6 +1,6 @@
 """A client that the library has let lose Kafka for good ends, and its successor does the work.
 
-Red without `_watched` in shared/messaging/kafka.py: both would wait for ever.
+Red without `_with_watchdog` in shared/messaging/kafka.py: both would wait for ever.
 """
 
 import signal
